@@ -1,0 +1,2 @@
+//! The `grpcws` gateway.
+fn main() {}
