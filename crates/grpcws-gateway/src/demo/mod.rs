@@ -1,0 +1,2 @@
+//! The demo: a small real-time game.
+pub mod proto;

@@ -1,0 +1,3 @@
+//! The parts of the `grpcws` gateway binary, as a library for its tests.
+
+pub mod demo;
