@@ -1,1 +1,50 @@
-//! Part of grpcws.
+//! The grpcws wire protocol as a state machine without I/O.
+//!
+//! ```
+//! use std::time::Instant;
+//! use grpcws_proto::session::{Event, Frame, Session, SessionOptions, Start, Transmit};
+//! use grpcws_proto::{MethodKind, Mode, Status};
+//!
+//! let now = Instant::now();
+//! let mut session = Session::new(SessionOptions::default(), Start::new(Mode::V1Json, MethodKind::Bidi), now);
+//! assert!(matches!(session.poll_transmit(), Some(Transmit::Text(open)) if open.starts_with(r#"{"type":"open""#)));
+//!
+//! // What the client sends goes in; what the call has to do comes out.
+//! let event = session.receive(Frame::Text(r#"{"type":"end_send"}"#), now);
+//! assert!(matches!(event, Event::HalfClose));
+//!
+//! // What the call answers goes in; what the client is to be sent comes out.
+//! session.upstream_end(Status::ok(), &(), now);
+//! assert_eq!(session.poll_transmit(), Some(Transmit::Text(r#"{"type":"stream_end"}"#.into())));
+//! assert!(matches!(session.poll_transmit(), Some(Transmit::Close(close)) if close.code.number() == 1000));
+//! ```
+//!
+//! # The path of a message
+//!
+//! A client's frame enters [`session::Session::receive`], which checks it against the state of the
+//! stream and says what the call has to do. A response of the call is written around the constants of
+//! [`message::data`] by whoever has the payload, so that no payload is ever copied here. All other
+//! messages leave by [`session::Session::poll_transmit`].
+//!
+//! Time is an argument of every call that needs it: the crate has no clock, no I/O and no async
+//! runtime. `PROTOCOL.md` at the root of the repository is the normative text; comments cite its
+//! sections.
+//!
+//! # Limits
+//!
+//! A session holds no payload. Its own memory is the terminal message (with the trailers of the
+//! call) and at most one pending message of each control type.
+
+pub mod close;
+mod credit;
+mod encoding;
+pub mod handshake;
+mod heartbeat;
+pub mod message;
+pub mod metadata;
+mod mode;
+pub mod session;
+mod status;
+
+pub use mode::{MethodKind, Mode};
+pub use status::{Code, DebugDetail, Status};

@@ -1,0 +1,100 @@
+//! The two windows of a stream (PROTOCOL §7).
+
+use crate::metadata::MAX_SAFE_INTEGER;
+
+/// How many payload bytes the client takes; unlimited where it offered no credit.
+#[derive(Debug)]
+pub(crate) struct SendWindow(Option<i64>);
+
+impl SendWindow {
+    pub(crate) fn new(initial: Option<u64>) -> Self {
+        Self(initial.map(|credit| i64::try_from(credit.min(MAX_SAFE_INTEGER)).unwrap_or(i64::MAX)))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_none_or(|window| window > 0)
+    }
+
+    /// Takes the bytes of one message, which may overdraw the window.
+    pub(crate) fn take(&mut self, bytes: usize) {
+        if let Some(window) = &mut self.0 {
+            *window = window.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// Adds what the client grants; `false` where the window would pass 2^53-1.
+    #[must_use]
+    pub(crate) fn grant(&mut self, bytes: u64) -> bool {
+        let Some(window) = &mut self.0 else { return true };
+        let granted = i64::try_from(bytes).ok().and_then(|bytes| window.checked_add(bytes));
+        match granted.filter(|window| u64::try_from(*window).unwrap_or(0) <= MAX_SAFE_INTEGER) {
+            Some(granted) => {
+                *window = granted;
+                true
+            }
+            None => false,
+        }
+    }
+}
+
+/// How many payload bytes were read from the client and not yet taken by the upstream.
+#[derive(Debug)]
+pub(crate) struct ReceiveWindow {
+    size: u64,
+    held: u64,
+    ungranted: u64,
+}
+
+impl ReceiveWindow {
+    pub(crate) const fn new(size: u64) -> Self {
+        Self { size, held: 0, ungranted: 0 }
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        self.held < self.size
+    }
+
+    pub(crate) fn hold(&mut self, bytes: u64) {
+        self.held = self.held.saturating_add(bytes);
+    }
+
+    /// Lets go of what the upstream took, and returns the grant to send, if it is worth a message.
+    ///
+    /// A grant waits until half the window is taken. A client inside its window still never stalls: what
+    /// is neither granted nor held is less than half the window, so the rest of it is open to the client.
+    pub(crate) fn release(&mut self, bytes: u64) -> Option<u64> {
+        self.held = self.held.saturating_sub(bytes);
+        self.ungranted = self.ungranted.saturating_add(bytes);
+        (self.ungranted >= self.size.div_ceil(2)).then(|| std::mem::take(&mut self.ungranted))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_may_overdraw_the_send_window() {
+        let mut window = SendWindow::new(Some(1));
+        assert!(window.is_open());
+        window.take(100);
+        assert!(!window.is_open());
+        assert!(window.grant(99) && !window.is_open());
+        assert!(window.grant(1) && window.is_open());
+        assert!(!window.grant(MAX_SAFE_INTEGER));
+    }
+
+    #[test]
+    fn a_client_inside_its_window_never_stalls() {
+        let mut window = ReceiveWindow::new(10);
+        let mut client = 10i64;
+        for _ in 0..100 {
+            assert!(client > 0, "the client is stalled");
+            window.hold(3);
+            client -= 3;
+            if let Some(granted) = window.release(3) {
+                client += i64::try_from(granted).expect("small");
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The handshake: sub-protocol negotiation and the check of the origin (PROTOCOL §3 and §10).
+
+mod offer;
+mod origin;
+
+pub use offer::{Offer, Refusal};
+pub use origin::{OriginPolicy, parse_origin};

@@ -1,0 +1,168 @@
+//! The messages that a client sends.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::metadata::MAX_SAFE_INTEGER;
+
+/// A message from a client, as its frame says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientMessage<'a> {
+    /// A request message.
+    Data {
+        /// The protojson of the message: `null` where the member is absent.
+        value: &'a str,
+        /// Where in the frame the value begins.
+        offset: usize,
+    },
+    /// The client has sent its last request message.
+    EndSend,
+    /// The client cancels the call.
+    Cancel,
+    /// The client's own liveness probe.
+    Ping {
+        /// The number to answer with.
+        ping_id: u64,
+    },
+    /// The answer to a ping of the gateway.
+    Pong,
+    /// The client takes so many more bytes.
+    Credit {
+        /// The number of payload bytes, at least 1.
+        bytes: u64,
+    },
+    /// A message of a type that the protocol does not know.
+    Unknown {
+        /// The type.
+        kind: Cow<'a, str>,
+    },
+}
+
+/// A frame that is not a message, with the place and the reason: `line 1 column 9: expected value`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct MessageError(String);
+
+#[derive(Deserialize)]
+#[serde(expecting = "a message: a JSON object with the member \"type\"")]
+struct Envelope<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "pingId")]
+    ping_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    bytes: Option<&'a RawValue>,
+}
+
+impl<'a> ClientMessage<'a> {
+    /// Reads the text of a frame.
+    ///
+    /// Unknown members are passed over; a member that occurs twice is an error, since two readers could
+    /// disagree on which one counts.
+    ///
+    /// # Errors
+    ///
+    /// [`MessageError`] with line and column for what is not JSON or not a message.
+    pub fn parse(text: &'a str) -> Result<Self, MessageError> {
+        let envelope = parse_object::<Envelope<'a>>(text)?;
+        Ok(match envelope.kind.as_ref() {
+            "data" => match envelope.data {
+                Some(value) => Self::Data { value: value.get(), offset: offset_in(text, value.get()) },
+                None => Self::Data { value: "null", offset: 0 },
+            },
+            "end_send" => Self::EndSend,
+            "cancel" => Self::Cancel,
+            "pong" => Self::Pong,
+            "ping" => Self::Ping { ping_id: integer(envelope.ping_id, "pingId", 0)?.unwrap_or(0) },
+            "credit" => Self::Credit {
+                bytes: integer(envelope.bytes, "bytes", 1)?
+                    .ok_or_else(|| MessageError("credit without \"bytes\"".to_owned()))?,
+            },
+            _ => Self::Unknown { kind: envelope.kind },
+        })
+    }
+}
+
+/// Reads a JSON object; serde would take an array for a struct as well.
+fn parse_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, MessageError> {
+    let not_object = text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[');
+    if not_object {
+        return Err(MessageError(
+            "line 1 column 1: expected a message: a JSON object with the member \"type\"".into(),
+        ));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let reason = text.strip_suffix(place.as_str()).unwrap_or(&text);
+        MessageError(format!("line {} column {}: {reason}", error.line().max(1), error.column().max(1)))
+    })
+}
+
+fn integer(value: Option<&RawValue>, name: &str, least: u64) -> Result<Option<u64>, MessageError> {
+    let Some(value) = value.filter(|value| value.get() != "null") else {
+        return Ok(None);
+    };
+    let number = value.get().parse::<u64>().ok().filter(|number| (least..=MAX_SAFE_INTEGER).contains(number));
+    number
+        .map(Some)
+        .ok_or_else(|| MessageError(format!("\"{name}\" is not an integer from {least} to 2^53-1")))
+}
+
+/// The offset of a slice that was borrowed from `text`.
+fn offset_in(text: &str, slice: &str) -> usize {
+    (slice.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_come_in_any_order() {
+        let text = r#" {"data" : {"type":"cancel"} , "more":[1], "type":"data"} "#;
+        assert_eq!(
+            ClientMessage::parse(text),
+            Ok(ClientMessage::Data { value: r#"{"type":"cancel"}"#, offset: 11 })
+        );
+        assert_eq!(
+            ClientMessage::parse(r#"{"type":"data"}"#),
+            Ok(ClientMessage::Data { value: "null", offset: 0 })
+        );
+    }
+
+    #[test]
+    fn escapes_in_names_and_types_are_read() {
+        assert_eq!(ClientMessage::parse(r#"{"\u0074ype":"c\u0061ncel"}"#), Ok(ClientMessage::Cancel));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_place() {
+        let error = |text: &str| ClientMessage::parse(text).expect_err(text).to_string();
+        assert_eq!(error("{\"type\":}"), "line 1 column 9: expected value");
+        assert_eq!(error("{}"), "line 1 column 2: missing field `type`");
+        assert!(error("[\"cancel\"]").contains("a JSON object"));
+        assert!(error("\n 5").starts_with("line 2 column"), "{}", error("\n 5"));
+        assert!(error(r#"{"type":5}"#).contains("invalid type: integer"));
+        assert!(error(r#"{"type":"data","type":"data"}"#).contains("duplicate field"));
+        assert!(error(r#"{"type":"credit","bytes":0}"#).contains("bytes"));
+        assert!(error(r#"{"type":"credit","bytes":1.5}"#).contains("bytes"));
+        assert!(error(r#"{"type":"credit","bytes":9007199254740992}"#).contains("bytes"));
+        assert!(error(r#"{"type":"credit"}"#).contains("bytes"));
+        assert!(error(r#"{"type":"cancel"} x"#).contains("trailing characters"));
+        assert!(error("").contains("EOF"));
+    }
+
+    #[test]
+    fn deep_nesting_in_a_payload_is_only_passed_over() {
+        let text = format!(r#"{{"type":"data","data":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000));
+        assert!(
+            matches!(ClientMessage::parse(&text), Ok(ClientMessage::Data { value, .. }) if value.len() == 20_000)
+        );
+    }
+}

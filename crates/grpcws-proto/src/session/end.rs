@@ -1,0 +1,46 @@
+//! The end of a stream: the first cause wins.
+
+use std::time::Instant;
+
+use super::{Outcome, Phase, Session};
+use crate::close::Cause;
+use crate::{DebugDetail, message};
+
+impl Session {
+    /// Ends the stream for a cause of the gateway's, or of the client's that only the socket can see: a
+    /// violation of RFC 6455, a message over the limit, a lost connection. Without effect on a stream
+    /// that has ended already.
+    pub fn fail(&mut self, cause: Cause, now: Instant) {
+        self.end(cause, &(), now);
+    }
+
+    /// The close frame has left: from now on only the client is waited for, and not for long.
+    pub fn close_sent(&mut self, now: Instant) {
+        if let Phase::Ending { until } = &mut self.phase {
+            *until = now.checked_add(self.options.linger);
+            self.stalled_at = None;
+        }
+    }
+
+    pub(super) fn end(&mut self, cause: Cause, debug: &dyn DebugDetail, now: Instant) {
+        if !self.is_live() {
+            return;
+        }
+        let (status, close) = (cause.status(), cause.close());
+        if cause.has_terminal(self.mode) {
+            self.pending.terminal = Some(if status.is_ok() {
+                message::stream_end(status.metadata())
+            } else {
+                message::error(&status, debug)
+            });
+        }
+        self.pending.close.clone_from(&close);
+        self.phase = match (&close, cause.is_upstream()) {
+            (None, _) => Phase::Closed,
+            // The call's own end waits behind its data for as long as the client takes some.
+            (Some(_), true) => Phase::Ending { until: None },
+            (Some(_), false) => Phase::Ending { until: now.checked_add(self.options.linger) },
+        };
+        self.outcome = Some(Outcome { cause, status, close });
+    }
+}

@@ -1,0 +1,157 @@
+//! The gateway's side of one stream: what the client sends and what the upstream answers go in, what
+//! the call has to do and what the client is to be sent come out.
+//!
+//! ```text
+//!             cause of the gateway, or the upstream's end
+//!   ┌──────┐ ─────────────────────────────────────────────▶ ┌────────┐  close frame sent,   ┌────────┐
+//!   │ Live │                                                │ Ending │ ───────────────────▶ │ Closed │
+//!   └──────┘ ──────────────┐                                └────────┘  linger over         └────────┘
+//!                          │ the client closed or is gone                                       ▲
+//!                          └────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! The first cause that ends a stream wins; all later ones are ignored. That alone makes the terminal
+//! message come exactly once, in whatever order half-close, cancel, status, close and timeouts meet.
+//!
+//! Whoever drives a session keeps to three rules:
+//!
+//! 1. After each input, take everything from [`Session::poll_transmit`] before anything else is sent.
+//! 2. When [`Session::is_live`] turns false, drop the call and what was not delivered to it.
+//! 3. Poll the call for a response only while [`Session::can_send_data`] holds.
+
+mod end;
+mod event;
+mod options;
+mod receive;
+mod time;
+mod transmit;
+mod upstream;
+
+use std::time::Instant;
+
+pub use event::{Event, Frame, Outcome, Payload, Transmit};
+pub use options::{SessionOptions, Start};
+
+use crate::credit::{ReceiveWindow, SendWindow};
+use crate::heartbeat::Heartbeat;
+use crate::message::Open;
+use crate::{MethodKind, Mode};
+use transmit::Pending;
+
+/// The gateway's side of one stream.
+#[derive(Debug)]
+pub struct Session {
+    options: SessionOptions,
+    mode: Mode,
+    kind: MethodKind,
+    phase: Phase,
+    requests: Requests,
+    headers_sent: bool,
+    send_window: SendWindow,
+    receive_window: ReceiveWindow,
+    heartbeat: Heartbeat,
+    deadline: Option<Instant>,
+    /// When the client counts as stalled; set while a write is pending.
+    stalled_at: Option<Instant>,
+    pending: Pending,
+    outcome: Option<Outcome>,
+}
+
+/// Where a stream is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Live,
+    /// The outcome is known; what is pending is still sent. `until` bounds the time for it.
+    Ending {
+        until: Option<Instant>,
+    },
+    Closed,
+}
+
+/// What may still come from the client towards the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Requests {
+    /// The one request came with the handshake.
+    Bound,
+    /// The one request is still to come, by this time.
+    Awaited { until: Option<Instant> },
+    /// The one request came.
+    Complete,
+    /// Any number may come.
+    Open,
+    /// The client has half-closed.
+    Closed,
+}
+
+impl Session {
+    /// A session that begins now. In the v1 protocol, `open` is the first thing to transmit.
+    #[must_use]
+    pub fn new(options: SessionOptions, start: Start, now: Instant) -> Self {
+        let requests = if start.request_bound {
+            Requests::Bound
+        } else if start.kind.is_client_streaming() {
+            Requests::Open
+        } else {
+            Requests::Awaited { until: options.init_timeout.map(|timeout| now + timeout) }
+        };
+        let mut pending = Pending::default();
+        if start.mode.is_v1() {
+            let period =
+                options.ping_period.map_or(0, |period| u64::try_from(period.as_millis()).unwrap_or(u64::MAX));
+            pending.open =
+                Some(Open::new(options.max_message_size, options.receive_window, period).to_text());
+        }
+        Self {
+            mode: start.mode,
+            kind: start.kind,
+            phase: Phase::Live,
+            requests,
+            headers_sent: false,
+            send_window: SendWindow::new(start.credit),
+            receive_window: ReceiveWindow::new(options.receive_window),
+            heartbeat: Heartbeat::new(options.ping_period, options.pong_timeout, now),
+            deadline: start.timeout.and_then(|timeout| now.checked_add(timeout)),
+            stalled_at: None,
+            pending,
+            outcome: None,
+            options,
+        }
+    }
+
+    /// The mode of the socket.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether the call is to go on. Once false, it is to be dropped.
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live)
+    }
+
+    /// Whether nothing is left to be done, and the socket is to be dropped.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.phase, Phase::Closed)
+    }
+
+    /// Whether a `data` message may be sent now. While it may not, the call is not polled.
+    #[must_use]
+    pub fn can_send_data(&self) -> bool {
+        self.is_live() && self.send_window.is_open()
+    }
+
+    /// Whether the socket is to be read. At the receive window it is not, until the upstream has taken
+    /// something.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        self.is_live() && self.receive_window.is_open()
+    }
+
+    /// How the stream ended, once it has.
+    #[must_use]
+    pub const fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_ref()
+    }
+}

@@ -1,0 +1,90 @@
+//! Limits and times of a session.
+
+use std::time::Duration;
+
+use crate::{MethodKind, Mode};
+
+/// Limits and times of a session.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionOptions {
+    /// The time between two pings of the gateway; `None` for no pings. Default: 30 s.
+    pub ping_period: Option<Duration>,
+    /// How long a client may be silent before its call is cancelled; `None` for ever. Default: 90 s.
+    pub pong_timeout: Option<Duration>,
+    /// Whether only the JSON `pong` counts as a sign of life, so that a page that hangs while its
+    /// browser still answers is taken for dead. Default: off, any frame counts.
+    pub require_json_pong: bool,
+    /// How long a unary or server-streaming call waits for its request message. Default: 30 s.
+    pub init_timeout: Option<Duration>,
+    /// How long a write may make no progress before the call is cancelled. Default: 60 s.
+    pub write_stall_timeout: Option<Duration>,
+    /// How long the gateway tries to deliver a terminal message of its own, and then waits for the
+    /// client to close its side. Default: 2 s.
+    pub linger: Duration,
+    /// How many payload bytes of the client are read ahead of the upstream; one message may overdraw it.
+    /// It bounds the memory that a client can make the gateway hold. Default: 64 KiB.
+    pub receive_window: u64,
+    /// The largest message of a client, in bytes. Default: 4 MiB.
+    pub max_message_size: u64,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            ping_period: Some(Duration::from_secs(30)),
+            pong_timeout: Some(Duration::from_secs(90)),
+            require_json_pong: false,
+            init_timeout: Some(Duration::from_secs(30)),
+            write_stall_timeout: Some(Duration::from_secs(60)),
+            linger: Duration::from_secs(2),
+            receive_window: 64 * 1024,
+            max_message_size: 4 * 1024 * 1024,
+        }
+    }
+}
+
+/// What the handshake settled of a session.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Start {
+    /// The mode that was selected.
+    pub mode: Mode,
+    /// The kind of the method.
+    pub kind: MethodKind,
+    /// Whether the one request message came with the handshake (path and query).
+    pub request_bound: bool,
+    /// The client's `grpc-timeout`.
+    pub timeout: Option<Duration>,
+    /// The client's `grpcws-credit`; `None` is unlimited.
+    pub credit: Option<u64>,
+}
+
+impl Start {
+    /// A session for a method of this kind, without deadline and credit, its requests sent as messages.
+    #[must_use]
+    pub const fn new(mode: Mode, kind: MethodKind) -> Self {
+        Self { mode, kind, request_bound: false, timeout: None, credit: None }
+    }
+
+    /// The same, with the request bound by the handshake.
+    #[must_use]
+    pub const fn request_bound(mut self) -> Self {
+        self.request_bound = true;
+        self
+    }
+
+    /// The same with a deadline that is so far away.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The same with an initial credit; `None` is unlimited.
+    #[must_use]
+    pub const fn credit(mut self, credit: Option<u64>) -> Self {
+        self.credit = credit;
+        self
+    }
+}
