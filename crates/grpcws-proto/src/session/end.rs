@@ -14,6 +14,11 @@ impl Session {
         self.end(cause, &(), now);
     }
 
+    /// The gateway shuts down: the stream may go on until `at`, and is then ended.
+    pub fn drain(&mut self, at: Instant) {
+        self.drain_at = Some(at);
+    }
+
     /// The close frame has left: from now on only the client is waited for, and not for long.
     pub fn close_sent(&mut self, now: Instant) {
         if let Phase::Ending { until } = &mut self.phase {
@@ -35,12 +40,12 @@ impl Session {
             });
         }
         self.pending.close.clone_from(&close);
-        self.phase = match (&close, cause.is_upstream()) {
-            (None, _) => Phase::Closed,
+        self.phase = match &cause {
+            Cause::ConnectionLost => Phase::Closed,
             // The call's own end waits behind its data for as long as the client takes some.
-            (Some(_), true) => Phase::Ending { until: None },
-            (Some(_), false) => Phase::Ending { until: now.checked_add(self.options.linger) },
+            Cause::Upstream(_) => Phase::Ending { until: None },
+            _ => Phase::Ending { until: now.checked_add(self.options.linger) },
         };
-        self.outcome = Some(Outcome { cause, status, close });
+        self.outcome = Some(Box::new(Outcome { cause, status, close }));
     }
 }

@@ -2,12 +2,11 @@
 //! the call has to do and what the client is to be sent come out.
 //!
 //! ```text
-//!             cause of the gateway, or the upstream's end
-//!   ┌──────┐ ─────────────────────────────────────────────▶ ┌────────┐  close frame sent,   ┌────────┐
-//!   │ Live │                                                │ Ending │ ───────────────────▶ │ Closed │
-//!   └──────┘ ──────────────┐                                └────────┘  linger over         └────────┘
-//!                          │ the client closed or is gone                                       ▲
-//!                          └────────────────────────────────────────────────────────────────────┘
+//!   ┌──────┐  the upstream's end, a cause of the gateway,   ┌────────┐  linger over  ┌────────┐
+//!   │ Live │ ─────────────────────────────────────────────▶ │ Ending │ ────────────▶ │ Closed │
+//!   └──────┘  or the client's close                         └────────┘               └────────┘
+//!       │                         the connection is lost                                 ▲
+//!       └────────────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! The first cause that ends a stream wins; all later ones are ignored. That alone makes the terminal
@@ -51,10 +50,12 @@ pub struct Session {
     receive_window: ReceiveWindow,
     heartbeat: Heartbeat,
     deadline: Option<Instant>,
+    /// When a drain ends the stream.
+    drain_at: Option<Instant>,
     /// When the client counts as stalled; set while a write is pending.
     stalled_at: Option<Instant>,
     pending: Pending,
-    outcome: Option<Outcome>,
+    outcome: Option<Box<Outcome>>,
 }
 
 /// Where a stream is in its life.
@@ -111,6 +112,7 @@ impl Session {
             receive_window: ReceiveWindow::new(options.receive_window),
             heartbeat: Heartbeat::new(options.ping_period, options.pong_timeout, now),
             deadline: start.timeout.and_then(|timeout| now.checked_add(timeout)),
+            drain_at: None,
             stalled_at: None,
             pending,
             outcome: None,
@@ -151,7 +153,7 @@ impl Session {
 
     /// How the stream ended, once it has.
     #[must_use]
-    pub const fn outcome(&self) -> Option<&Outcome> {
-        self.outcome.as_ref()
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.as_deref()
     }
 }

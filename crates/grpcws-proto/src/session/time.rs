@@ -16,6 +16,7 @@ impl Session {
                 self.heartbeat.next_ping(),
                 self.dead_at(),
                 self.deadline,
+                self.drain_at,
                 self.stalled_at,
                 self.init_until(),
             ]),
@@ -33,6 +34,8 @@ impl Session {
         }
         if passed(self.deadline) {
             self.fail(Cause::Deadline, now);
+        } else if passed(self.drain_at) {
+            self.fail(Cause::Drain, now);
         } else if passed(self.init_until()) {
             let text = format!("no request message within {}", seconds(self.options.init_timeout));
             self.fail(Cause::InitTimeout(text), now);

@@ -2,6 +2,8 @@
 
 mod code;
 mod details;
+#[cfg(feature = "tonic")]
+mod tonic;
 
 use bytes::Bytes;
 use http::HeaderMap;
