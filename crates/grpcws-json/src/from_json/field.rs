@@ -1,0 +1,105 @@
+//! Fields: singular, repeated, map.
+
+use super::parser::{Parser, Step};
+use super::scalar::Written;
+use super::seen::Seen;
+use crate::path::Segment;
+use crate::table::{Cardinality, Field, Kind, MessageType};
+use crate::wire::{END_GROUP, LENGTH_DELIMITED, begin_length, end_length, put_tag};
+
+impl<'a> Parser<'a> {
+    /// Reads the value of a member. `null` is the same as no member, except where it is a value of the type.
+    #[inline]
+    pub(super) fn field(
+        &mut self,
+        message: &MessageType,
+        field: &'a Field,
+        key_at: usize,
+        seen: &mut Seen,
+        depth: u32,
+    ) -> Step {
+        let singular = field.cardinality == Cardinality::Singular;
+        if self.peek() == Some(b'n') && !(singular && Self::is_null_value(field)) && self.accept_null() {
+            return Ok(());
+        }
+        match field.cardinality {
+            Cardinality::Singular => {
+                self.check_oneof(message, field, key_at, seen)?;
+                self.singular(field, depth)
+            }
+            Cardinality::Repeated => self.array(field, depth),
+            Cardinality::Map => self.map(field, depth),
+        }
+    }
+
+    #[inline]
+    fn singular(&mut self, field: &'a Field, depth: u32) -> Step {
+        let before = self.out.len();
+        match self.tagged_value(field, depth)? {
+            Written::Value => {}
+            Written::Zero if !field.implicit => {}
+            Written::Zero | Written::Nothing => self.out.truncate(before),
+        }
+        Ok(())
+    }
+
+    /// Reads a value and writes it behind its tag.
+    #[inline]
+    pub(super) fn tagged_value(&mut self, field: &'a Field, depth: u32) -> Step<Written> {
+        put_tag(self.out, field.number, field.wire_type);
+        match field.kind {
+            Kind::Message(index) => {
+                let mark = begin_length(self.out);
+                self.message(index, depth)?;
+                end_length(self.out, mark);
+                Ok(Written::Value)
+            }
+            Kind::Group(index) => {
+                self.message(index, depth)?;
+                put_tag(self.out, field.number, END_GROUP);
+                Ok(Written::Value)
+            }
+            kind => self.scalar(kind),
+        }
+    }
+
+    fn array(&mut self, field: &'a Field, depth: u32) -> Step {
+        if !self.accept(b'[') {
+            return Err(self.invalid("an array", self.at));
+        }
+        if self.accept(b']') {
+            return Ok(());
+        }
+        if !field.packed {
+            return self.elements(|parser| {
+                let before = parser.out.len();
+                if parser.tagged_value(field, depth)? == Written::Nothing {
+                    parser.out.truncate(before);
+                }
+                Ok(())
+            });
+        }
+        let before = self.out.len();
+        put_tag(self.out, field.number, LENGTH_DELIMITED);
+        let mark = begin_length(self.out);
+        self.elements(|parser| parser.scalar(field.kind).map(drop))?;
+        if self.out.len() == mark {
+            self.out.truncate(before);
+        } else {
+            end_length(self.out, mark);
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn elements(&mut self, mut element: impl FnMut(&mut Self) -> Step) -> Step {
+        let mut index = 0;
+        loop {
+            element(self).map_err(|error| error.within(Segment::Index(index)))?;
+            index += 1;
+            if !self.another_element()? {
+                return Ok(());
+            }
+        }
+    }
+}

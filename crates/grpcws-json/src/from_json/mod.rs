@@ -1,0 +1,127 @@
+//! JSON → wire bytes, in one pass over the text: fields are written in the order in which the text has them.
+
+mod any;
+mod decimal;
+mod enums;
+mod field;
+mod lexer;
+mod map;
+mod message;
+mod number;
+mod parser;
+mod scalar;
+mod seen;
+mod skip;
+mod string;
+mod time;
+mod value;
+mod well_known;
+
+use std::ops::Range;
+
+use parser::Parser;
+
+use crate::error::{FromJsonError, FromJsonErrorKind};
+use crate::options::UnmarshalOptions;
+use crate::table::Message;
+
+impl Message {
+    /// Appends the wire bytes of the message that `json` is, white space around it allowed, to `out`.
+    ///
+    /// Fields are written in the order of the text, except that those which may be omitted (zero without presence) are. Of a map's
+    /// entries with one key all are written, and the last one counts.
+    ///
+    /// # Errors
+    /// `json` is not JSON, or not this message; the error says where. `out` is then as it was.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = grpcws_json::Table::from_file_descriptor_set(&[])?;
+    /// let duration = table.message("google.protobuf.Duration").expect("well-known types are always there");
+    /// let mut wire = Vec::new();
+    /// duration.from_json(br#" "3s" "#, &Default::default(), &mut wire)?;
+    /// assert_eq!(wire, [0x08, 0x03]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_json(
+        &self,
+        json: &[u8],
+        options: &UnmarshalOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FromJsonError> {
+        self.from_json_in(json, 0..json.len(), options, out)
+    }
+
+    /// As [`from_json`](Self::from_json) for a value at the beginning of `json`; returns how many bytes it takes, white
+    /// space before it included.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json).
+    pub fn from_json_prefix(
+        &self,
+        json: &[u8],
+        options: &UnmarshalOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, FromJsonError> {
+        self.from_json_at(json, 0, options, out)
+    }
+
+    /// As [`from_json`](Self::from_json) for a value that starts at byte `offset` of a larger document, or after white space
+    /// there; returns the offset behind it. Errors name the position in the document.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json).
+    ///
+    /// # Examples
+    /// ```
+    /// let table = grpcws_json::Table::from_file_descriptor_set(&[])?;
+    /// let duration = table.message("google.protobuf.Duration").expect("well-known types are always there");
+    /// let document = br#"{"type": "data", "data": "3s"}"#;
+    /// let end = duration.from_json_at(document, 24, &Default::default(), &mut Vec::new())?;
+    /// assert_eq!(&document[end..], b"}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_json_at(
+        &self,
+        document: &[u8],
+        offset: usize,
+        options: &UnmarshalOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, FromJsonError> {
+        let start = out.len();
+        let mut parser = Parser::new(&self.data, document, offset, options, out);
+        match parser.outermost(self.index) {
+            Ok(()) => Ok(parser.offset()),
+            Err(error) => {
+                out.truncate(start);
+                Err(error.located_in(document))
+            }
+        }
+    }
+
+    /// As [`from_json`](Self::from_json) for a value that is in `range` of a larger document. Errors name the
+    /// position in the document.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json).
+    pub fn from_json_in(
+        &self,
+        document: &[u8],
+        range: Range<usize>,
+        options: &UnmarshalOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FromJsonError> {
+        let start = out.len();
+        let text = document.get(..range.end).unwrap_or(document);
+        let mut parser = Parser::new(&self.data, text, range.start, options, out);
+        let mut result = parser.outermost(self.index);
+        if result.is_ok() && parser.peek().is_some() {
+            let kind = FromJsonErrorKind::Syntax("there is more text behind the value");
+            result = Err(FromJsonError::new(kind, parser.offset()));
+        }
+        result.map_err(|error| {
+            out.truncate(start);
+            error.located_in(document)
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! Messages whose fields are in any order, or set more than once: the records are sorted by field, and within one
+//! field keep their order, so that the last value wins, messages merge and elements stay in sequence.
+
+use std::ops::Range;
+
+use super::writer::{Step, Writer};
+use crate::table::{Cardinality, Field, Kind, MessageType, NONE};
+use crate::wire::{LENGTH_DELIMITED, Reader};
+
+/// A value on the wire.
+struct Record {
+    /// Index of the field in its message.
+    field: u32,
+    wire_type: u8,
+    /// Without the tag.
+    value: Range<usize>,
+}
+
+/// Which member of a oneof was set last, and from which record on without another between.
+#[derive(Clone, Copy)]
+struct Chosen {
+    field: u32,
+    since: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn fields_in_any_order(
+        &mut self,
+        message: &'a MessageType,
+        pieces: &[Range<usize>],
+        depth: u32,
+    ) -> Step {
+        let mut records = self.records(message, pieces)?;
+        records.sort_by_key(|record| record.field);
+        let mut next = 0;
+        for same in records.chunk_by(|first, second| first.field == second.field) {
+            let Some(record) = same.last() else { continue };
+            let Some(field) = message.fields.get(record.field as usize) else {
+                continue;
+            };
+            self.unpopulated_fields(message, next, record.field);
+            next = record.field + 1;
+            let result = match field.cardinality {
+                Cardinality::Singular => self.last_value(field, record, same, depth),
+                Cardinality::Repeated => self.array_of_records(field, same, depth),
+                Cardinality::Map => self.map_of_records(field, same, depth),
+            };
+            result.map_err(|stop| stop.within_field(field))?;
+        }
+        self.unpopulated_fields(message, next, NONE);
+        Ok(())
+    }
+
+    fn records(&self, message: &MessageType, pieces: &[Range<usize>]) -> Step<Vec<Record>> {
+        let mut records = Vec::new();
+        let mut chosen = vec![
+            Chosen {
+                field: NONE,
+                since: 0
+            };
+            message.oneofs.len()
+        ];
+        self.scan(pieces, |number, wire_type, reader| {
+            let Some((index, field)) = message.field_by_number(number) else {
+                return Ok(false);
+            };
+            if !self.accepts(field, wire_type, reader)? {
+                return Ok(false);
+            }
+            let start = reader.position();
+            reader.skip(number, wire_type)?;
+            if let Some(chosen) = chosen.get_mut(field.oneof as usize)
+                && chosen.field != index
+            {
+                *chosen = Chosen {
+                    field: index,
+                    since: records.len(),
+                };
+            }
+            records.push(Record {
+                field: index,
+                wire_type,
+                value: start..reader.position(),
+            });
+            Ok(true)
+        })?;
+        if chosen.iter().any(|chosen| chosen.field != NONE) {
+            let mut at = 0;
+            records.retain(|record: &Record| {
+                let oneof = message
+                    .fields
+                    .get(record.field as usize)
+                    .map_or(NONE, |field| field.oneof);
+                let kept = chosen
+                    .get(oneof as usize)
+                    .is_none_or(|chosen| chosen.field == record.field && at >= chosen.since);
+                at += 1;
+                kept
+            });
+        }
+        Ok(records)
+    }
+
+    fn last_value(&mut self, field: &'a Field, record: &Record, same: &[Record], depth: u32) -> Step {
+        let (Kind::Message(index) | Kind::Group(index)) = field.kind else {
+            return self.singular(field, &mut Reader::within(self.input, &record.value), depth);
+        };
+        let mut pieces = Vec::with_capacity(same.len());
+        for record in same {
+            let mut reader = Reader::within(self.input, &record.value);
+            pieces.push(match field.kind {
+                Kind::Group(_) => reader.group(field.number)?,
+                _ => reader.payload()?,
+            });
+        }
+        self.key(field);
+        self.message(index, &pieces, depth)?;
+        self.out.push(b',');
+        Ok(())
+    }
+
+    fn array_of_records(&mut self, field: &'a Field, records: &[Record], depth: u32) -> Step {
+        let before = self.out.len();
+        self.key(field);
+        self.out.push(b'[');
+        let mut count = 0;
+        for record in records {
+            let mut reader = Reader::within(self.input, &record.value);
+            self.elements(field, &mut reader, record.wire_type, &mut count, depth)?;
+        }
+        self.close_array(before, count);
+        Ok(())
+    }
+
+    fn map_of_records(&mut self, field: &'a Field, records: &[Record], depth: u32) -> Step {
+        let map = self.open_map(field);
+        for record in records
+            .iter()
+            .filter(|record| record.wire_type == LENGTH_DELIMITED)
+        {
+            let entry = Reader::within(self.input, &record.value).payload()?;
+            self.map_entry(field, entry, depth)?;
+        }
+        self.close_map(map);
+        Ok(())
+    }
+}

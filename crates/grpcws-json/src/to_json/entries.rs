@@ -1,0 +1,111 @@
+//! The entries of a map: reading one, and leaving out those that a later one with the same key supersedes.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::writer::{Span, Writer};
+use crate::wire::{Malformed, Reader};
+
+/// Up to this many entries, comparing each with each beats hashing.
+const FEW: usize = 8;
+
+/// A map's entry on the wire. Readers stand at the value, behind its tag.
+pub(super) struct Entry<'a> {
+    pub(super) key: Option<Reader<'a>>,
+    pub(super) value: Option<Reader<'a>>,
+    /// Where the value is there more than once and is a message: all but the last.
+    earlier_values: Vec<Reader<'a>>,
+}
+
+impl<'a> Entry<'a> {
+    pub(super) fn read(
+        input: &'a [u8],
+        range: &Range<usize>,
+        key_type: u8,
+        value_type: u8,
+    ) -> Result<Self, Malformed> {
+        let mut entry = Self {
+            key: None,
+            value: None,
+            earlier_values: Vec::new(),
+        };
+        let mut reader = Reader::within(input, range);
+        while !reader.is_at_end() {
+            let (number, wire_type) = reader.tag()?;
+            if number == 1 && wire_type == key_type {
+                entry.key = Some(reader);
+            } else if number == 2 && wire_type == value_type {
+                entry.earlier_values.extend(entry.value.replace(reader));
+            }
+            reader.skip(number, wire_type)?;
+        }
+        Ok(entry)
+    }
+
+    /// The payloads of a value that is a message; an empty one at `offset` where there is none.
+    pub(super) fn value_pieces(&self, offset: usize) -> Result<Vec<Range<usize>>, Malformed> {
+        let mut pieces = Vec::with_capacity(1);
+        for reader in self.earlier_values.iter().chain(&self.value) {
+            let mut reader = *reader;
+            pieces.push(reader.payload()?);
+        }
+        if pieces.is_empty() {
+            pieces.push(offset..offset);
+        }
+        Ok(pieces)
+    }
+}
+
+impl Writer<'_> {
+    /// Leaves only the last entry of each key, and forgets the spans from `first` on.
+    pub(super) fn drop_superseded(&mut self, first: usize) {
+        let spans = self.spans.get(first..).unwrap_or_default();
+        if !are_distinct(self.out, spans) {
+            let kept = last_of_each(self.out, spans);
+            if let Some(span) = spans.first() {
+                self.out.truncate(span.start);
+                self.out.extend_from_slice(&kept);
+            }
+        }
+        self.spans.truncate(first);
+    }
+}
+
+/// The quoted key: equal keys are printed equally.
+fn key<'o>(out: &'o [u8], span: &Span) -> &'o [u8] {
+    out.get(span.start..span.key_end).unwrap_or_default()
+}
+
+fn are_distinct(out: &[u8], spans: &[Span]) -> bool {
+    if spans.len() <= FEW {
+        return spans.iter().enumerate().all(|(at, one)| {
+            spans
+                .iter()
+                .skip(at + 1)
+                .all(|other| key(out, one) != key(out, other))
+        });
+    }
+    // Many encoders write maps sorted; then one pass tells.
+    if spans.is_sorted_by(|one, other| key(out, one) < key(out, other)) {
+        return true;
+    }
+    let mut seen = HashSet::with_capacity(spans.len());
+    spans.iter().all(|span| seen.insert(key(out, span)))
+}
+
+fn last_of_each(out: &[u8], spans: &[Span]) -> Vec<u8> {
+    let mut seen = HashSet::with_capacity(spans.len());
+    let mut kept = Vec::with_capacity(spans.len());
+    let mut end = out.len();
+    for span in spans.iter().rev() {
+        if seen.insert(key(out, span)) {
+            kept.push(span.start..end);
+        }
+        end = span.start;
+    }
+    kept.into_iter()
+        .rev()
+        .flat_map(|range| out.get(range).unwrap_or_default())
+        .copied()
+        .collect()
+}

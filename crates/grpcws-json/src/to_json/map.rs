@@ -1,0 +1,142 @@
+//! Maps: entries are printed in the order of the wire; of several entries with one key the last one stays.
+
+use std::ops::Range;
+
+use super::entries::Entry;
+use super::writer::{Span, Step, Stop, Unpopulated, Writer};
+use crate::error::ToJsonErrorKind;
+use crate::path::Segment;
+use crate::table::{Field, Kind};
+use crate::wire::{LENGTH_DELIMITED, Reader};
+
+/// A map that is being printed.
+#[derive(Clone, Copy)]
+pub(super) struct OpenMap {
+    /// Where its key begins in the output.
+    before: usize,
+    /// Where its entries begin in the list of spans.
+    pub(super) first_span: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn map_in_order(
+        &mut self,
+        field: &'a Field,
+        reader: &mut Reader<'a>,
+        mut wire_type: u8,
+        depth: u32,
+    ) -> Step {
+        let map = self.open_map(field);
+        loop {
+            if wire_type == LENGTH_DELIMITED {
+                let entry = reader.payload()?;
+                self.map_entry(field, entry, depth)?;
+            } else {
+                reader.skip(field.number, wire_type)?;
+            }
+            match reader.tag_if(field.number)? {
+                Some(next) => wire_type = next,
+                None => break,
+            }
+        }
+        self.close_map(map);
+        Ok(())
+    }
+
+    pub(super) fn open_map(&mut self, field: &Field) -> OpenMap {
+        let map = OpenMap {
+            before: self.out.len(),
+            first_span: self.spans.len(),
+        };
+        self.key(field);
+        self.out.push(b'{');
+        map
+    }
+
+    pub(super) fn close_map(&mut self, map: OpenMap) {
+        if self.spans.len() == map.first_span && self.unpopulated == Unpopulated::Omit {
+            self.out.truncate(map.before);
+            return;
+        }
+        self.drop_superseded(map.first_span);
+        self.close(b'}');
+        self.out.push(b',');
+    }
+
+    pub(super) fn map_entry(&mut self, field: &Field, range: Range<usize>, depth: u32) -> Step {
+        let Kind::Message(index) = field.kind else {
+            return Ok(());
+        };
+        let Some((key, value)) = self.table.message_of(index).entry_fields() else {
+            return Ok(());
+        };
+        let entry = Entry::read(self.input, &range, key.wire_type, value.wire_type)?;
+        if value.closed_enum
+            && let Some(reader) = entry.value
+            && !self.is_known_enum_value(value, reader)?
+        {
+            return Ok(());
+        }
+        let start = self.out.len();
+        self.map_key(key.kind, entry.key)?;
+        let key_end = self.out.len();
+        self.out.push(b':');
+        self.entry_value(value, &entry, range.start, depth)
+            .map_err(|stop| self.within_key(stop, start..key_end))?;
+        self.out.push(b',');
+        self.spans.push(Span { start, key_end });
+        Ok(())
+    }
+
+    fn entry_value(&mut self, value: &'a Field, entry: &Entry<'a>, offset: usize, depth: u32) -> Step {
+        let Kind::Message(index) = value.kind else {
+            match entry.value {
+                Some(mut reader) => self.value(value, &mut reader, depth).map(drop)?,
+                None => self.default_value(value.kind),
+            }
+            return Ok(());
+        };
+        let pieces = entry.value_pieces(offset)?;
+        self.message(index, &pieces, depth)
+    }
+
+    /// Prints a key as a string, whatever its type.
+    pub(super) fn map_key(&mut self, kind: Kind, reader: Option<Reader<'a>>) -> Step {
+        let quotes = !matches!(
+            kind,
+            Kind::String | Kind::Int64 | Kind::Uint64 | Kind::Fixed64 | Kind::Sfixed64 | Kind::Sint64
+        );
+        if quotes {
+            self.out.push(b'"');
+        }
+        match reader {
+            Some(mut reader) => self.scalar(kind, &mut reader).map(drop)?,
+            None => self.default_value(kind),
+        }
+        if quotes {
+            self.out.push(b'"');
+        }
+        Ok(())
+    }
+
+    /// Names the entry whose quoted key is at `key` in the output.
+    #[cold]
+    pub(super) fn within_key(&self, stop: Stop, key: Range<usize>) -> Stop {
+        let quoted = self.out.get(key).unwrap_or_default();
+        let text = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+        stop.within(|| Segment::Key(String::from_utf8_lossy(text).into()))
+    }
+
+    /// Prints a string, which must be UTF-8.
+    pub(super) fn string(&mut self, reader: &mut Reader<'a>) -> Step<bool> {
+        let bytes = reader.bytes()?;
+        if super::string::put_bytes_as_string(self.out, bytes) {
+            Ok(bytes.is_empty())
+        } else {
+            Err(Stop::new(
+                ToJsonErrorKind::InvalidUtf8,
+                reader.position() - bytes.len(),
+            ))
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Messages whose fields arrive in the order of their numbers, which is how every canonical encoder writes them.
+
+use std::ops::Range;
+
+use super::writer::{Step, Stop, Unpopulated, Writer};
+use crate::table::{Cardinality, Field, Kind, MessageType, NONE, Shape};
+use crate::wire::{END_GROUP, LENGTH_DELIMITED, Reader, Reason, VARINT};
+
+impl<'a> Writer<'a> {
+    /// Prints a message whose encoding is the concatenation of `pieces`: more than one where a field that holds a
+    /// message comes several times, which means to merge them.
+    pub(super) fn message(&mut self, index: u32, pieces: &[Range<usize>], depth: u32) -> Step {
+        let depth = self.deeper(depth, pieces.first().map_or(0, |piece| piece.start))?;
+        let message = self.table.message_of(index);
+        match message.shape {
+            Shape::Object => {
+                self.out.push(b'{');
+                self.fields(message, pieces, depth)?;
+                self.close(b'}');
+                Ok(())
+            }
+            shape => self.well_known(shape, pieces, depth),
+        }
+    }
+
+    /// Prints the members of an object, each with a comma behind it.
+    pub(super) fn fields(&mut self, message: &'a MessageType, pieces: &[Range<usize>], depth: u32) -> Step {
+        match pieces {
+            [piece] if !self.any_order => {
+                self.fields_in_order(message, &mut Reader::within(self.input, piece), None, depth)
+            }
+            pieces => self.fields_in_any_order(message, pieces, depth),
+        }
+    }
+
+    /// Prints fields to the end of the reader or, in a group, to its end tag.
+    fn fields_in_order(
+        &mut self,
+        message: &'a MessageType,
+        reader: &mut Reader<'a>,
+        group: Option<u32>,
+        depth: u32,
+    ) -> Step {
+        // The first field that may still come.
+        let mut next = 0;
+        let mut oneofs = 0_u64;
+        while !reader.is_at_end() {
+            let mut ahead = *reader;
+            let (number, wire_type) = ahead.tag()?;
+            if wire_type == END_GROUP {
+                if group != Some(number) {
+                    return Err(reader.malformed(Reason::Group).into());
+                }
+                *reader = ahead;
+                self.unpopulated_fields(message, next, NONE);
+                return Ok(());
+            }
+            *reader = ahead;
+            let Some((index, field)) = message.field_by_number(number) else {
+                reader.skip(number, wire_type)?;
+                continue;
+            };
+            if !self.accepts(field, wire_type, reader)? {
+                reader.skip(number, wire_type)?;
+                continue;
+            }
+            if index < next {
+                return Err(Stop::Disorder);
+            }
+            if field.oneof != NONE {
+                // Oneofs beyond the 64th have no bit: such messages are sorted.
+                let bit = 1_u64.checked_shl(field.oneof).unwrap_or(0);
+                if bit == 0 || oneofs & bit != 0 {
+                    return Err(Stop::Disorder);
+                }
+                oneofs |= bit;
+            }
+            self.unpopulated_fields(message, next, index);
+            next = index + 1;
+            let result = match field.cardinality {
+                Cardinality::Singular => self.singular(field, reader, depth),
+                Cardinality::Repeated => self.array_in_order(field, reader, wire_type, depth),
+                Cardinality::Map => self.map_in_order(field, reader, wire_type, depth),
+            };
+            result.map_err(|stop| stop.within_field(field))?;
+        }
+        if group.is_some() {
+            return Err(reader.malformed(Reason::Truncated).into());
+        }
+        self.unpopulated_fields(message, next, NONE);
+        Ok(())
+    }
+
+    /// Whether a record is a value of the field; those of another wire type, and numbers that a closed enum does
+    /// not have, are unknown fields.
+    #[inline]
+    pub(super) fn accepts(&self, field: &Field, wire_type: u8, reader: &Reader<'a>) -> Step<bool> {
+        if wire_type != field.wire_type {
+            let packed = wire_type == LENGTH_DELIMITED && field.kind.is_packable();
+            return Ok(packed && field.cardinality == Cardinality::Repeated);
+        }
+        if field.closed_enum {
+            self.is_known_enum_value(field, *reader)
+        } else {
+            Ok(true)
+        }
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an enum value is the low 32 bits of its varint"
+    )]
+    pub(super) fn is_known_enum_value(&self, field: &Field, mut reader: Reader<'a>) -> Step<bool> {
+        let Kind::Enum(index) = field.kind else {
+            return Ok(true);
+        };
+        let number = (reader.varint()? as u32).cast_signed();
+        Ok(self.table.enum_of(index).quoted_name(number).is_some())
+    }
+
+    /// Prints a field that has one value; the reader is behind its tag.
+    pub(super) fn singular(&mut self, field: &'a Field, reader: &mut Reader<'a>, depth: u32) -> Step {
+        let before = self.out.len();
+        self.key(field);
+        let zero = self.value(field, reader, depth)?;
+        if zero && field.implicit && self.unpopulated == Unpopulated::Omit {
+            self.out.truncate(before);
+        } else {
+            self.out.push(b',');
+        }
+        Ok(())
+    }
+
+    /// Prints a value; tells whether it is the zero of its type.
+    #[inline]
+    pub(super) fn value(&mut self, field: &'a Field, reader: &mut Reader<'a>, depth: u32) -> Step<bool> {
+        match field.kind {
+            Kind::Message(index) => {
+                let payload = reader.payload()?;
+                self.message(index, std::slice::from_ref(&payload), depth)?;
+                Ok(false)
+            }
+            Kind::Group(index) => {
+                self.group(index, field.number, reader, depth)?;
+                Ok(false)
+            }
+            kind => self.scalar(kind, reader),
+        }
+    }
+
+    fn group(&mut self, index: u32, number: u32, reader: &mut Reader<'a>, depth: u32) -> Step {
+        let message = self.table.message_of(index);
+        if self.any_order || message.shape != Shape::Object {
+            let content = reader.group(number)?;
+            return self.message(index, std::slice::from_ref(&content), depth);
+        }
+        let depth = self.deeper(depth, reader.position())?;
+        self.out.push(b'{');
+        self.fields_in_order(message, reader, Some(number), depth)?;
+        self.close(b'}');
+        Ok(())
+    }
+
+    fn array_in_order(
+        &mut self,
+        field: &'a Field,
+        reader: &mut Reader<'a>,
+        mut wire_type: u8,
+        depth: u32,
+    ) -> Step {
+        let before = self.out.len();
+        self.key(field);
+        self.out.push(b'[');
+        let mut count = 0;
+        loop {
+            self.elements(field, reader, wire_type, &mut count, depth)?;
+            match reader.tag_if(field.number)? {
+                Some(next) => wire_type = next,
+                None => break,
+            }
+        }
+        self.close_array(before, count);
+        Ok(())
+    }
+
+    /// Prints the elements of one record: one, or as many as are packed in it.
+    pub(super) fn elements(
+        &mut self,
+        field: &'a Field,
+        reader: &mut Reader<'a>,
+        wire_type: u8,
+        count: &mut usize,
+        depth: u32,
+    ) -> Step {
+        if wire_type == field.wire_type {
+            return self.element(field, reader, count, depth);
+        }
+        if wire_type != LENGTH_DELIMITED || !field.kind.is_packable() {
+            return Ok(reader.skip(field.number, wire_type)?);
+        }
+        let payload = reader.payload()?;
+        let mut packed = reader.narrowed(&payload);
+        while !packed.is_at_end() {
+            self.element(field, &mut packed, count, depth)?;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn element(&mut self, field: &'a Field, reader: &mut Reader<'a>, count: &mut usize, depth: u32) -> Step {
+        if field.closed_enum && !self.is_known_enum_value(field, *reader)? {
+            return Ok(reader.skip(field.number, VARINT)?);
+        }
+        if let Err(stop) = self.value(field, reader, depth) {
+            return Err(stop.within_index(*count));
+        }
+        self.out.push(b',');
+        *count += 1;
+        Ok(())
+    }
+
+    /// Ends an array that began at `before`, or takes it back where nothing is in it.
+    pub(super) fn close_array(&mut self, before: usize, count: usize) {
+        if count == 0 && self.unpopulated == Unpopulated::Omit {
+            self.out.truncate(before);
+            return;
+        }
+        self.close(b']');
+        self.out.push(b',');
+    }
+}

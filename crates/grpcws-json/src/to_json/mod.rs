@@ -1,0 +1,72 @@
+//! Wire bytes → JSON.
+//!
+//! `message` goes over fields that arrive in the order of their numbers and prints each as it passes. `any_order`
+//! takes over where a message is not in that order, or sets a field twice: it sorts the records first.
+
+mod any;
+mod any_order;
+mod entries;
+mod map;
+mod message;
+mod scalar;
+mod string;
+mod time;
+mod unpopulated;
+mod value;
+mod well_known;
+mod writer;
+
+pub(crate) use string::put_string;
+
+use writer::{Stop, Writer};
+
+use crate::error::{ToJsonError, ToJsonErrorKind};
+use crate::options::MarshalOptions;
+use crate::table::Message;
+
+impl Message {
+    /// Appends the JSON of the message in `wire` to `out`.
+    ///
+    /// Fields are printed in the order of their numbers, whatever their order in `wire`. Unknown fields are left
+    /// out. Whether required fields are there is not looked at: whoever encoded the message has done so, or chosen
+    /// not to.
+    ///
+    /// # Errors
+    /// `wire` is not this message, or has a value without a JSON form: an `Any` of a type that is not in the table, a string that
+    /// is not UTF-8, a timestamp that is out of range. `out` is then as it was.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = grpcws_json::Table::from_file_descriptor_set(&[])?;
+    /// let duration = table.message("google.protobuf.Duration").expect("well-known types are always there");
+    /// let mut json = Vec::new();
+    /// duration.to_json(&[0x08, 0x03], &Default::default(), &mut json)?;
+    /// assert_eq!(json, br#""3s""#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_json(
+        &self,
+        wire: &[u8],
+        options: &MarshalOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ToJsonError> {
+        let start = out.len();
+        let mut stop = Writer::new(&self.data, wire, options, false, out).outermost(self.index);
+        if let Err(Stop::Disorder) = stop {
+            out.truncate(start);
+            stop = Writer::new(&self.data, wire, options, true, out).outermost(self.index);
+        }
+        match stop {
+            Ok(()) => Ok(()),
+            Err(stop) => {
+                out.truncate(start);
+                Err(match stop {
+                    Stop::Failed(error) => error,
+                    Stop::Disorder => {
+                        ToJsonError::new(ToJsonErrorKind::Malformed("the order of the fields"), 0)
+                    }
+                })
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Strings: scanned in blocks for the bytes that JSON must escape, copied in between.
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
+
+/// Appends the string in quotes.
+pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
+    let _ = put_bytes_as_string(out, text.as_bytes());
+}
+
+/// Appends the bytes as a string in quotes; `false` and nothing appended where they are not UTF-8.
+#[inline]
+pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    let class = classify(bytes);
+    if class & 0x80 != 0 && std::str::from_utf8(bytes).is_err() {
+        return false;
+    }
+    out.push(b'"');
+    if class & ESCAPE == 0 {
+        out.extend_from_slice(bytes);
+    } else {
+        put_escaped(out, bytes);
+    }
+    out.push(b'"');
+    true
+}
+
+/// Set in a class where a byte must be escaped.
+const ESCAPE: u8 = 1;
+
+/// The union of the bytes' classes: [`ESCAPE`], and 0x80 for bytes outside of ASCII. Written so that the compiler
+/// makes vector instructions of it.
+#[inline]
+fn classify(bytes: &[u8]) -> u8 {
+    let class = |byte: u8| u8::from(needs_escape(byte)) | (byte & 0x80);
+    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
+    let mut union = 0;
+    for block in blocks {
+        union |= block.iter().fold(0, |union, &byte| union | class(byte));
+    }
+    rest.iter().fold(union, |union, &byte| union | class(byte))
+}
+
+#[inline]
+fn needs_escape(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+fn put_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|&byte| needs_escape(byte)) {
+        let (clean, special) = rest.split_at(at);
+        out.extend_from_slice(clean);
+        let Some((&byte, after)) = special.split_first() else {
+            break;
+        };
+        put_escape(out, byte);
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+}
+
+fn put_escape(out: &mut Vec<u8>, byte: u8) {
+    let short = match byte {
+        b'"' => b'"',
+        b'\\' => b'\\',
+        b'\n' => b'n',
+        b'\r' => b'r',
+        b'\t' => b't',
+        0x08 => b'b',
+        0x0c => b'f',
+        _ => {
+            let digit = |nibble: u8| {
+                if nibble < 10 {
+                    b'0' + nibble
+                } else {
+                    b'a' + nibble - 10
+                }
+            };
+            out.extend_from_slice(b"\\u00");
+            out.push(digit(byte >> 4));
+            out.push(digit(byte & 0xf));
+            return;
+        }
+    };
+    out.push(b'\\');
+    out.push(short);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quoted(bytes: &[u8]) -> Option<String> {
+        let mut out = Vec::new();
+        put_bytes_as_string(&mut out, bytes).then(|| String::from_utf8(out).expect("UTF-8 in, UTF-8 out"))
+    }
+
+    #[test]
+    fn escapes_at_every_position() {
+        for length in 0..100 {
+            for at in 0..length {
+                for special in ['"', '\\', '\n', '\u{1}', '\u{1f}', '\u{7f}', 'é', '𝄞'] {
+                    let mut text: Vec<char> = vec!['a'; length];
+                    text[at] = special;
+                    let text: String = text.into_iter().collect();
+                    let json = quoted(text.as_bytes()).expect("UTF-8");
+                    assert_eq!(serde_json::from_str::<String>(&json).ok(), Some(text));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_not_utf8() {
+        assert_eq!(quoted(b"\xff"), None);
+        assert_eq!(quoted(b"abc\xed\xa0\x80"), None);
+        assert_eq!(quoted(b"\x00\x0b"), Some(r#""\u0000\u000b""#.to_owned()));
+    }
+}

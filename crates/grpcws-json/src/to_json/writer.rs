@@ -1,0 +1,160 @@
+//! What is common to all of the direction: the state, and how it stops.
+
+use std::ops::Range;
+
+use crate::error::{ToJsonError, ToJsonErrorKind};
+use crate::options::{MAX_RECURSION_LIMIT, MarshalOptions};
+use crate::path::Segment;
+use crate::table::{Field, TableData};
+use crate::wire::{Malformed, Reader};
+
+/// Why a message is not printed to its end.
+pub(super) enum Stop {
+    /// The fast path met a field that is not in order: everything starts again, sorting. Starting from the
+    /// outermost message, and once, bounds the work to twice the input; to redo only the message at hand would
+    /// double the work with each level of nesting.
+    Disorder,
+    Failed(ToJsonError),
+}
+
+impl From<Malformed> for Stop {
+    #[cold]
+    fn from(malformed: Malformed) -> Self {
+        let kind = ToJsonErrorKind::Malformed(malformed.reason.text());
+        Self::Failed(ToJsonError::new(kind, malformed.offset))
+    }
+}
+
+impl Stop {
+    #[cold]
+    pub(super) fn new(kind: ToJsonErrorKind, offset: usize) -> Self {
+        Self::Failed(ToJsonError::new(kind, offset))
+    }
+
+    #[cold]
+    pub(super) fn within_field(self, field: &Field) -> Self {
+        self.within(|| Segment::Field(field.name.clone()))
+    }
+
+    #[cold]
+    pub(super) fn within_index(self, index: usize) -> Self {
+        self.within(|| Segment::Index(index))
+    }
+
+    #[cold]
+    pub(super) fn within(self, segment: impl FnOnce() -> Segment) -> Self {
+        match self {
+            Self::Disorder => Self::Disorder,
+            Self::Failed(error) => Self::Failed(error.within(segment())),
+        }
+    }
+}
+
+pub(super) type Step<T = ()> = Result<T, Stop>;
+
+/// What is printed for fields that are not set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unpopulated {
+    Omit,
+    Defaults,
+    DefaultsAndNull,
+}
+
+/// Where a map's entry is in the output; it ends where the next one starts.
+#[derive(Clone, Copy)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) key_end: usize,
+}
+
+/// The state of one call.
+pub(super) struct Writer<'a> {
+    pub(super) table: &'a TableData,
+    pub(super) input: &'a [u8],
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) proto_names: bool,
+    pub(super) enum_numbers: bool,
+    pub(super) unpopulated: Unpopulated,
+    /// Sort the fields of each message before they are printed.
+    pub(super) any_order: bool,
+    /// Entries of the maps that are being printed, the innermost map's last.
+    pub(super) spans: Vec<Span>,
+    recursion_limit: u32,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(
+        table: &'a TableData,
+        input: &'a [u8],
+        options: &MarshalOptions,
+        any_order: bool,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        Self {
+            table,
+            input,
+            out,
+            proto_names: options.use_proto_names,
+            enum_numbers: options.use_enum_numbers,
+            unpopulated: if options.emit_unpopulated {
+                Unpopulated::DefaultsAndNull
+            } else if options.emit_default_values {
+                Unpopulated::Defaults
+            } else {
+                Unpopulated::Omit
+            },
+            any_order,
+            spans: Vec::new(),
+            recursion_limit: options.recursion_limit.min(MAX_RECURSION_LIMIT),
+        }
+    }
+
+    pub(super) fn outermost(&mut self, index: u32) -> Step {
+        let all = 0..self.input.len();
+        self.message(index, std::slice::from_ref(&all), self.recursion_limit)
+    }
+
+    /// One level deeper; `depth` is how many more there may be.
+    #[inline]
+    pub(super) fn deeper(&self, depth: u32, offset: usize) -> Step<u32> {
+        depth
+            .checked_sub(1)
+            .ok_or_else(|| Stop::new(ToJsonErrorKind::RecursionLimit, offset))
+    }
+
+    #[inline]
+    pub(super) fn key(&mut self, field: &Field) {
+        self.out.extend_from_slice(if self.proto_names {
+            &field.proto_key
+        } else {
+            &field.json_key
+        });
+    }
+
+    /// Ends an object or array, each member of which has put a comma behind itself.
+    #[inline]
+    pub(super) fn close(&mut self, bracket: u8) {
+        match self.out.last_mut() {
+            Some(last) if *last == b',' => *last = bracket,
+            _ => self.out.push(bracket),
+        }
+    }
+
+    /// Goes over all fields of a message that may be in pieces; what `visit` does not read is skipped.
+    pub(super) fn scan(
+        &self,
+        pieces: &[Range<usize>],
+        mut visit: impl FnMut(u32, u8, &mut Reader<'a>) -> Step<bool>,
+    ) -> Step {
+        for piece in pieces {
+            let mut reader = Reader::within(self.input, piece);
+            while !reader.is_at_end() {
+                let (number, wire_type) = reader.tag()?;
+                if !visit(number, wire_type, &mut reader)? {
+                    reader.skip(number, wire_type)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

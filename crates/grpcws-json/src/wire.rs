@@ -1,0 +1,393 @@
+//! The protobuf wire format: a bounds-checked reader and the few writers that transcoding needs.
+
+use std::ops::Range;
+
+/// Deepest nesting of *unknown* groups that is skipped.
+const UNKNOWN_GROUP_DEPTH: u32 = 100;
+
+pub(crate) const VARINT: u8 = 0;
+pub(crate) const FIXED64: u8 = 1;
+pub(crate) const LENGTH_DELIMITED: u8 = 2;
+pub(crate) const START_GROUP: u8 = 3;
+pub(crate) const END_GROUP: u8 = 4;
+pub(crate) const FIXED32: u8 = 5;
+
+/// Bytes that are not protobuf, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    pub(crate) offset: usize,
+    pub(crate) reason: Reason,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    Truncated,
+    Varint,
+    Tag,
+    Group,
+    GroupDepth,
+}
+
+impl Reason {
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Self::Truncated => "the message ends within a field",
+            Self::Varint => "a varint has more than 64 bits",
+            Self::Tag => "a field's tag is not valid",
+            Self::Group => "a group's end does not match its start",
+            Self::GroupDepth => "unknown groups nest too deeply",
+        }
+    }
+}
+
+/// Reads fields from `bytes`, which ends where the message ends but starts where the *outermost* message
+/// starts: so every position is an offset in what the caller passed in, however deep the message is.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    /// A reader for `range` of the bytes that this one reads; empty where the range does not lie within them.
+    #[inline]
+    pub(crate) fn within(bytes: &'a [u8], range: &Range<usize>) -> Self {
+        Self {
+            bytes: bytes.get(..range.end).unwrap_or_default(),
+            position: range.start,
+        }
+    }
+
+    /// A reader for `range`, which [`payload`](Self::payload) or [`group`](Self::group) of this one returned.
+    #[inline]
+    pub(crate) fn narrowed(&self, range: &Range<usize>) -> Self {
+        Self::within(self.bytes, range)
+    }
+
+    #[inline]
+    pub(crate) fn position(&self) -> usize {
+        self.position
+    }
+
+    #[inline]
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.position >= self.bytes.len()
+    }
+
+    #[inline]
+    pub(crate) fn slice(&self, range: &Range<usize>) -> &'a [u8] {
+        self.bytes.get(range.clone()).unwrap_or_default()
+    }
+
+    #[cold]
+    pub(crate) fn malformed(&self, reason: Reason) -> Malformed {
+        Malformed {
+            offset: self.position.min(self.bytes.len()),
+            reason,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn varint(&mut self) -> Result<u64, Malformed> {
+        match self.bytes.get(self.position) {
+            Some(&byte) if byte < 0x80 => {
+                self.position += 1;
+                Ok(u64::from(byte))
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let mut value = 0;
+        for (index, &byte) in rest.iter().take(10).enumerate() {
+            if index == 9 && byte > 1 {
+                return Err(self.malformed(Reason::Varint));
+            }
+            value |= u64::from(byte & 0x7f) << (7 * index);
+            if byte < 0x80 {
+                self.position += index + 1;
+                return Ok(value);
+            }
+        }
+        Err(self.malformed(if rest.len() < 10 {
+            Reason::Truncated
+        } else {
+            Reason::Varint
+        }))
+    }
+
+    /// The next field's number and wire type.
+    #[inline]
+    pub(crate) fn tag(&mut self) -> Result<(u32, u8), Malformed> {
+        let start = self.position;
+        let tag = u32::try_from(self.varint()?).unwrap_or(0);
+        if tag < 8 {
+            return Err(Malformed {
+                offset: start,
+                reason: Reason::Tag,
+            });
+        }
+        Ok((tag >> 3, (tag & 7) as u8))
+    }
+
+    /// Reads the tag only if it is that of `number`.
+    #[inline]
+    pub(crate) fn tag_if(&mut self, number: u32) -> Result<Option<u8>, Malformed> {
+        if self.is_at_end() {
+            return Ok(None);
+        }
+        let mut ahead = *self;
+        let (found, wire_type) = ahead.tag()?;
+        if found != number || wire_type == END_GROUP {
+            return Ok(None);
+        }
+        *self = ahead;
+        Ok(Some(wire_type))
+    }
+
+    #[inline]
+    pub(crate) fn fixed32(&mut self) -> Result<u32, Malformed> {
+        let bytes = self.bytes.get(self.position..).and_then(<[u8]>::first_chunk);
+        let Some(bytes) = bytes else {
+            return Err(self.malformed(Reason::Truncated));
+        };
+        self.position += 4;
+        Ok(u32::from_le_bytes(*bytes))
+    }
+
+    #[inline]
+    pub(crate) fn fixed64(&mut self) -> Result<u64, Malformed> {
+        let bytes = self.bytes.get(self.position..).and_then(<[u8]>::first_chunk);
+        let Some(bytes) = bytes else {
+            return Err(self.malformed(Reason::Truncated));
+        };
+        self.position += 8;
+        Ok(u64::from_le_bytes(*bytes))
+    }
+
+    /// The range of a length-delimited payload; the reader is then behind it.
+    #[inline]
+    pub(crate) fn payload(&mut self) -> Result<Range<usize>, Malformed> {
+        let start_of_length = self.position;
+        let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
+        let start = self.position;
+        match start.checked_add(length) {
+            Some(end) if end <= self.bytes.len() => {
+                self.position = end;
+                Ok(start..end)
+            }
+            _ => Err(Malformed {
+                offset: start_of_length,
+                reason: Reason::Truncated,
+            }),
+        }
+    }
+
+    /// The payload as bytes.
+    #[inline]
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+        let range = self.payload()?;
+        Ok(self.slice(&range))
+    }
+
+    /// The range of the content of a group whose start tag was just read; the reader is then behind the end tag.
+    pub(crate) fn group(&mut self, number: u32) -> Result<Range<usize>, Malformed> {
+        let start = self.position;
+        let end = self.skip_group(number, UNKNOWN_GROUP_DEPTH)?;
+        Ok(start..end)
+    }
+
+    /// Skips the value of a field whose tag was just read.
+    pub(crate) fn skip(&mut self, number: u32, wire_type: u8) -> Result<(), Malformed> {
+        self.skip_bounded(number, wire_type, UNKNOWN_GROUP_DEPTH)
+    }
+
+    fn skip_bounded(&mut self, number: u32, wire_type: u8, depth: u32) -> Result<(), Malformed> {
+        match wire_type {
+            VARINT => self.varint().map(drop),
+            FIXED64 => self.fixed64().map(drop),
+            LENGTH_DELIMITED => self.payload().map(drop),
+            START_GROUP => self.skip_group(number, depth).map(drop),
+            FIXED32 => self.fixed32().map(drop),
+            END_GROUP => Err(self.malformed(Reason::Group)),
+            _ => Err(self.malformed(Reason::Tag)),
+        }
+    }
+
+    /// Returns where the content of the group ends.
+    fn skip_group(&mut self, number: u32, depth: u32) -> Result<usize, Malformed> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Err(self.malformed(Reason::GroupDepth));
+        };
+        loop {
+            let end = self.position;
+            let (inner, wire_type) = self.tag()?;
+            if wire_type == END_GROUP {
+                if inner == number {
+                    return Ok(end);
+                }
+                return Err(Malformed {
+                    offset: end,
+                    reason: Reason::Group,
+                });
+            }
+            self.skip_bounded(inner, wire_type, depth)?;
+        }
+    }
+}
+
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a varint is written by its low seven bits"
+)]
+pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+#[inline]
+pub(crate) fn put_tag(out: &mut Vec<u8>, number: u32, wire_type: u8) {
+    put_varint(out, u64::from(number << 3 | u32::from(wire_type)));
+}
+
+/// Reserves the room of a length prefix and returns the mark that [`end_length`] takes.
+#[inline]
+pub(crate) fn begin_length(out: &mut Vec<u8>) -> usize {
+    out.push(0);
+    out.len()
+}
+
+/// Writes the length of what follows `mark` into the reserved byte, and makes room where it needs more.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "below 128")]
+pub(crate) fn end_length(out: &mut Vec<u8>, mark: usize) {
+    let length = out.len().saturating_sub(mark);
+    if length < 0x80 {
+        if let Some(byte) = mark.checked_sub(1).and_then(|at| out.get_mut(at)) {
+            *byte = length as u8;
+        }
+        return;
+    }
+    end_long_length(out, mark, length);
+}
+
+#[cold]
+fn end_long_length(out: &mut Vec<u8>, mark: usize, length: usize) {
+    let mut prefix = Vec::with_capacity(10);
+    put_varint(&mut prefix, length as u64);
+    let end = out.len();
+    // The prefix has at least two bytes, one of which is reserved already.
+    let extra = prefix.len() - 1;
+    out.resize(end + extra, 0);
+    out.copy_within(mark..end, mark + extra);
+    if let Some(room) = out.get_mut(mark - 1..mark + extra) {
+        room.copy_from_slice(&prefix);
+    }
+}
+
+#[inline]
+pub(crate) fn zigzag32(raw: u32) -> i32 {
+    (raw >> 1).cast_signed() ^ -(raw & 1).cast_signed()
+}
+
+#[inline]
+pub(crate) fn zigzag64(raw: u64) -> i64 {
+    (raw >> 1).cast_signed() ^ -(raw & 1).cast_signed()
+}
+
+#[inline]
+pub(crate) fn unzigzag32(value: i32) -> u32 {
+    ((value << 1) ^ (value >> 31)).cast_unsigned()
+}
+
+#[inline]
+pub(crate) fn unzigzag64(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_round_trip() {
+        for value in [0, 1, 127, 128, 300, 1 << 31, u64::MAX] {
+            let mut out = Vec::new();
+            put_varint(&mut out, value);
+            let mut reader = Reader::new(&out);
+            assert_eq!(reader.varint(), Ok(value));
+            assert!(reader.is_at_end());
+        }
+    }
+
+    #[test]
+    fn varint_of_more_than_64_bits_is_refused() {
+        let mut reader = Reader::new(&[0xff; 11]);
+        assert_eq!(reader.varint().map_err(|fault| fault.reason), Err(Reason::Varint));
+        let mut reader = Reader::new(&[0xff; 4]);
+        assert_eq!(
+            reader.varint().map_err(|fault| fault.reason),
+            Err(Reason::Truncated)
+        );
+    }
+
+    #[test]
+    fn lengths_are_patched_whatever_their_size() {
+        for length in [0_usize, 1, 127, 128, 16_383, 16_384, 3_000_000] {
+            let mut out = vec![7];
+            let mark = begin_length(&mut out);
+            out.resize(out.len() + length, 0xab);
+            end_length(&mut out, mark);
+            let mut reader = Reader::within(&out, &(1..out.len()));
+            let payload = reader.bytes().expect("the prefix was just written");
+            assert_eq!(payload.len(), length);
+            assert!(payload.iter().all(|&byte| byte == 0xab));
+            assert!(reader.is_at_end());
+        }
+    }
+
+    #[test]
+    fn declared_length_beyond_the_end_is_truncation() {
+        let mut reader = Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2]);
+        assert_eq!(
+            reader.payload().map_err(|fault| fault.reason),
+            Err(Reason::Truncated)
+        );
+    }
+
+    #[test]
+    fn unknown_groups_are_skipped_to_a_bound() {
+        let mut bytes = vec![0x0b; 90];
+        bytes.extend([0x0c; 90]);
+        let mut reader = Reader::new(&bytes);
+        let (number, wire_type) = reader.tag().expect("a tag");
+        assert_eq!(reader.skip(number, wire_type), Ok(()));
+        assert!(reader.is_at_end());
+        let mut reader = Reader::new(&[0x0b; 100_000]);
+        let (number, wire_type) = reader.tag().expect("a tag");
+        assert_eq!(
+            reader.skip(number, wire_type).map_err(|fault| fault.reason),
+            Err(Reason::GroupDepth)
+        );
+    }
+
+    #[test]
+    fn zigzag_round_trips() {
+        for value in [0, 1, -1, i32::MIN, i32::MAX] {
+            assert_eq!(zigzag32(unzigzag32(value)), value);
+        }
+        for value in [0, 1, -1, i64::MIN, i64::MAX] {
+            assert_eq!(zigzag64(unzigzag64(value)), value);
+        }
+    }
+}
