@@ -1,2 +1,133 @@
-//! The project's own commands.
-fn main() {}
+//! The project's own commands: `cargo xtask test` is the whole gate.
+//!
+//! The steps are data, in [`steps`]; the suites in other languages are rows of a table in [`suites`]; what
+//! they need on a fresh machine is put there by [`install`]; [`process`] starts programs and ends them.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for a terminal")]
+
+mod context;
+mod install;
+mod process;
+mod steps;
+mod suites;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use context::Context;
+use steps::{STEPS, Step};
+
+const HELP: &str = "\
+The project's own commands.
+
+Usage: cargo xtask test [OPTIONS]
+
+Runs every check of the project, in this order, and stops at the first that fails.
+What a check needs and the machine does not have is installed: below the target
+folder, in tests/*/node_modules, or, as root on Debian, by apt-get.
+
+Options:
+      --only NAMES  run these steps only (comma-separated)
+      --skip NAMES  leave these steps out (comma-separated)
+      --list        print the steps
+  -h, --help        print this help
+
+Steps:
+";
+
+fn main() -> ExitCode {
+    match arguments() {
+        Ok(Request::Help) => {
+            print!("{HELP}{}", step_list());
+            ExitCode::SUCCESS
+        }
+        Ok(Request::List) => {
+            print!("{}", step_list());
+            ExitCode::SUCCESS
+        }
+        Ok(Request::Test(chosen)) => test(&chosen),
+        Err(error) => {
+            eprintln!("xtask: {error}\nTry: cargo xtask --help");
+            ExitCode::from(64)
+        }
+    }
+}
+
+enum Request {
+    Help,
+    List,
+    Test(Vec<&'static Step>),
+}
+
+fn arguments() -> Result<Request, lexopt::Error> {
+    use lexopt::prelude::{Long, Short, Value, ValueExt as _};
+
+    let mut parser = lexopt::Parser::from_env();
+    let (mut command, mut only, mut skip) = (None, Vec::new(), Vec::new());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Request::Help),
+            Long("list") => return Ok(Request::List),
+            Long("only") => only.extend(names(&parser.value()?.string()?)?),
+            Long("skip") => skip.extend(names(&parser.value()?.string()?)?),
+            Value(value) if command.is_none() && value == "test" => command = Some(value),
+            other => return Err(other.unexpected()),
+        }
+    }
+    if command.is_none() {
+        return Ok(Request::Help);
+    }
+    let chosen = |step: &&Step| (only.is_empty() || only.contains(&step.name)) && !skip.contains(&step.name);
+    Ok(Request::Test(STEPS.iter().filter(chosen).collect()))
+}
+
+/// The steps of a comma-separated list.
+fn names(list: &str) -> Result<Vec<&'static str>, lexopt::Error> {
+    list.split(',')
+        .map(|name| {
+            let step = STEPS.iter().find(|step| step.name == name.trim());
+            step.map(|step| step.name).ok_or_else(|| format!("no step is called {name:?}").into())
+        })
+        .collect()
+}
+
+fn step_list() -> String {
+    STEPS.iter().map(|step| format!("  {:<8} {}\n", step.name, step.about)).collect()
+}
+
+/// Runs the steps until one fails. The last line is `N passed, N failed`: a step that runs tests counts
+/// as its tests, every other as one.
+fn test(steps: &[&Step]) -> ExitCode {
+    let context = Context::new();
+    let mut passed = 0;
+    let mut durations = Vec::new();
+    for step in steps {
+        println!("\n== {}: {}", step.name, step.about);
+        let start = Instant::now();
+        let result = step.needs.iter().try_for_each(|need| need.install(&context));
+        match result.and_then(|()| (step.run)(&context)) {
+            Ok(count) => {
+                passed += count;
+                println!("== {}: {count} passed in {}", step.name, seconds(start.elapsed()));
+                durations.push((step.name, start.elapsed()));
+            }
+            Err(failure) => {
+                println!("\n== {}: failed after {}: {failure}", step.name, seconds(start.elapsed()));
+                println!("   {}", failure.remedy.as_deref().unwrap_or(step.remedy));
+                println!("   again: cargo xtask test --only {}\n", step.name);
+                println!("{passed} passed, {} failed", failure.tests.max(1));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!();
+    for (name, duration) in &durations {
+        println!("{name:<8} {:>8}", seconds(*duration));
+    }
+    println!("{passed} passed, 0 failed");
+    ExitCode::SUCCESS
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}

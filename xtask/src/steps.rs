@@ -1,0 +1,163 @@
+//! The steps of the gate, in order.
+
+use std::time::Duration;
+
+use crate::context::{Context, Failure};
+use crate::install::Need;
+use crate::process::{run, run_and_read};
+use crate::suites::run_suite;
+
+/// One step of the gate.
+pub(crate) struct Step {
+    pub(crate) name: &'static str,
+    /// What it checks.
+    pub(crate) about: &'static str,
+    /// What helps when it fails.
+    pub(crate) remedy: &'static str,
+    /// What has to be installed for it.
+    pub(crate) needs: &'static [Need],
+    /// Runs it and counts what passed.
+    pub(crate) run: fn(&Context) -> Result<usize, Failure>,
+}
+
+/// Cheap steps come first, so that most mistakes show within a minute. All of cargo's steps use the same
+/// features, or each would compile the dependencies anew.
+pub(crate) const STEPS: &[Step] = &[
+    Step {
+        name: "fmt",
+        about: "the code is formatted",
+        remedy: "run: cargo fmt --all",
+        needs: &[Need::RustComponents],
+        run: |context| once(run(&mut context.cargo(&["fmt", "--all", "--check"]))),
+    },
+    Step {
+        name: "clippy",
+        about: "no lint warns",
+        remedy: "mend what clippy shows, or allow it at that one place with a reason",
+        needs: &[Need::RustComponents, Need::BuildTools],
+        run: |context| {
+            let arguments = [
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--all-features",
+                "--locked",
+                "--",
+                "-D",
+                "warnings",
+            ];
+            once(run(&mut context.cargo(&arguments)))
+        },
+    },
+    Step {
+        name: "deny",
+        about: "dependencies have permitted licences and sources",
+        remedy: "replace the dependency, or argue for an exception in deny.toml",
+        needs: &[Need::CargoDeny],
+        run: |context| {
+            let program = context.tools().join("bin/cargo-deny");
+            once(run(&mut context
+                .command(program, &["--all-features", "--locked", "check", "bans", "licenses", "sources"])))
+        },
+    },
+    Step {
+        name: "build",
+        about: "everything compiles",
+        remedy: "see the compiler's first error; Cargo.lock has to be committed",
+        needs: &[Need::BuildTools],
+        run: |context| once(run(&mut context.cargo(&["build", "--workspace", "--all-features", "--locked"]))),
+    },
+    Step {
+        name: "test",
+        about: "unit, integration and doc tests",
+        remedy: "repeat one test with: cargo test -p CRATE NAME",
+        needs: &[Need::BuildTools],
+        run: cargo_test,
+    },
+    Step {
+        name: "doc",
+        about: "the documentation builds without warnings",
+        remedy: "mend the links and blocks that rustdoc names",
+        needs: &[Need::BuildTools],
+        run: |context| {
+            let mut command =
+                context.cargo(&["doc", "--workspace", "--no-deps", "--all-features", "--locked"]);
+            once(run(command.env("RUSTDOCFLAGS", "-D warnings")))
+        },
+    },
+    Step {
+        name: "node",
+        about: "clients that are not ours, under Node, against the demo",
+        remedy: "the suite's own output names the case",
+        needs: &[Need::NodePackages("tests/node")],
+        run: |context| run_suite(context, "node"),
+    },
+    Step {
+        name: "python",
+        about: "clients and servers that are not ours, under Python",
+        remedy: "the suite's own output names the case",
+        needs: &[Need::PythonPackages("tests/python/requirements.txt")],
+        run: |context| run_suite(context, "python"),
+    },
+    Step {
+        name: "browser",
+        about: "the demo page in headless Chromium",
+        remedy: "the suite's own output names the case",
+        needs: &[Need::Chromium, Need::NodePackages("tests/browser")],
+        run: |context| run_suite(context, "browser"),
+    },
+];
+
+fn once(result: Result<(), Failure>) -> Result<usize, Failure> {
+    result.map(|()| 1)
+}
+
+fn cargo_test(context: &Context) -> Result<usize, Failure> {
+    let mut command = context.cargo(&["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"]);
+    let finished = run_and_read(&mut command, Duration::from_secs(40 * 60))?;
+    let (passed, failed) = finished
+        .lines
+        .iter()
+        .filter_map(|line| cargo_result(line))
+        .fold((0, 0), |(all_passed, all_failed), (passed, failed)| {
+            (all_passed + passed, all_failed + failed)
+        });
+    if failed > 0 {
+        return Err(Failure { tests: failed, ..Failure::new(format!("{failed} tests failed")) });
+    }
+    if !finished.success || passed == 0 {
+        return Err(Failure::new("cargo test did not succeed"));
+    }
+    Ok(passed)
+}
+
+/// Reads `test result: ok. 12 passed; 0 failed; …`.
+fn cargo_result(line: &str) -> Option<(usize, usize)> {
+    let (_, counts) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let mut counts = counts.split("; ");
+    let passed = counts.next()?.strip_suffix(" passed")?.parse().ok()?;
+    let failed = counts.next()?.strip_suffix(" failed")?.parse().ok()?;
+    Some((passed, failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_results_of_cargo_are_read() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out";
+        assert_eq!(cargo_result(line), Some((12, 3)));
+        assert_eq!(cargo_result("running 12 tests"), None);
+    }
+
+    #[test]
+    fn every_suite_has_a_step_and_names_are_unique() {
+        for suite in crate::suites::SUITES {
+            assert!(STEPS.iter().any(|step| step.name == suite.step), "{}", suite.step);
+        }
+        for (index, step) in STEPS.iter().enumerate() {
+            assert!(STEPS.iter().skip(index + 1).all(|other| other.name != step.name), "{}", step.name);
+        }
+    }
+}
