@@ -12,18 +12,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
 
     let mut compiler = protox::Compiler::new(["proto"])?;
-    compiler
-        .include_imports(true)
-        .include_source_info(true)
-        .open_file("game/v1/game.proto")?;
+    compiler.include_imports(true).include_source_info(true).open_file("game/v1/game.proto")?;
     let descriptors = compiler.file_descriptor_set();
 
     let out = PathBuf::from(env::var("OUT_DIR")?);
     // The compiler's own encoding keeps options that `prost_types` does not know.
-    fs::write(
-        out.join("game_descriptor_set.bin"),
-        compiler.encode_file_descriptor_set(),
-    )?;
+    fs::write(out.join("game_descriptor_set.bin"), compiler.encode_file_descriptor_set())?;
 
     let mut config = prost_build::Config::new();
     // `prost::Name` tells the typed handlers which message of the table a type is.

@@ -26,11 +26,7 @@ pub(crate) struct Board {
 impl Board {
     /// An empty board without gems; `seed` decides where things appear.
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            owners: vec![None; cell_count()],
-            gems: Vec::with_capacity(GEMS),
-            random: Random::new(seed),
-        }
+        Self { owners: vec![None; cell_count()], gems: Vec::with_capacity(GEMS), random: Random::new(seed) }
     }
 
     /// A board whose gems nobody can foresee.
@@ -50,15 +46,8 @@ impl Board {
     /// Lays one gem where neither a gem nor a player is.
     pub(crate) fn lay_gem(&mut self, taken: &[Position]) -> Gem {
         let position = self.free_position(taken);
-        let kind = if self.random.below(3) == 0 {
-            GemKind::Cross
-        } else {
-            GemKind::Splash
-        };
-        let gem = Gem {
-            kind: kind.into(),
-            position: Some(position),
-        };
+        let kind = if self.random.below(3) == 0 { GemKind::Cross } else { GemKind::Splash };
+        let gem = Gem { kind: kind.into(), position: Some(position) };
         self.gems.push(gem);
         gem
     }
@@ -80,9 +69,7 @@ impl Board {
             .filter(|cell| !taken.contains(cell) && self.gems.iter().all(|gem| gem.position != Some(*cell)))
             .collect();
         // Players and gems together are far fewer than cells.
-        free.get(self.random.below(free.len()))
-            .copied()
-            .unwrap_or_default()
+        free.get(self.random.below(free.len())).copied().unwrap_or_default()
     }
 
     /// Paints the cells for `seat`; returns the numbers of those that were not the seat's before, ascending, and the
@@ -95,9 +82,7 @@ impl Board {
         let mut painted = Vec::new();
         let mut losers = Vec::new();
         for number in cells.into_iter().filter_map(cell_number) {
-            let Some(owner) = usize::try_from(number)
-                .ok()
-                .and_then(|index| self.owners.get_mut(index))
+            let Some(owner) = usize::try_from(number).ok().and_then(|index| self.owners.get_mut(index))
             else {
                 continue;
             };
@@ -123,10 +108,7 @@ impl Board {
 
     /// The numbers of the cells that a seat owns, ascending.
     pub(crate) fn cells_of(&self, seat: Seat) -> impl Iterator<Item = i32> {
-        (0..)
-            .zip(&self.owners)
-            .filter(move |(_, owner)| **owner == Some(seat))
-            .map(|(number, _)| number)
+        (0..).zip(&self.owners).filter(move |(_, owner)| **owner == Some(seat)).map(|(number, _)| number)
     }
 }
 
@@ -139,10 +121,7 @@ pub(crate) fn step(from: Position, direction: Direction) -> Option<Position> {
         Direction::Left => (-1, 0),
         Direction::Right => (1, 0),
     };
-    let to = Position {
-        x: from.x + x,
-        y: from.y + y,
-    };
+    let to = Position { x: from.x + x, y: from.y + y };
     is_on_board(to).then_some(to)
 }
 
@@ -208,10 +187,7 @@ mod tests {
         assert_eq!(step(at(0, 0), Direction::Up), None);
         assert_eq!(step(at(WIDTH - 1, HEIGHT - 1), Direction::Down), None);
         assert_eq!(step(at(WIDTH - 1, HEIGHT - 1), Direction::Right), None);
-        assert_eq!(
-            step(at(WIDTH - 1, HEIGHT - 1), Direction::Up),
-            Some(at(WIDTH - 1, HEIGHT - 2))
-        );
+        assert_eq!(step(at(WIDTH - 1, HEIGHT - 1), Direction::Up), Some(at(WIDTH - 1, HEIGHT - 2)));
     }
 
     #[test]
@@ -226,19 +202,12 @@ mod tests {
         let mut board = Board::new(1);
         assert_eq!(board.paint(0, [at(1, 0), at(0, 0)]), (vec![0, 1], vec![]));
         assert_eq!(board.paint(0, [at(0, 0)]), (vec![], vec![]));
-        assert_eq!(
-            board.paint(1, [at(0, 0), at(1, 0), at(0, 1)]),
-            (vec![0, 1, 16], vec![0])
-        );
+        assert_eq!(board.paint(1, [at(0, 0), at(1, 0), at(0, 1)]), (vec![0, 1, 16], vec![0]));
         assert_eq!(board.cells_of(1).collect::<Vec<_>>(), [0, 1, 16]);
         assert_eq!(board.cells_of(0).count(), 0);
         board.erase(1);
         assert_eq!(board.cells_of(1).count(), 0);
-        assert_eq!(
-            board.paint(0, [at(-1, 0), at(0, HEIGHT)]),
-            (vec![], vec![]),
-            "off the board"
-        );
+        assert_eq!(board.paint(0, [at(-1, 0), at(0, HEIGHT)]), (vec![], vec![]), "off the board");
     }
 
     #[test]

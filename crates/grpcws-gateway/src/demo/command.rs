@@ -28,10 +28,7 @@ pub(crate) struct Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Deed {
     /// Come in, or change name or color; `None` keeps what is or takes a default.
-    Join {
-        name: Option<String>,
-        color: Option<Color>,
-    },
+    Join { name: Option<String>, color: Option<Color> },
     /// Make one step.
     Move(Direction),
     /// Say something.
@@ -53,21 +50,13 @@ impl Caller {
     /// A caller that is already known, for example from the path of a request; an empty id is not known yet.
     #[must_use]
     pub fn new(game_id: impl Into<String>, player_id: impl Into<String>) -> Self {
-        Self {
-            game_id: game_id.into(),
-            player_id: player_id.into(),
-        }
+        Self { game_id: game_id.into(), player_id: player_id.into() }
     }
 
     /// Reads `game-id` and `player-id`.
     #[must_use]
     pub fn from_metadata(metadata: &MetadataMap) -> Self {
-        let text = |name| {
-            metadata
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .unwrap_or_default()
-        };
+        let text = |name| metadata.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         Self::new(text("game-id"), text("player-id"))
     }
 
@@ -116,10 +105,7 @@ impl IntoCommand for proto::PlayerAction {
             player_action::Action::Say(say) => Deed::say(say)?,
             player_action::Action::Leave(proto::Leave {}) => Deed::Leave,
         };
-        Ok(Command {
-            sequence: self.sequence,
-            deed,
-        })
+        Ok(Command { sequence: self.sequence, deed })
     }
 }
 
@@ -132,10 +118,7 @@ impl IntoCommand for proto::GameCommand {
             game_command::Command::Say(say) => Deed::say(say)?,
             game_command::Command::Leave(proto::Leave {}) => Deed::Leave,
         };
-        Ok(Command {
-            sequence: self.sequence,
-            deed,
-        })
+        Ok(Command { sequence: self.sequence, deed })
     }
 }
 
@@ -217,68 +200,34 @@ mod tests {
     #[test]
     fn a_caller_may_repeat_its_ids_but_not_change_them() {
         let mut caller = Caller::new("lobby", "");
-        assert_eq!(
-            caller.settle(String::new(), String::new()),
-            Err(GameError::InvalidPlayerId)
-        );
+        assert_eq!(caller.settle(String::new(), String::new()), Err(GameError::InvalidPlayerId));
         assert_eq!(caller.settle(String::new(), "p1".into()), Ok(()));
         assert_eq!(caller.settle("lobby".into(), "p1".into()), Ok(()));
-        assert_eq!(
-            caller.settle("other".into(), "p1".into()),
-            Err(GameError::OtherGame)
-        );
-        assert_eq!(
-            caller.settle(String::new(), "p2".into()),
-            Err(GameError::OtherPlayer)
-        );
+        assert_eq!(caller.settle("other".into(), "p1".into()), Err(GameError::OtherGame));
+        assert_eq!(caller.settle(String::new(), "p2".into()), Err(GameError::OtherPlayer));
         assert_eq!((caller.game_id(), caller.player_id()), ("lobby", "p1"));
     }
 
     fn action(action: player_action::Action) -> Result<Deed, GameError> {
-        let message = proto::PlayerAction {
-            sequence: 7,
-            action: Some(action),
-            ..proto::PlayerAction::default()
-        };
-        message
-            .into_command(&mut Caller::new("lobby", "p1"))
-            .map(|command| {
-                assert_eq!(command.sequence, 7);
-                command.deed
-            })
+        let message =
+            proto::PlayerAction { sequence: 7, action: Some(action), ..proto::PlayerAction::default() };
+        message.into_command(&mut Caller::new("lobby", "p1")).map(|command| {
+            assert_eq!(command.sequence, 7);
+            command.deed
+        })
     }
 
     #[test]
     fn names_and_texts_are_trimmed_and_bounded() {
-        let join = |name: &str| {
-            action(player_action::Action::Join(proto::Join {
-                name: name.to_owned(),
-                color: 0,
-            }))
-        };
-        assert_eq!(
-            join("  Ada "),
-            Ok(Deed::Join {
-                name: Some("Ada".into()),
-                color: None
-            })
-        );
-        assert_eq!(
-            join(""),
-            Ok(Deed::Join {
-                name: None,
-                color: None
-            })
-        );
+        let join =
+            |name: &str| action(player_action::Action::Join(proto::Join { name: name.to_owned(), color: 0 }));
+        assert_eq!(join("  Ada "), Ok(Deed::Join { name: Some("Ada".into()), color: None }));
+        assert_eq!(join(""), Ok(Deed::Join { name: None, color: None }));
         assert!(join(&"ü".repeat(24)).is_ok());
         assert_eq!(join(&"ü".repeat(25)), Err(GameError::InvalidName));
         assert_eq!(join("a\nb"), Err(GameError::InvalidName));
 
-        let say = |text: &str| {
-            action(player_action::Action::Say(proto::Say {
-                text: text.to_owned(),
-            }))
-        };
+        let say = |text: &str| action(player_action::Action::Say(proto::Say { text: text.to_owned() }));
         assert_eq!(say(" hello "), Ok(Deed::Say("hello".into())));
         assert_eq!(say("   "), Err(GameError::InvalidText));
         assert_eq!(say(&"x".repeat(201)), Err(GameError::InvalidText));
@@ -291,28 +240,14 @@ mod tests {
         assert_eq!(step(1), Ok(Deed::Move(Direction::Up)));
         assert_eq!(step(0), Err(GameError::InvalidDirection));
         assert_eq!(step(99), Err(GameError::InvalidDirection));
-        let color = |color| {
-            action(player_action::Action::Join(proto::Join {
-                name: String::new(),
-                color,
-            }))
-        };
-        assert_eq!(
-            color(3),
-            Ok(Deed::Join {
-                name: None,
-                color: Some(Color::Yellow)
-            })
-        );
+        let color = |color| action(player_action::Action::Join(proto::Join { name: String::new(), color }));
+        assert_eq!(color(3), Ok(Deed::Join { name: None, color: Some(Color::Yellow) }));
         assert_eq!(color(-1), Err(GameError::InvalidColor));
     }
 
     #[test]
     fn a_command_without_content_is_refused() {
         let empty = proto::GameCommand::default();
-        assert_eq!(
-            empty.into_command(&mut Caller::new("lobby", "p1")),
-            Err(GameError::NothingToDo)
-        );
+        assert_eq!(empty.into_command(&mut Caller::new("lobby", "p1")), Err(GameError::NothingToDo));
     }
 }

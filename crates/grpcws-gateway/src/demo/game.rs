@@ -120,15 +120,8 @@ impl Game {
         command: Command,
         now: SystemTime,
     ) -> Result<Outcome, GameError> {
-        let cause = Cause {
-            player_id,
-            sequence: command.sequence,
-            now,
-        };
-        if let Some(away_since) = self
-            .player_mut(player_id)
-            .and_then(|player| player.away_since.as_mut())
-        {
+        let cause = Cause { player_id, sequence: command.sequence, now };
+        if let Some(away_since) = self.player_mut(player_id).and_then(|player| player.away_since.as_mut()) {
             *away_since = now;
         }
         match command.deed {
@@ -177,11 +170,7 @@ impl Game {
         expired
             .into_iter()
             .map(|(seat, player_id)| {
-                let cause = Cause {
-                    player_id: &player_id,
-                    sequence: 0,
-                    now,
-                };
+                let cause = Cause { player_id: &player_id, sequence: 0, now };
                 self.remove(seat, cause, LeaveReason::Expired)
             })
             .collect()
@@ -191,12 +180,7 @@ impl Game {
     pub(crate) fn snapshot(&self) -> GameSnapshot {
         let territory = self
             .seated()
-            .map(|(seat, player)| {
-                (
-                    player.player_id.clone(),
-                    self.board.cells_of(seat).collect::<Vec<_>>(),
-                )
-            })
+            .map(|(seat, player)| (player.player_id.clone(), self.board.cells_of(seat).collect::<Vec<_>>()))
             .filter(|(_, cells)| !cells.is_empty())
             .map(|(player_id, cells)| (player_id, Territory { cells }))
             .collect();
@@ -208,10 +192,7 @@ impl Game {
             height: HEIGHT,
             target_points: TARGET_POINTS,
             round: self.round,
-            players: self
-                .seated()
-                .map(|(seat, player)| self.describe(seat, player))
-                .collect(),
+            players: self.seated().map(|(seat, player)| self.describe(seat, player)).collect(),
             territory,
             gems: self.board.gems().to_vec(),
             recent_chat: self.chat.iter().cloned().collect(),
@@ -245,34 +226,18 @@ impl Game {
     }
 
     fn presence_event(&mut self, player_id: &str, presence: Presence, now: SystemTime) -> GameEvent {
-        let changed = PresenceChanged {
-            presence: presence.into(),
-        };
-        self.event(
-            Cause {
-                player_id,
-                sequence: 0,
-                now,
-            },
-            Event::PresenceChanged(changed),
-        )
+        let changed = PresenceChanged { presence: presence.into() };
+        self.event(Cause { player_id, sequence: 0, now }, Event::PresenceChanged(changed))
     }
 
     pub(super) fn points(&self, seat: Seat) -> i32 {
-        let gems = self
-            .seated()
-            .find(|(other, _)| *other == seat)
-            .map_or(0, |(_, player)| player.gems);
+        let gems = self.seated().find(|(other, _)| *other == seat).map_or(0, |(_, player)| player.gems);
         let cells = i32::try_from(self.board.cells_of(seat).count()).unwrap_or(i32::MAX);
         cells.saturating_add(gems.saturating_mul(GEM_POINTS))
     }
 
     pub(super) fn describe(&self, seat: Seat, player: &Seated) -> Player {
-        let presence = if player.away_since.is_some() {
-            Presence::Away
-        } else {
-            Presence::Online
-        };
+        let presence = if player.away_since.is_some() { Presence::Away } else { Presence::Online };
         Player {
             player_id: player.player_id.clone(),
             name: player.name.clone(),
@@ -286,22 +251,15 @@ impl Game {
     }
 
     pub(super) fn seated(&self) -> impl Iterator<Item = (Seat, &Seated)> {
-        (0..)
-            .zip(&self.seats)
-            .filter_map(|(seat, player)| Some((seat, player.as_ref()?)))
+        (0..).zip(&self.seats).filter_map(|(seat, player)| Some((seat, player.as_ref()?)))
     }
 
     pub(super) fn seat_of(&self, player_id: &str) -> Option<Seat> {
-        self.seated()
-            .find(|(_, player)| player.player_id == player_id)
-            .map(|(seat, _)| seat)
+        self.seated().find(|(_, player)| player.player_id == player_id).map(|(seat, _)| seat)
     }
 
     pub(super) fn free_seat(&self) -> Option<Seat> {
-        (0..)
-            .zip(&self.seats)
-            .find(|(_, player)| player.is_none())
-            .map(|(seat, _)| seat)
+        (0..).zip(&self.seats).find(|(_, player)| player.is_none()).map(|(seat, _)| seat)
     }
 
     pub(super) fn seat_mut(&mut self, seat: Seat) -> Option<&mut Seated> {
@@ -309,10 +267,7 @@ impl Game {
     }
 
     pub(super) fn player_mut(&mut self, player_id: &str) -> Option<&mut Seated> {
-        self.seats
-            .iter_mut()
-            .flatten()
-            .find(|player| player.player_id == player_id)
+        self.seats.iter_mut().flatten().find(|player| player.player_id == player_id)
     }
 
     pub(super) fn taken_positions(&self) -> Vec<Position> {
@@ -325,6 +280,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::demo::board;
     use crate::demo::proto::Direction;
 
     const START: SystemTime = SystemTime::UNIX_EPOCH;
@@ -345,15 +301,7 @@ mod tests {
     }
 
     fn join(game: &mut Game, player_id: &str) -> Vec<GameEvent> {
-        apply(
-            game,
-            player_id,
-            Deed::Join {
-                name: None,
-                color: None,
-            },
-            START,
-        )
+        apply(game, player_id, Deed::Join { name: None, color: None }, START)
     }
 
     fn put(game: &mut Game, player_id: &str, x: i32, y: i32) {
@@ -361,19 +309,13 @@ mod tests {
     }
 
     fn player(game: &Game, player_id: &str) -> Player {
-        game.snapshot()
-            .players
-            .into_iter()
-            .find(|player| player.player_id == player_id)
-            .unwrap()
+        game.snapshot().players.into_iter().find(|player| player.player_id == player_id).unwrap()
     }
 
     /// A step that starts where no gem is in the way.
     fn paint_row(game: &mut Game, player_id: &str, y: i32) -> Vec<GameEvent> {
         put(game, player_id, 0, y);
-        (1..WIDTH)
-            .flat_map(|_| apply(game, player_id, Deed::Move(Direction::Right), START))
-            .collect()
+        (1..WIDTH).flat_map(|_| apply(game, player_id, Deed::Move(Direction::Right), START)).collect()
     }
 
     #[test]
@@ -385,11 +327,7 @@ mod tests {
         let expected: Vec<i64> = (1..=i64::try_from(events.len()).unwrap()).collect();
         assert_eq!(versions, expected);
         assert_eq!(game.version(), *expected.last().unwrap());
-        assert!(
-            events
-                .iter()
-                .all(|event| event.player_id == "p1" && event.sequence == 9)
-        );
+        assert!(events.iter().all(|event| event.player_id == "p1" && event.sequence == 9));
     }
 
     #[test]
@@ -401,13 +339,7 @@ mod tests {
         put(&mut game, "p2", 9, 9);
         put(&mut game, "p1", 4, 4);
         let events = apply(&mut game, "p1", Deed::Move(Direction::Right), START);
-        let [
-            GameEvent {
-                event: Some(Event::Moved(moved)),
-                ..
-            },
-        ] = events.as_slice()
-        else {
+        let [GameEvent { event: Some(Event::Moved(moved)), .. }] = events.as_slice() else {
             panic!("one move: {events:?}")
         };
         assert_eq!(moved.position, Some(Position { x: 5, y: 4 }));
@@ -417,13 +349,8 @@ mod tests {
         apply(&mut game, "p1", Deed::Move(Direction::Up), START);
         put(&mut game, "p2", 4, 4);
         let events = apply(&mut game, "p2", Deed::Move(Direction::Right), START);
-        let Some(Event::Moved(moved)) = events[0].event.clone() else {
-            panic!("{events:?}")
-        };
-        assert_eq!(
-            moved.points,
-            BTreeMap::from([("p1".to_owned(), 1), ("p2".to_owned(), 1)])
-        );
+        let Some(Event::Moved(moved)) = events[0].event.clone() else { panic!("{events:?}") };
+        assert_eq!(moved.points, BTreeMap::from([("p1".to_owned(), 1), ("p2".to_owned(), 1)]));
         assert_eq!(game.points_of("p1"), 1);
     }
 
@@ -435,10 +362,7 @@ mod tests {
         put(&mut game, "p1", 0, 0);
         put(&mut game, "p2", 1, 0);
         let step = |direction, game: &mut Game| {
-            let command = Command {
-                sequence: 0,
-                deed: Deed::Move(direction),
-            };
+            let command = Command { sequence: 0, deed: Deed::Move(direction) };
             match game.apply("p1", command, START).unwrap() {
                 Outcome::Applied(_) => None,
                 Outcome::Rejected(reason) => Some(reason),
@@ -450,36 +374,21 @@ mod tests {
         assert_eq!(step(Direction::Right, &mut game), Some(RejectionReason::Occupied));
         assert_eq!(game.version(), version + 1, "only the presence is an event");
         game.stream_ended("p2", START);
-        assert_eq!(
-            step(Direction::Right, &mut game),
-            None,
-            "a player who is away does not block"
-        );
+        assert_eq!(step(Direction::Right, &mut game), None, "a player who is away does not block");
     }
 
     #[test]
     fn a_gem_paints_its_pattern_and_another_appears() {
         let mut game = game();
         join(&mut game, "p1");
-        let gem = *game
-            .board
-            .gems()
-            .iter()
-            .find(|gem| gem.position.unwrap().x > 0)
-            .unwrap();
+        let gem = *game.board.gems().iter().find(|gem| gem.position.unwrap().x > 0).unwrap();
         let position = gem.position.unwrap();
         put(&mut game, "p1", position.x - 1, position.y);
         let events = apply(&mut game, "p1", Deed::Move(Direction::Right), START);
-        let Some(Event::Scored(scored)) = events[1].event.clone() else {
-            panic!("{events:?}")
-        };
+        let Some(Event::Scored(scored)) = events[1].event.clone() else { panic!("{events:?}") };
         assert_eq!(scored.gem, Some(gem));
         let pattern = i32::try_from(board::pattern(gem.kind(), position).len()).unwrap();
-        assert_eq!(
-            i32::try_from(scored.painted.len()).unwrap(),
-            pattern - 1,
-            "the step has painted one"
-        );
+        assert_eq!(i32::try_from(scored.painted.len()).unwrap(), pattern - 1, "the step has painted one");
         assert_eq!(scored.points["p1"], pattern + GEM_POINTS);
         assert_eq!(game.board.gems().len(), board::GEMS);
         assert!(game.board.gems().contains(&scored.next_gem.unwrap()));
@@ -494,12 +403,10 @@ mod tests {
         put(&mut game, "p2", 15, 11);
         let mut won = None;
         for y in 0..HEIGHT {
-            won = paint_row(&mut game, "p1", y)
-                .into_iter()
-                .find_map(|event| match event.event {
-                    Some(Event::RoundWon(won)) => Some(won),
-                    _ => None,
-                });
+            won = paint_row(&mut game, "p1", y).into_iter().find_map(|event| match event.event {
+                Some(Event::RoundWon(won)) => Some(won),
+                _ => None,
+            });
             if won.is_some() {
                 break;
             }
@@ -521,45 +428,21 @@ mod tests {
         for number in 0..SEATS {
             let player_id = format!("p{number}");
             game.stream_began(&player_id, START);
-            apply(
-                &mut game,
-                &player_id,
-                Deed::Join {
-                    name: None,
-                    color: Some(Color::Blue),
-                },
-                START,
-            );
+            apply(&mut game, &player_id, Deed::Join { name: None, color: Some(Color::Blue) }, START);
         }
-        let mut colors: Vec<i32> = game
-            .snapshot()
-            .players
-            .iter()
-            .map(|player| player.color)
-            .collect();
+        let mut colors: Vec<i32> = game.snapshot().players.iter().map(|player| player.color).collect();
         assert_eq!(colors[0], Color::Blue as i32, "the first gets its wish");
         colors.sort_unstable();
         colors.dedup();
         assert_eq!(colors.len(), SEATS);
 
-        let command = || Command {
-            sequence: 0,
-            deed: Deed::Join {
-                name: None,
-                color: None,
-            },
-        };
-        assert_eq!(
-            game.apply("late", command(), START).err(),
-            Some(GameError::GameFull)
-        );
+        let command = || Command { sequence: 0, deed: Deed::Join { name: None, color: None } };
+        assert_eq!(game.apply("late", command(), START).err(), Some(GameError::GameFull));
         game.stream_ended("p5", after(1));
         game.stream_ended("p3", after(2));
         let events = apply(&mut game, "late", command().deed, after(3));
         assert_eq!(events[0].player_id, "p5", "away for longest");
-        let Some(Event::Left(left)) = &events[0].event else {
-            panic!("{events:?}")
-        };
+        let Some(Event::Left(left)) = &events[0].event else { panic!("{events:?}") };
         assert_eq!(left.reason(), LeaveReason::Replaced);
         assert!(game.has_player("p3") && !game.has_player("p5") && game.has_player("late"));
     }
@@ -570,10 +453,7 @@ mod tests {
         join(&mut game, "p1");
         paint_row(&mut game, "p1", 2);
         let before = player(&game, "p1");
-        let deed = Deed::Join {
-            name: Some("Ada".into()),
-            color: Some(Color::Pink),
-        };
+        let deed = Deed::Join { name: Some("Ada".into()), color: Some(Color::Pink) };
         apply(&mut game, "p1", deed, START);
         let now = player(&game, "p1");
         assert_eq!((now.name.as_str(), now.color()), ("Ada", Color::Pink));
@@ -589,14 +469,9 @@ mod tests {
         paint_row(&mut game, "away", 2);
         assert!(game.expire(after(60)).is_empty());
         apply(&mut game, "away", Deed::Say("still here".into()), after(50));
-        assert!(
-            game.expire(after(110)).is_empty(),
-            "a command counts as a sign of life"
-        );
+        assert!(game.expire(after(110)).is_empty(), "a command counts as a sign of life");
         let events = game.expire(after(111));
-        let Some(Event::Left(left)) = &events[0].event else {
-            panic!("{events:?}")
-        };
+        let Some(Event::Left(left)) = &events[0].event else { panic!("{events:?}") };
         assert_eq!(left.reason(), LeaveReason::Expired);
         assert_eq!(events.len(), 1);
         assert!(game.has_player("online"));
@@ -614,10 +489,7 @@ mod tests {
         assert!(game.stream_ended("p1", START).is_none());
         assert!(game.stream_ended("p1", START).is_some());
         assert_eq!(player(&game, "p1").presence(), Presence::Away);
-        assert!(
-            game.streams.is_empty(),
-            "nothing is kept for streams that are gone"
-        );
+        assert!(game.streams.is_empty(), "nothing is kept for streams that are gone");
     }
 
     #[test]

@@ -52,9 +52,8 @@ impl Rooms {
         rooms.retain(|_, room| room.is_used() || room.idle_for(now) <= IDLE_LIMIT);
         if rooms.len() >= MAX_GAMES {
             let unused = rooms.iter().filter(|(_, room)| !room.is_used());
-            let (longest_idle, _) = unused
-                .max_by_key(|(_, room)| room.idle_for(now))
-                .ok_or(GameError::TooManyGames)?;
+            let (longest_idle, _) =
+                unused.max_by_key(|(_, room)| room.idle_for(now)).ok_or(GameError::TooManyGames)?;
             let longest_idle = longest_idle.clone();
             rooms.remove(&longest_idle);
         }
@@ -92,11 +91,7 @@ impl Room {
     fn new(game_id: String, now: SystemTime) -> Self {
         let game = Game::new(game_id, Board::unforeseeable(), now);
         Self {
-            state: Mutex::new(RoomState {
-                game,
-                used_at: now,
-                streams: 0,
-            }),
+            state: Mutex::new(RoomState { game, used_at: now, streams: 0 }),
             events: broadcast::Sender::new(EVENT_BUFFER),
         }
     }
@@ -127,13 +122,7 @@ impl Room {
     ) -> Result<Answer, GameError> {
         let comes_or_goes = matches!(command.deed, Deed::Join { .. } | Deed::Leave);
         if !comes_or_goes && !lock(&self.state).game.has_player(player_id) {
-            let join = Command {
-                sequence: 0,
-                deed: Deed::Join {
-                    name: None,
-                    color: None,
-                },
-            };
+            let join = Command { sequence: 0, deed: Deed::Join { name: None, color: None } };
             self.apply(player_id, join, now)?;
         }
         self.apply(player_id, command, now)
@@ -282,10 +271,7 @@ mod tests {
     use crate::demo::proto::game_event::Event;
 
     fn say(text: &str) -> Command {
-        Command {
-            sequence: 0,
-            deed: Deed::Say(text.to_owned()),
-        }
+        Command { sequence: 0, deed: Deed::Say(text.to_owned()) }
     }
 
     fn time(seconds: u64) -> SystemTime {
@@ -306,14 +292,8 @@ mod tests {
         room.apply("p1", say("between"), now).unwrap();
         let first = next(&mut subscription).await;
         assert_eq!(first.version, 2);
-        let Some(Event::Snapshot(snapshot)) = first.event else {
-            panic!("{first:?}")
-        };
-        assert_eq!(
-            snapshot.recent_chat.len(),
-            1,
-            "the snapshot is of the moment of the subscription"
-        );
+        let Some(Event::Snapshot(snapshot)) = first.event else { panic!("{first:?}") };
+        assert_eq!(snapshot.recent_chat.len(), 1, "the snapshot is of the moment of the subscription");
         assert_eq!(next(&mut subscription).await.version, 3);
         room.apply("p1", say("after"), now).unwrap();
         assert_eq!(next(&mut subscription).await.version, 4);
@@ -334,10 +314,7 @@ mod tests {
         assert_eq!(event.version, room.version());
         room.apply("p1", say("last"), now).unwrap();
         let event = next(&mut subscription).await;
-        assert!(
-            matches!(&event.event, Some(Event::Chat(chat)) if chat.text == "last"),
-            "{event:?}"
-        );
+        assert!(matches!(&event.event, Some(Event::Chat(chat)) if chat.text == "last"), "{event:?}");
         assert_eq!(event.version, room.version());
     }
 
@@ -352,10 +329,7 @@ mod tests {
         room.join_and_apply("p1", say("hi"), now).unwrap();
         drop(player);
         let mut last = None;
-        while last
-            .as_ref()
-            .is_none_or(|event: &GameEvent| event.version < room.version())
-        {
+        while last.as_ref().is_none_or(|event: &GameEvent| event.version < room.version()) {
             last = Some(next(&mut spectator).await);
         }
         assert!(matches!(last.unwrap().event, Some(Event::PresenceChanged(_))));
@@ -381,13 +355,9 @@ mod tests {
     #[test]
     fn games_in_use_are_bounded() {
         let rooms = Rooms::default();
-        let held: Vec<_> = (0..MAX_GAMES)
-            .map(|number| rooms.enter(&format!("game-{number}"), time(0)).unwrap())
-            .collect();
-        assert_eq!(
-            rooms.enter("one-more", time(9000)).err(),
-            Some(GameError::TooManyGames)
-        );
+        let held: Vec<_> =
+            (0..MAX_GAMES).map(|number| rooms.enter(&format!("game-{number}"), time(0)).unwrap()).collect();
+        assert_eq!(rooms.enter("one-more", time(9000)).err(), Some(GameError::TooManyGames));
         drop(held);
         assert!(rooms.enter("one-more", time(9000)).is_ok());
     }
@@ -396,13 +366,9 @@ mod tests {
     async fn streams_of_a_game_are_bounded() {
         let rooms = Rooms::default();
         let room = rooms.enter("lobby", time(0)).unwrap();
-        let mut streams: Vec<_> = (0..MAX_STREAMS)
-            .map(|_| Arc::clone(&room).subscribe("", time(0)).unwrap())
-            .collect();
-        assert_eq!(
-            Arc::clone(&room).subscribe("", time(0)).err(),
-            Some(GameError::TooManyStreams)
-        );
+        let mut streams: Vec<_> =
+            (0..MAX_STREAMS).map(|_| Arc::clone(&room).subscribe("", time(0)).unwrap()).collect();
+        assert_eq!(Arc::clone(&room).subscribe("", time(0)).err(), Some(GameError::TooManyStreams));
         streams.pop();
         assert!(Arc::clone(&room).subscribe("", time(0)).is_ok());
     }

@@ -46,19 +46,14 @@ impl Game {
                 .seated()
                 .filter_map(|(seat, player)| Some((player.away_since?, seat, &player.player_id)));
             let (_, seat, player_id) = away.min().ok_or(GameError::GameFull)?;
-            let replaced = Cause {
-                player_id: &player_id.clone(),
-                sequence: 0,
-                now: cause.now,
-            };
+            let replaced = Cause { player_id: &player_id.clone(), sequence: 0, now: cause.now };
             events.push(self.remove(seat, replaced, LeaveReason::Replaced));
         }
         let seat = self.free_seat().ok_or(GameError::GameFull)?;
         let taken = self.taken_positions();
         let position = self.board.free_position(&taken);
-        let free_color = COLORS
-            .into_iter()
-            .find(|color| self.seated().all(|(_, other)| other.color != *color));
+        let free_color =
+            COLORS.into_iter().find(|color| self.seated().all(|(_, other)| other.color != *color));
         let player = Seated {
             player_id: cause.player_id.to_owned(),
             name: default_name(cause.player_id),
@@ -82,22 +77,14 @@ impl Game {
         };
         // A player who is away must not block a corridor for those who play.
         let stands_there = |other: &Seated| other.position == position && other.away_since.is_none();
-        if self
-            .seated()
-            .any(|(other, player)| other != seat && stands_there(player))
-        {
+        if self.seated().any(|(other, player)| other != seat && stands_there(player)) {
             return Ok(Outcome::Rejected(RejectionReason::Occupied));
         }
         if let Some(player) = self.seat_mut(seat) {
             player.position = position;
         }
         let (painted, points) = self.paint(seat, [position]);
-        let moved = Moved {
-            position: Some(position),
-            direction: direction.into(),
-            painted,
-            points,
-        };
+        let moved = Moved { position: Some(position), direction: direction.into(), painted, points };
         let mut events = vec![self.event(cause, Event::Moved(moved))];
         events.extend(self.collect_gem(seat, position, cause));
         events.extend(self.finish_round(seat, cause));
@@ -114,12 +101,7 @@ impl Game {
         points.insert(cause.player_id.to_owned(), self.points(seat));
         let taken = self.taken_positions();
         let next_gem = self.board.lay_gem(&taken);
-        let scored = Scored {
-            gem: Some(gem),
-            painted,
-            points,
-            next_gem: Some(next_gem),
-        };
+        let scored = Scored { gem: Some(gem), painted, points, next_gem: Some(next_gem) };
         Some(self.event(cause, Event::Scored(scored)))
     }
 
@@ -138,11 +120,7 @@ impl Game {
         }
         let round = self.round;
         self.round += 1;
-        let won = RoundWon {
-            round,
-            points,
-            gems: self.board.gems().to_vec(),
-        };
+        let won = RoundWon { round, points, gems: self.board.gems().to_vec() };
         Some(self.event(cause, Event::RoundWon(won)))
     }
 
@@ -166,12 +144,7 @@ impl Game {
             *place = None;
         }
         self.board.erase(seat);
-        self.event(
-            cause,
-            Event::Left(Left {
-                reason: reason.into(),
-            }),
-        )
+        self.event(cause, Event::Left(Left { reason: reason.into() }))
     }
 
     /// Paints for a seat, and tells whose points that changes.

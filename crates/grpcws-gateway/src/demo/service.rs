@@ -44,10 +44,7 @@ impl GameService {
             limit => Some(limit),
         };
         let now = SystemTime::now();
-        let subscription = self
-            .rooms
-            .enter(&request.game_id, now)?
-            .subscribe(&request.player_id, now)?;
+        let subscription = self.rooms.enter(&request.game_id, now)?.subscribe(&request.player_id, now)?;
         Ok(EventStream::new(subscription, max_events))
     }
 
@@ -86,10 +83,7 @@ impl GameService {
             match room.join_and_apply(caller.player_id(), command, now)? {
                 Answer::Applied => summary.applied += 1,
                 Answer::Rejected(reason) => {
-                    *summary
-                        .rejected
-                        .entry(reason.as_str_name().to_owned())
-                        .or_default() += 1;
+                    *summary.rejected.entry(reason.as_str_name().to_owned()).or_default() += 1;
                 }
             }
         }
@@ -125,9 +119,7 @@ impl GameServiceMethods for GameService {
         request: Request<Streaming<GameCommand>>,
     ) -> Result<Response<CommandSummary>, Status> {
         let caller = Caller::from_metadata(request.metadata());
-        Ok(Response::new(
-            self.run_commands(caller, request.into_inner()).await?,
-        ))
+        Ok(Response::new(self.run_commands(caller, request.into_inner()).await?))
     }
 
     async fn sync_game(
@@ -162,12 +154,7 @@ mod tests {
     }
 
     fn action(game_id: &str, player_id: &str, sequence: i64, action: player_action::Action) -> PlayerAction {
-        PlayerAction {
-            game_id: game_id.into(),
-            player_id: player_id.into(),
-            sequence,
-            action: Some(action),
-        }
+        PlayerAction { game_id: game_id.into(), player_id: player_id.into(), sequence, action: Some(action) }
     }
 
     fn join() -> player_action::Action {
@@ -175,9 +162,7 @@ mod tests {
     }
 
     fn step(direction: Direction) -> player_action::Action {
-        player_action::Action::Move(Move {
-            direction: direction.into(),
-        })
+        player_action::Action::Move(Move { direction: direction.into() })
     }
 
     /// A player with an open `SyncGame` stream.
@@ -188,11 +173,7 @@ mod tests {
 
     async fn play(service: &GameService, player_id: &str) -> Playing {
         let (actions, receiver) = mpsc::channel(16);
-        let updates = client(service)
-            .sync_game(ReceiverStream::new(receiver))
-            .await
-            .unwrap()
-            .into_inner();
+        let updates = client(service).sync_game(ReceiverStream::new(receiver)).await.unwrap().into_inner();
         actions.send(action("lobby", player_id, 1, join())).await.unwrap();
         Playing { actions, updates }
     }
@@ -200,14 +181,7 @@ mod tests {
     impl Playing {
         async fn event_where(&mut self, wanted: impl Fn(&GameEvent) -> bool) -> GameEvent {
             loop {
-                match self
-                    .updates
-                    .message()
-                    .await
-                    .unwrap()
-                    .expect("the stream goes on")
-                    .update
-                {
+                match self.updates.message().await.unwrap().expect("the stream goes on").update {
                     Some(Update::Event(event)) if wanted(&event) => return event,
                     _ => {}
                 }
@@ -221,15 +195,11 @@ mod tests {
         let mut ada = play(&service, "ada").await;
         let mut bob = play(&service, "bob").await;
         let from_ada = |event: &GameEvent| event.player_id == "ada" && event.sequence == 2;
-        bob.event_where(|event| matches!(event.event, Some(Event::Snapshot(_))))
-            .await;
+        bob.event_where(|event| matches!(event.event, Some(Event::Snapshot(_)))).await;
         let say = player_action::Action::Say(Say { text: "hello".into() });
         ada.actions.send(action("", "", 2, say)).await.unwrap();
         for event in [ada.event_where(from_ada).await, bob.event_where(from_ada).await] {
-            assert!(
-                matches!(&event.event, Some(Event::Chat(chat)) if chat.text == "hello"),
-                "{event:?}"
-            );
+            assert!(matches!(&event.event, Some(Event::Chat(chat)) if chat.text == "hello"), "{event:?}");
         }
     }
 
@@ -238,9 +208,7 @@ mod tests {
         let service = GameService::default();
         let Playing { actions, mut updates } = play(&service, "ada").await;
         for sequence in 2..12 {
-            let say = player_action::Action::Say(Say {
-                text: sequence.to_string(),
-            });
+            let say = player_action::Action::Say(Say { text: sequence.to_string() });
             actions.send(action("lobby", "ada", sequence, say)).await.unwrap();
         }
         drop(actions);
@@ -250,17 +218,9 @@ mod tests {
                 sequences.push(event.sequence);
             }
         }
-        assert_eq!(
-            sequences,
-            (0..12).collect::<Vec<_>>(),
-            "the snapshot, the join, all messages"
-        );
+        assert_eq!(sequences, (0..12).collect::<Vec<_>>(), "the snapshot, the join, all messages");
         drop(updates);
-        let snapshot = service
-            .game(&GetGameRequest {
-                game_id: "lobby".into(),
-            })
-            .unwrap();
+        let snapshot = service.game(&GetGameRequest { game_id: "lobby".into() }).unwrap();
         assert_eq!(snapshot.players[0].presence(), crate::demo::proto::Presence::Away);
     }
 
@@ -270,33 +230,21 @@ mod tests {
         let Playing { actions, mut updates } = play(&service, "ada").await;
         tokio::spawn(async move {
             for sequence in 2..20 {
-                actions
-                    .send(action("", "", sequence, step(Direction::Up)))
-                    .await
-                    .unwrap();
+                actions.send(action("", "", sequence, step(Direction::Up))).await.unwrap();
             }
         });
         let mut last = None;
         while let Some(update) = updates.message().await.unwrap() {
             last = Some(update);
         }
-        let Some(Update::Rejected(rejected)) = last.unwrap().update else {
-            panic!("18 steps meet the wall")
-        };
-        assert_eq!(
-            (rejected.sequence, rejected.reason()),
-            (19, RejectionReason::Wall)
-        );
+        let Some(Update::Rejected(rejected)) = last.unwrap().update else { panic!("18 steps meet the wall") };
+        assert_eq!((rejected.sequence, rejected.reason()), (19, RejectionReason::Wall));
     }
 
     /// The status that ends a `SyncGame` stream with these actions.
     async fn sync_status(actions: Vec<PlayerAction>) -> Option<(Code, String)> {
         let service = GameService::default();
-        let mut updates = client(&service)
-            .sync_game(tokio_stream::iter(actions))
-            .await
-            .unwrap()
-            .into_inner();
+        let mut updates = client(&service).sync_game(tokio_stream::iter(actions)).await.unwrap().into_inner();
         loop {
             match updates.message().await {
                 Ok(Some(_)) => {}
@@ -309,33 +257,15 @@ mod tests {
     #[tokio::test]
     async fn streams_that_break_the_contract_end_with_its_status() {
         let error = |error: GameError| Some((error.code(), error.to_string()));
-        let nothing = PlayerAction {
-            action: None,
-            ..action("lobby", "ada", 1, join())
-        };
+        let nothing = PlayerAction { action: None, ..action("lobby", "ada", 1, join()) };
         let cases = [
             (vec![], None),
             (vec![action("lobby", "ada", 1, join())], None),
-            (
-                vec![action("missing", "ada", 1, join())],
-                Some((Code::NotFound, "game not found".into())),
-            ),
-            (
-                vec![action("Lobby!", "ada", 1, join())],
-                error(GameError::InvalidGameId),
-            ),
-            (
-                vec![action("lobby", "", 1, join())],
-                error(GameError::InvalidPlayerId),
-            ),
-            (
-                vec![action("lobby", "ada", 1, step(Direction::Up))],
-                error(GameError::NotJoined),
-            ),
-            (
-                vec![action("lobby", "ada", 1, join()), nothing],
-                error(GameError::NothingToDo),
-            ),
+            (vec![action("missing", "ada", 1, join())], Some((Code::NotFound, "game not found".into()))),
+            (vec![action("Lobby!", "ada", 1, join())], error(GameError::InvalidGameId)),
+            (vec![action("lobby", "", 1, join())], error(GameError::InvalidPlayerId)),
+            (vec![action("lobby", "ada", 1, step(Direction::Up))], error(GameError::NotJoined)),
+            (vec![action("lobby", "ada", 1, join()), nothing], error(GameError::NothingToDo)),
             (
                 vec![action("lobby", "ada", 1, join()), action("den", "", 2, join())],
                 error(GameError::OtherGame),
@@ -357,11 +287,7 @@ mod tests {
     #[tokio::test]
     async fn subscribe_begins_with_a_snapshot_and_ends_after_max_events() {
         let service = GameService::default();
-        let request = SubscribeRequest {
-            game_id: "lobby".into(),
-            player_id: String::new(),
-            max_events: 3,
-        };
+        let request = SubscribeRequest { game_id: "lobby".into(), player_id: String::new(), max_events: 3 };
         let mut events = client(&service).subscribe(request).await.unwrap().into_inner();
         let first = events.message().await.unwrap().unwrap();
         assert!(matches!(first.event, Some(Event::Snapshot(_))));
@@ -376,27 +302,16 @@ mod tests {
         while let Some(event) = events.message().await.unwrap() {
             versions.push(event.version);
         }
-        assert_eq!(
-            versions,
-            [1, 2],
-            "the join and the first message, but not the second"
-        );
+        assert_eq!(versions, [1, 2], "the join and the first message, but not the second");
     }
 
     #[tokio::test]
     async fn subscribe_and_get_game_refuse_what_cannot_be() {
         let service = GameService::default();
         let subscribe = async |game_id: &str, player_id: &str, max_events| {
-            let request = SubscribeRequest {
-                game_id: game_id.into(),
-                player_id: player_id.into(),
-                max_events,
-            };
-            client(&service)
-                .subscribe(request)
-                .await
-                .map(|_| ())
-                .map_err(|status| status.code())
+            let request =
+                SubscribeRequest { game_id: game_id.into(), player_id: player_id.into(), max_events };
+            client(&service).subscribe(request).await.map(|_| ()).map_err(|status| status.code())
         };
         assert_eq!(subscribe("lobby", "", 0).await, Ok(()));
         assert_eq!(subscribe("missing", "ada", 0).await, Err(Code::NotFound));
@@ -405,14 +320,8 @@ mod tests {
         assert_eq!(subscribe("lobby", "ada", -1).await, Err(Code::InvalidArgument));
 
         let game = async |game_id: &str| {
-            let request = GetGameRequest {
-                game_id: game_id.into(),
-            };
-            client(&service)
-                .get_game(request)
-                .await
-                .map(|_| ())
-                .map_err(|status| status.code())
+            let request = GetGameRequest { game_id: game_id.into() };
+            client(&service).get_game(request).await.map(|_| ()).map_err(|status| status.code())
         };
         assert_eq!(game("lobby").await, Ok(()));
         assert_eq!(game("never-played").await, Err(Code::NotFound));
@@ -421,43 +330,24 @@ mod tests {
     }
 
     fn command(command: game_command::Command) -> GameCommand {
-        GameCommand {
-            game_id: "lobby".into(),
-            player_id: "ada".into(),
-            sequence: 0,
-            command: Some(command),
-        }
+        GameCommand { game_id: "lobby".into(), player_id: "ada".into(), sequence: 0, command: Some(command) }
     }
 
     #[tokio::test]
     async fn commands_are_applied_in_order_and_summed_up() {
         let service = GameService::default();
-        let up = || {
-            command(game_command::Command::Move(Move {
-                direction: Direction::Up.into(),
-            }))
-        };
+        let up = || command(game_command::Command::Move(Move { direction: Direction::Up.into() }));
         let mut commands: Vec<_> = (0..15).map(|_| up()).collect();
         commands.push(command(game_command::Command::Say(Say { text: "top".into() })));
-        let summary = client(&service)
-            .send_commands(tokio_stream::iter(commands))
-            .await
-            .unwrap()
-            .into_inner();
+        let summary =
+            client(&service).send_commands(tokio_stream::iter(commands)).await.unwrap().into_inner();
         assert_eq!(summary.received, 16);
         let walls = summary.rejected["REJECTION_REASON_WALL"];
         assert!(walls >= 4, "the board has 12 rows");
         assert_eq!(summary.applied, 16 - walls);
-        assert_eq!(
-            (summary.game_id.as_str(), summary.player_id.as_str()),
-            ("lobby", "ada")
-        );
+        assert_eq!((summary.game_id.as_str(), summary.player_id.as_str()), ("lobby", "ada"));
 
-        let snapshot = service
-            .game(&GetGameRequest {
-                game_id: "lobby".into(),
-            })
-            .unwrap();
+        let snapshot = service.game(&GetGameRequest { game_id: "lobby".into() }).unwrap();
         assert_eq!(summary.version, snapshot.version);
         assert_eq!(summary.points, snapshot.players[0].points);
         assert_eq!(snapshot.players[0].position.unwrap().y, 0);
@@ -472,18 +362,10 @@ mod tests {
             ..command(game_command::Command::Join(Join::default()))
         }]));
         request.metadata_mut().insert("game-id", "den".parse().unwrap());
-        let summary = client(&service)
-            .send_commands(request)
-            .await
-            .unwrap()
-            .into_inner();
+        let summary = client(&service).send_commands(request).await.unwrap().into_inner();
         assert_eq!((summary.game_id.as_str(), summary.applied), ("den", 1));
 
-        let nothing = client(&service)
-            .send_commands(tokio_stream::empty())
-            .await
-            .unwrap()
-            .into_inner();
+        let nothing = client(&service).send_commands(tokio_stream::empty()).await.unwrap().into_inner();
         assert_eq!((nothing.received, nothing.started_at), (0, None));
         assert!(nothing.finished_at.is_some());
     }

@@ -24,10 +24,7 @@ pub struct EventStream {
 
 impl EventStream {
     pub(crate) fn new(subscription: Subscription, max_events: Option<i32>) -> Self {
-        Self {
-            subscription,
-            remaining: max_events,
-        }
+        Self { subscription, remaining: max_events }
     }
 }
 
@@ -89,13 +86,7 @@ enum Step {
 
 impl<S> UpdateStream<S> {
     pub(crate) fn new(rooms: Rooms, caller: Caller, actions: S) -> Self {
-        Self {
-            rooms,
-            caller,
-            actions,
-            phase: Phase::Waiting,
-            action_first: true,
-        }
+        Self { rooms, caller, actions, phase: Phase::Waiting, action_first: true }
     }
 
     fn act(&mut self, action: PlayerAction) -> Result<Answer, GameError> {
@@ -133,23 +124,20 @@ where
         if matches!(self.phase, Phase::Finishing(..) | Phase::Ended) {
             return Poll::Pending;
         }
-        Pin::new(&mut self.actions)
-            .poll_next(context)
-            .map(|action| match action {
-                None => Step::HalfClosed,
-                Some(Err(status)) => Step::Failed(status),
-                Some(Ok(action)) => {
-                    let sequence = action.sequence;
-                    match self.act(action) {
-                        Ok(Answer::Applied) => Step::Applied,
-                        Ok(Answer::Rejected(reason)) => Step::Rejected(ActionRejected {
-                            sequence,
-                            reason: reason.into(),
-                        }),
-                        Err(error) => Step::Failed(error.into()),
+        Pin::new(&mut self.actions).poll_next(context).map(|action| match action {
+            None => Step::HalfClosed,
+            Some(Err(status)) => Step::Failed(status),
+            Some(Ok(action)) => {
+                let sequence = action.sequence;
+                match self.act(action) {
+                    Ok(Answer::Applied) => Step::Applied,
+                    Ok(Answer::Rejected(reason)) => {
+                        Step::Rejected(ActionRejected { sequence, reason: reason.into() })
                     }
+                    Err(error) => Step::Failed(error.into()),
                 }
-            })
+            }
+        })
     }
 
     /// The next update, or `None` when the client has been told everything.
@@ -161,13 +149,9 @@ where
                 self.phase = Phase::Ended;
                 Poll::Ready(None)
             }
-            Phase::Playing(subscription) | Phase::Finishing(subscription, _) => {
-                subscription.poll_event(context).map(|event| {
-                    Some(GameUpdate {
-                        update: Some(Update::Event(event)),
-                    })
-                })
-            }
+            Phase::Playing(subscription) | Phase::Finishing(subscription, _) => subscription
+                .poll_event(context)
+                .map(|event| Some(GameUpdate { update: Some(Update::Event(event)) })),
         }
     }
 }
