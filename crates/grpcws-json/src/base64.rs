@@ -63,12 +63,7 @@ pub(crate) fn encode(bytes: &[u8], out: &mut Vec<u8>) {
 #[inline]
 fn encode_group([first, second, third]: [u8; 3]) -> [u8; 4] {
     let bits = u32::from_be_bytes([0, first, second, third]);
-    [
-        digit(bits >> 18),
-        digit(bits >> 12),
-        digit(bits >> 6),
-        digit(bits),
-    ]
+    [digit(bits >> 18), digit(bits >> 12), digit(bits >> 6), digit(bits)]
 }
 
 /// Appends the decoded bytes; `false` where the text is not base64.
@@ -144,10 +139,7 @@ mod tests {
             encode(bytes.as_bytes(), &mut out);
             assert_eq!(out, text.as_bytes());
             assert_eq!(decoded(text).as_deref(), Some(bytes.as_bytes()));
-            assert_eq!(
-                decoded(text.trim_end_matches('=')).as_deref(),
-                Some(bytes.as_bytes())
-            );
+            assert_eq!(decoded(text.trim_end_matches('=')).as_deref(), Some(bytes.as_bytes()));
         }
     }
 

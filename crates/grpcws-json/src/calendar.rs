@@ -21,11 +21,7 @@ pub(crate) fn date(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    };
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
@@ -72,14 +68,9 @@ mod tests {
 
     #[test]
     fn no_such_date() {
-        for (year, month, day) in [
-            (2023, 2, 29),
-            (1900, 2, 29),
-            (2024, 13, 1),
-            (2024, 0, 1),
-            (2024, 4, 31),
-            (2024, 1, 0),
-        ] {
+        for (year, month, day) in
+            [(2023, 2, 29), (1900, 2, 29), (2024, 13, 1), (2024, 0, 1), (2024, 4, 31), (2024, 1, 0)]
+        {
             assert_eq!(days(year, month, day), None);
         }
     }

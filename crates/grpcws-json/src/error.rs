@@ -84,11 +84,7 @@ pub enum ToJsonErrorKind {
 impl ToJsonError {
     #[cold]
     pub(crate) fn new(kind: ToJsonErrorKind, offset: usize) -> Self {
-        Self(Box::new(ToJsonFailure {
-            kind,
-            offset,
-            path: Path::default(),
-        }))
+        Self(Box::new(ToJsonFailure { kind, offset, path: Path::default() }))
     }
 
     #[cold]
@@ -217,13 +213,7 @@ pub enum FromJsonErrorKind {
 impl FromJsonError {
     #[cold]
     pub(crate) fn new(kind: FromJsonErrorKind, offset: usize) -> Self {
-        Self(Box::new(FromJsonFailure {
-            kind,
-            offset,
-            line: 0,
-            column: 0,
-            path: Path::default(),
-        }))
+        Self(Box::new(FromJsonFailure { kind, offset, line: 0, column: 0, path: Path::default() }))
     }
 
     #[cold]
@@ -236,10 +226,7 @@ impl FromJsonError {
     #[cold]
     pub(crate) fn located_in(mut self, document: &[u8]) -> Self {
         let before = document.get(..self.0.offset).unwrap_or(document);
-        let line_start = before
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let line_start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         self.0.line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         let line = before.get(line_start..).unwrap_or_default();
         // Bytes 10xxxxxx continue a character.

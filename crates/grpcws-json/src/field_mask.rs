@@ -38,9 +38,7 @@ pub(crate) fn put_snake_case(out: &mut Vec<u8>, path: &[u8]) -> bool {
 /// Names of letters, digits and underscores that do not begin with a digit, with a dot between each two.
 fn is_dotted_name(path: &[u8]) -> bool {
     path.split(|&byte| byte == b'.').all(|name| {
-        let valid = name
-            .iter()
-            .all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let valid = name.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_');
         valid && name.first().is_some_and(|first| !first.is_ascii_digit())
     })
 }
@@ -61,12 +59,9 @@ mod tests {
 
     #[test]
     fn paths_round_trip() {
-        for (in_message, in_json) in [
-            ("foo", "foo"),
-            ("foo_bar.baz_q", "fooBar.bazQ"),
-            ("a.b1.c", "a.b1.c"),
-            ("_a", "A"),
-        ] {
+        for (in_message, in_json) in
+            [("foo", "foo"), ("foo_bar.baz_q", "fooBar.bazQ"), ("a.b1.c", "a.b1.c"), ("_a", "A")]
+        {
             assert_eq!(camel(in_message).as_deref(), Some(in_json));
             assert_eq!(snake(in_json).as_deref(), Some(in_message));
         }
@@ -74,18 +69,7 @@ mod tests {
 
     #[test]
     fn paths_without_a_json_form() {
-        for path in [
-            "fooBar",
-            "foo__bar",
-            "foo_3_bar",
-            "foo_",
-            "foo_.bar",
-            "",
-            ".",
-            "a.",
-            "1a",
-            "a b",
-        ] {
+        for path in ["fooBar", "foo__bar", "foo_3_bar", "foo_", "foo_.bar", "", ".", "a.", "1a", "a b"] {
             assert_eq!(camel(path), None, "{path}");
         }
         for path in ["foo_bar", "", "a..b", "1a", "foo,bar", "foo*"] {

@@ -98,11 +98,7 @@ pub struct UnmarshalOptions {
 
 impl Default for UnmarshalOptions {
     fn default() -> Self {
-        Self {
-            discard_unknown: false,
-            allow_partial: false,
-            recursion_limit: DEFAULT_RECURSION_LIMIT,
-        }
+        Self { discard_unknown: false, allow_partial: false, recursion_limit: DEFAULT_RECURSION_LIMIT }
     }
 }
 

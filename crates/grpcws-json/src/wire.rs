@@ -56,10 +56,7 @@ impl<'a> Reader<'a> {
     /// A reader for `range` of the bytes that this one reads; empty where the range does not lie within them.
     #[inline]
     pub(crate) fn within(bytes: &'a [u8], range: &Range<usize>) -> Self {
-        Self {
-            bytes: bytes.get(..range.end).unwrap_or_default(),
-            position: range.start,
-        }
+        Self { bytes: bytes.get(..range.end).unwrap_or_default(), position: range.start }
     }
 
     /// A reader for `range`, which [`payload`](Self::payload) or [`group`](Self::group) of this one returned.
@@ -85,10 +82,7 @@ impl<'a> Reader<'a> {
 
     #[cold]
     pub(crate) fn malformed(&self, reason: Reason) -> Malformed {
-        Malformed {
-            offset: self.position.min(self.bytes.len()),
-            reason,
-        }
+        Malformed { offset: self.position.min(self.bytes.len()), reason }
     }
 
     #[inline]
@@ -115,11 +109,7 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        Err(self.malformed(if rest.len() < 10 {
-            Reason::Truncated
-        } else {
-            Reason::Varint
-        }))
+        Err(self.malformed(if rest.len() < 10 { Reason::Truncated } else { Reason::Varint }))
     }
 
     /// The next field's number and wire type.
@@ -128,10 +118,7 @@ impl<'a> Reader<'a> {
         let start = self.position;
         let tag = u32::try_from(self.varint()?).unwrap_or(0);
         if tag < 8 {
-            return Err(Malformed {
-                offset: start,
-                reason: Reason::Tag,
-            });
+            return Err(Malformed { offset: start, reason: Reason::Tag });
         }
         Ok((tag >> 3, (tag & 7) as u8))
     }
@@ -182,10 +169,7 @@ impl<'a> Reader<'a> {
                 self.position = end;
                 Ok(start..end)
             }
-            _ => Err(Malformed {
-                offset: start_of_length,
-                reason: Reason::Truncated,
-            }),
+            _ => Err(Malformed { offset: start_of_length, reason: Reason::Truncated }),
         }
     }
 
@@ -232,10 +216,7 @@ impl<'a> Reader<'a> {
                 if inner == number {
                     return Ok(end);
                 }
-                return Err(Malformed {
-                    offset: end,
-                    reason: Reason::Group,
-                });
+                return Err(Malformed { offset: end, reason: Reason::Group });
             }
             self.skip_bounded(inner, wire_type, depth)?;
         }
@@ -243,10 +224,7 @@ impl<'a> Reader<'a> {
 }
 
 #[inline]
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "a varint is written by its low seven bits"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "a varint is written by its low seven bits")]
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
@@ -335,10 +313,7 @@ mod tests {
         let mut reader = Reader::new(&[0xff; 11]);
         assert_eq!(reader.varint().map_err(|fault| fault.reason), Err(Reason::Varint));
         let mut reader = Reader::new(&[0xff; 4]);
-        assert_eq!(
-            reader.varint().map_err(|fault| fault.reason),
-            Err(Reason::Truncated)
-        );
+        assert_eq!(reader.varint().map_err(|fault| fault.reason), Err(Reason::Truncated));
     }
 
     #[test]
@@ -359,10 +334,7 @@ mod tests {
     #[test]
     fn declared_length_beyond_the_end_is_truncation() {
         let mut reader = Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2]);
-        assert_eq!(
-            reader.payload().map_err(|fault| fault.reason),
-            Err(Reason::Truncated)
-        );
+        assert_eq!(reader.payload().map_err(|fault| fault.reason), Err(Reason::Truncated));
     }
 
     #[test]
@@ -375,10 +347,7 @@ mod tests {
         assert!(reader.is_at_end());
         let mut reader = Reader::new(&[0x0b; 100_000]);
         let (number, wire_type) = reader.tag().expect("a tag");
-        assert_eq!(
-            reader.skip(number, wire_type).map_err(|fault| fault.reason),
-            Err(Reason::GroupDepth)
-        );
+        assert_eq!(reader.skip(number, wire_type).map_err(|fault| fault.reason), Err(Reason::GroupDepth));
     }
 
     #[test]

@@ -17,10 +17,7 @@ fn canonical_json_stays() {
             "everything.v1.Scalars",
             r#"{"doubleValue":1.5,"floatValue":0.1,"int32Value":-2147483648,"int64Value":"-9223372036854775808","uint32Value":4294967295,"uint64Value":"18446744073709551615","sint32Value":-1,"sint64Value":"9223372036854775807","fixed32Value":7,"fixed64Value":"8","sfixed32Value":-9,"sfixed64Value":"-10","boolValue":true,"stringValue":"x","bytesValue":"AA==","color":"COLOR_GREEN","other-name":"y"}"#,
         ),
-        (
-            "everything.v1.Scalars",
-            r#"{"doubleValue":"NaN","floatValue":"-Infinity"}"#,
-        ),
+        ("everything.v1.Scalars", r#"{"doubleValue":"NaN","floatValue":"-Infinity"}"#),
         ("everything.v1.Scalars", r#"{"doubleValue":-0,"color":77}"#),
         (
             "everything.v1.Optionals",
@@ -63,41 +60,13 @@ fn canonical_json_stays() {
 #[test]
 fn other_forms_are_read() {
     for (name, json, printed) in [
-        (
-            "game.v1.SubscribeRequest",
-            " {\n\t\"game_id\" : \"x\" }\r\n",
-            r#"{"gameId":"x"}"#,
-        ),
-        (
-            "game.v1.SubscribeRequest",
-            r#"{"gameId":null,"playerIds":null,"scores":null,"target":null}"#,
-            "{}",
-        ),
-        (
-            "game.v1.SubscribeRequest",
-            r#"{"gameId":"","mode":0,"token":""}"#,
-            "{}",
-        ),
-        (
-            "game.v1.SubscribeRequest",
-            r#"{"token":"-_8"}"#,
-            r#"{"token":"+/8="}"#,
-        ),
-        (
-            "game.v1.SubscribeRequest",
-            r#"{"gameId":"\u0041\/\ud834\udd1e\b"}"#,
-            r#"{"gameId":"A/𝄞\b"}"#,
-        ),
-        (
-            "game.v1.SubscribeRequest",
-            r#"{"g\u0061meId":"x"}"#,
-            r#"{"gameId":"x"}"#,
-        ),
-        (
-            "game.v1.SubscribeRequest",
-            r#"{"scores":{"a":1,"b":2,"a":3}}"#,
-            r#"{"scores":{"b":"2","a":"3"}}"#,
-        ),
+        ("game.v1.SubscribeRequest", " {\n\t\"game_id\" : \"x\" }\r\n", r#"{"gameId":"x"}"#),
+        ("game.v1.SubscribeRequest", r#"{"gameId":null,"playerIds":null,"scores":null,"target":null}"#, "{}"),
+        ("game.v1.SubscribeRequest", r#"{"gameId":"","mode":0,"token":""}"#, "{}"),
+        ("game.v1.SubscribeRequest", r#"{"token":"-_8"}"#, r#"{"token":"+/8="}"#),
+        ("game.v1.SubscribeRequest", r#"{"gameId":"\u0041\/\ud834\udd1e\b"}"#, r#"{"gameId":"A/𝄞\b"}"#),
+        ("game.v1.SubscribeRequest", r#"{"g\u0061meId":"x"}"#, r#"{"gameId":"x"}"#),
+        ("game.v1.SubscribeRequest", r#"{"scores":{"a":1,"b":2,"a":3}}"#, r#"{"scores":{"b":"2","a":"3"}}"#),
         (
             "game.v1.SubscribeRequest",
             r#"{"latest":null,"sequence":9007199254740993}"#,
@@ -113,21 +82,13 @@ fn other_forms_are_read() {
             r#"{"int32Value":"-5","uint32Value":-0,"doubleValue":"1e-7","floatValue":"3"}"#,
             r#"{"doubleValue":1e-7,"floatValue":3,"int32Value":-5}"#,
         ),
-        (
-            "everything.v1.Scalars",
-            r#"{"color":"COLOR_VERDANT"}"#,
-            r#"{"color":"COLOR_GREEN"}"#,
-        ),
+        ("everything.v1.Scalars", r#"{"color":"COLOR_VERDANT"}"#, r#"{"color":"COLOR_GREEN"}"#),
         (
             "everything.v1.Scalars",
             r#"{"renamed":"x","color":1}"#,
             r#"{"color":"COLOR_RED","other-name":"x"}"#,
         ),
-        (
-            "everything.v1.Optionals",
-            r#"{"nullValue":"NULL_VALUE"}"#,
-            r#"{"nullValue":null}"#,
-        ),
+        ("everything.v1.Optionals", r#"{"nullValue":"NULL_VALUE"}"#, r#"{"nullValue":null}"#),
         (
             "everything.v1.Oneofs",
             r#"{"int32Value":null,"scalars":null,"stringValue":"x"}"#,
@@ -159,16 +120,8 @@ fn other_forms_are_read() {
             r#"{"value":null,"stringValue":null,"struct":null}"#,
             r#"{"value":null}"#,
         ),
-        (
-            "everything.v1.WellKnown",
-            r#"{"struct":{"a":1,"a":2}}"#,
-            r#"{"struct":{"a":2}}"#,
-        ),
-        (
-            "everything.v1.WellKnown",
-            r#"{"fieldMask":""}"#,
-            r#"{"fieldMask":""}"#,
-        ),
+        ("everything.v1.WellKnown", r#"{"struct":{"a":1,"a":2}}"#, r#"{"struct":{"a":2}}"#),
+        ("everything.v1.WellKnown", r#"{"fieldMask":""}"#, r#"{"fieldMask":""}"#),
     ] {
         assert_eq!(round_trip(name, json), printed, "{json}");
     }
@@ -178,11 +131,7 @@ fn other_forms_are_read() {
 fn lengths_of_all_sizes_are_patched() {
     for length in [0_usize, 1, 100, 127, 128, 129, 16_383, 16_384, 300_000] {
         let json = format!(r#"{{"left":{{"left":{{"label":"{}"}}}}}}"#, "x".repeat(length));
-        let printed = if length == 0 {
-            r#"{"left":{"left":{}}}"#.to_owned()
-        } else {
-            json.clone()
-        };
+        let printed = if length == 0 { r#"{"left":{"left":{}}}"#.to_owned() } else { json.clone() };
         assert_eq!(round_trip("everything.v1.Tree", &json), printed);
         let escaped = json.replace('x', "\\u0078");
         assert_eq!(round_trip("everything.v1.Tree", &escaped), printed);
@@ -191,19 +140,13 @@ fn lengths_of_all_sizes_are_patched() {
 
 #[test]
 fn packed_and_unpacked_are_written_as_declared() {
-    let wire = from_json(
-        "everything.v1.Repeateds",
-        r#"{"int32Value":[1,2],"uint32Value":[3,4]}"#,
-    )
-    .expect("valid");
+    let wire =
+        from_json("everything.v1.Repeateds", r#"{"int32Value":[1,2],"uint32Value":[3,4]}"#).expect("valid");
     assert_eq!(wire, [0x1a, 2, 1, 2, 0x28, 3, 0x28, 4]);
     let both = [0x18, 1, 0x1a, 1, 2, 0x18, 3, 0x2a, 2, 4, 5, 0x28, 6];
     let json = to_json("everything.v1.Repeateds", &both).expect("valid");
     assert_eq!(json, r#"{"int32Value":[1,2,3],"uint32Value":[4,5,6]}"#);
-    assert_eq!(
-        to_json("everything.v1.Repeateds", &[0x1a, 0]).expect("valid"),
-        "{}"
-    );
+    assert_eq!(to_json("everything.v1.Repeateds", &[0x1a, 0]).expect("valid"), "{}");
     assert_eq!(
         from_json("everything.v1.Repeateds", r#"{"int32Value":[],"scalars":[]}"#).expect("valid"),
         b""
@@ -215,24 +158,13 @@ fn prefix_and_position_in_a_document() {
     let message = common::message("game.v1.Point");
     let document = br#"{"id":1, "data": {"x":1} , "more":2}"#;
     let mut out = Vec::new();
-    let end = message
-        .from_json_at(document, 16, &Default::default(), &mut out)
-        .expect("valid");
+    let end = message.from_json_at(document, 16, &Default::default(), &mut out).expect("valid");
     assert_eq!(&document[end..], br#" , "more":2}"#);
     assert_eq!(out, [8, 1]);
-    let read = message
-        .from_json_prefix(b" {} ]", &Default::default(), &mut out)
-        .expect("valid");
+    let read = message.from_json_prefix(b" {} ]", &Default::default(), &mut out).expect("valid");
     assert_eq!(read, 3);
-    message
-        .from_json_in(document, 16..25, &Default::default(), &mut out)
-        .expect("valid");
-    let error = message
-        .from_json_in(document, 16..30, &Default::default(), &mut out)
-        .expect_err("more text");
-    assert_eq!(
-        error.to_string(),
-        "line 1 column 26: there is more text behind the value"
-    );
+    message.from_json_in(document, 16..25, &Default::default(), &mut out).expect("valid");
+    let error = message.from_json_in(document, 16..30, &Default::default(), &mut out).expect_err("more text");
+    assert_eq!(error.to_string(), "line 1 column 26: there is more text behind the value");
     assert_eq!(out, [8, 1, 8, 1]);
 }

@@ -13,9 +13,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         };
         self.at = start;
-        let resolved = std::str::from_utf8(&type_url)
-            .ok()
-            .and_then(|url| self.table.by_type_url(url));
+        let resolved = std::str::from_utf8(&type_url).ok().and_then(|url| self.table.by_type_url(url));
         let Some(index) = resolved else {
             let url = String::from_utf8_lossy(&type_url).into_owned();
             self.at = type_at;
@@ -62,9 +60,7 @@ impl<'a> Parser<'a> {
             if *name == *b"@type" {
                 if found.is_some() {
                     self.at = name_at;
-                    return Err(self.error(FromJsonErrorKind::DuplicateField {
-                        name: "@type".to_owned(),
-                    }));
+                    return Err(self.error(FromJsonErrorKind::DuplicateField { name: "@type".to_owned() }));
                 }
                 if self.peek() != Some(b'"') {
                     return Err(self.invalid("a string for \"@type\"", self.at));
@@ -105,9 +101,7 @@ impl<'a> Parser<'a> {
             match &*name {
                 b"value" if found => {
                     self.at = name_at;
-                    return Err(self.error(FromJsonErrorKind::DuplicateField {
-                        name: "value".to_owned(),
-                    }));
+                    return Err(self.error(FromJsonErrorKind::DuplicateField { name: "value".to_owned() }));
                 }
                 b"value" => {
                     found = true;

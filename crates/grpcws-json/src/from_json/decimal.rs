@@ -4,9 +4,7 @@
 pub(super) fn number_length(text: &[u8]) -> Option<usize> {
     let digits = |at: usize| {
         let rest = text.get(at..).unwrap_or_default();
-        rest.iter()
-            .position(|byte| !byte.is_ascii_digit())
-            .unwrap_or(rest.len())
+        rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len())
     };
     let mut at = usize::from(text.first() == Some(&b'-'));
     match digits(at) {
@@ -40,11 +38,7 @@ pub(super) fn integer(text: &[u8]) -> Option<(bool, u64)> {
         _ => (false, text),
     };
     let plain = text.iter().all(u8::is_ascii_digit);
-    let magnitude = if plain {
-        digits_to_u64(text.iter().copied(), 0)?
-    } else {
-        scaled(text)?
-    };
+    let magnitude = if plain { digits_to_u64(text.iter().copied(), 0)? } else { scaled(text)? };
     Some((negative, magnitude))
 }
 
@@ -55,10 +49,7 @@ fn scaled(text: &[u8]) -> Option<u64> {
         Some(at) => (text.get(..at)?, text.get(at + 1..)?),
         None => (text, &b"0"[..]),
     };
-    let point = mantissa
-        .iter()
-        .position(|&byte| byte == b'.')
-        .unwrap_or(mantissa.len());
+    let point = mantissa.iter().position(|&byte| byte == b'.').unwrap_or(mantissa.len());
     let (whole, fraction) = mantissa.split_at(point);
     let fraction = fraction.get(1..).unwrap_or_default();
     let digits = || whole.iter().chain(fraction).copied();
@@ -69,9 +60,7 @@ fn scaled(text: &[u8]) -> Option<u64> {
     let significant = whole.len() + fraction.len() - trailing_zeros;
     // Beyond that no number of digits that fits in memory makes a difference.
     let exponent = saturating_exponent(exponent);
-    let after_point = i64::try_from(significant)
-        .ok()?
-        .checked_sub(i64::try_from(whole.len()).ok()?)?;
+    let after_point = i64::try_from(significant).ok()?.checked_sub(i64::try_from(whole.len()).ok()?)?;
     // Zeros to append to the digits up to the last one that is not zero.
     let zeros = exponent.checked_sub(after_point)?;
     let zeros = u32::try_from(zeros).ok().filter(|&zeros| zeros < 20)?;
@@ -84,9 +73,9 @@ fn saturating_exponent(text: &[u8]) -> i64 {
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
-    let magnitude = digits.iter().fold(0_i64, |value, &digit| {
-        value.saturating_mul(10).saturating_add(i64::from(digit & 0xf))
-    });
+    let magnitude = digits
+        .iter()
+        .fold(0_i64, |value, &digit| value.saturating_mul(10).saturating_add(i64::from(digit & 0xf)));
     if negative { -magnitude } else { magnitude }
 }
 

@@ -11,10 +11,8 @@ impl Parser<'_> {
         let next = self.peek();
         let start = self.at;
         let unknown = |value: String| {
-            let kind = FromJsonErrorKind::UnknownEnumValue {
-                value,
-                enumeration: found.full_name.to_string(),
-            };
+            let kind =
+                FromJsonErrorKind::UnknownEnumValue { value, enumeration: found.full_name.to_string() };
             crate::error::FromJsonError::new(kind, start)
         };
         match next {

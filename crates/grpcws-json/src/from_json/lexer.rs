@@ -15,9 +15,7 @@ impl Parser<'_> {
 
     fn peek_behind_space(&mut self) -> Option<u8> {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let space = rest
-            .iter()
-            .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        let space = rest.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         self.at += space.unwrap_or(rest.len());
         self.text.get(self.at).copied()
     }
@@ -32,11 +30,7 @@ impl Parser<'_> {
 
     #[inline]
     pub(super) fn expect(&mut self, byte: u8, otherwise: &'static str) -> Step {
-        if self.accept(byte) {
-            Ok(())
-        } else {
-            Err(self.syntax(otherwise))
-        }
+        if self.accept(byte) { Ok(()) } else { Err(self.syntax(otherwise)) }
     }
 
     /// Behind a member: `true` where another one follows.

@@ -60,10 +60,7 @@ impl<'a> Parser<'a> {
         let key_at = self.at;
         // Most encoders write the fields as they are declared, and no space before the colon.
         if let Some(field) = message.fields.get(expected as usize)
-            && self
-                .text
-                .get(self.at..)
-                .is_some_and(|rest| rest.starts_with(&field.json_key))
+            && self.text.get(self.at..).is_some_and(|rest| rest.starts_with(&field.json_key))
         {
             self.at += field.json_key.len();
             return Ok(Some((expected, field, key_at)));
@@ -104,17 +101,13 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         // Oneofs are counted on behind the fields.
-        let number = u32::try_from(message.fields.len())
-            .unwrap_or(NONE)
-            .saturating_add(field.oneof);
+        let number = u32::try_from(message.fields.len()).unwrap_or(NONE).saturating_add(field.oneof);
         if seen.insert(number) {
             return Ok(());
         }
         let oneof = message.oneofs.get(field.oneof as usize).map_or("", |name| name);
-        let kind = FromJsonErrorKind::OneofConflict {
-            name: field.json_name.to_string(),
-            oneof: oneof.to_owned(),
-        };
+        let kind =
+            FromJsonErrorKind::OneofConflict { name: field.json_name.to_string(), oneof: oneof.to_owned() };
         Err(FromJsonError::new(kind, key_at))
     }
 
@@ -124,10 +117,7 @@ impl<'a> Parser<'a> {
             if seen.contains(index) {
                 continue;
             }
-            let field = message
-                .fields
-                .get(index as usize)
-                .map_or("", |field| &field.json_name);
+            let field = message.fields.get(index as usize).map_or("", |field| &field.json_name);
             let kind = FromJsonErrorKind::MissingRequired {
                 field: field.to_owned(),
                 message: message.full_name.to_string(),
@@ -140,12 +130,7 @@ impl<'a> Parser<'a> {
 
 #[cold]
 fn duplicate(field: &Field, at: usize) -> FromJsonError {
-    FromJsonError::new(
-        FromJsonErrorKind::DuplicateField {
-            name: field.json_name.to_string(),
-        },
-        at,
-    )
+    FromJsonError::new(FromJsonErrorKind::DuplicateField { name: field.json_name.to_string() }, at)
 }
 
 /// Errors that are about the member itself already name it.

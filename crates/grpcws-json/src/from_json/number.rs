@@ -66,19 +66,11 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn double(&mut self) -> Step<f64> {
-        self.floating(
-            Kind::Double,
-            f64::is_infinite,
-            [f64::NAN, f64::INFINITY, f64::NEG_INFINITY],
-        )
+        self.floating(Kind::Double, f64::is_infinite, [f64::NAN, f64::INFINITY, f64::NEG_INFINITY])
     }
 
     pub(super) fn float(&mut self) -> Step<f32> {
-        self.floating(
-            Kind::Float,
-            f32::is_infinite,
-            [f32::NAN, f32::INFINITY, f32::NEG_INFINITY],
-        )
+        self.floating(Kind::Float, f32::is_infinite, [f32::NAN, f32::INFINITY, f32::NEG_INFINITY])
     }
 
     /// Parsing at the type's own precision rounds once, and rightly.
@@ -112,11 +104,7 @@ impl<'a> Parser<'a> {
 }
 
 pub(super) fn signed(negative: bool, magnitude: u64) -> Option<i64> {
-    if negative {
-        0_i64.checked_sub_unsigned(magnitude)
-    } else {
-        i64::try_from(magnitude).ok()
-    }
+    if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
 /// `-0` is zero.

@@ -51,9 +51,7 @@ impl<'a> Parser<'a> {
     /// One level deeper; `depth` is how many more there may be.
     #[inline]
     pub(super) fn deeper(&self, depth: u32) -> Step<u32> {
-        depth
-            .checked_sub(1)
-            .ok_or_else(|| self.error(FromJsonErrorKind::RecursionLimit))
+        depth.checked_sub(1).ok_or_else(|| self.error(FromJsonErrorKind::RecursionLimit))
     }
 
     #[cold]
@@ -63,11 +61,7 @@ impl<'a> Parser<'a> {
 
     #[cold]
     pub(super) fn syntax(&self, text: &'static str) -> FromJsonError {
-        let text = if self.at >= self.text.len() {
-            "the text ends within a value"
-        } else {
-            text
-        };
+        let text = if self.at >= self.text.len() { "the text ends within a value" } else { text };
         self.error(FromJsonErrorKind::Syntax(text))
     }
 
@@ -81,20 +75,13 @@ impl<'a> Parser<'a> {
             [b'[', ..] => "an array".to_owned(),
             [b'"', ..] => excerpt(rest, quoted_length(rest)),
             [b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'+' | b'.', ..] => {
-                let end = rest
-                    .iter()
-                    .position(|byte| !(byte.is_ascii_alphanumeric() || b"+-._".contains(byte)));
+                let end =
+                    rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || b"+-._".contains(byte)));
                 excerpt(rest, end.unwrap_or(rest.len()))
             }
             _ => return FromJsonError::new(FromJsonErrorKind::Syntax("a value is missing"), at),
         };
-        FromJsonError::new(
-            FromJsonErrorKind::InvalidValue {
-                expected: expected.into(),
-                found,
-            },
-            at,
-        )
+        FromJsonError::new(FromJsonErrorKind::InvalidValue { expected: expected.into(), found }, at)
     }
 
     /// The value at `at` is not one of this type.

@@ -39,10 +39,7 @@ impl Seen {
     pub(super) fn contains(&self, number: u32) -> bool {
         match 1_u128.checked_shl(number) {
             Some(bit) => self.small & bit != 0,
-            None => self
-                .large
-                .get((number / 64) as usize)
-                .is_some_and(|word| word >> (number % 64) & 1 != 0),
+            None => self.large.get((number / 64) as usize).is_some_and(|word| word >> (number % 64) & 1 != 0),
         }
     }
 }

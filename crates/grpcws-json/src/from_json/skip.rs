@@ -10,14 +10,9 @@ impl Parser<'_> {
             Some(b'[') => self.skip_array(depth),
             Some(b'-' | b'0'..=b'9') => self.bare_number().map(drop),
             _ => {
-                let literal = [&b"true"[..], b"false", b"null"]
-                    .iter()
-                    .any(|literal| self.accept_literal(literal));
-                if literal {
-                    Ok(())
-                } else {
-                    Err(self.syntax("not a JSON value"))
-                }
+                let literal =
+                    [&b"true"[..], b"false", b"null"].iter().any(|literal| self.accept_literal(literal));
+                if literal { Ok(()) } else { Err(self.syntax("not a JSON value")) }
             }
         }
     }

@@ -44,11 +44,7 @@ impl<'a> Parser<'a> {
             self.at = start + error.valid_up_to();
             return Err(self.error(FromJsonErrorKind::InvalidUtf8));
         }
-        Ok(Raw {
-            bytes,
-            escaped,
-            start,
-        })
+        Ok(Raw { bytes, escaped, start })
     }
 
     /// Reads a string whose opening quote is next.
@@ -76,10 +72,7 @@ impl<'a> Parser<'a> {
                 } else {
                     "an unknown escape in a string"
                 };
-                return Err(crate::error::FromJsonError::new(
-                    FromJsonErrorKind::Syntax(text),
-                    offset,
-                ));
+                return Err(crate::error::FromJsonError::new(FromJsonErrorKind::Syntax(text), offset));
             };
             out.extend(byte);
             rest = after;

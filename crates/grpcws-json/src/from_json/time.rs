@@ -45,11 +45,7 @@ fn parse_timestamp(text: &[u8]) -> Option<(i64, i64)> {
     let [b'T', h1, h2, b':', i1, i2, b':', s1, s2] = *time else {
         return None;
     };
-    let days = days(
-        decimal(&[y1, y2, y3, y4])?,
-        decimal(&[m1, m2])?,
-        decimal(&[d1, d2])?,
-    )?;
+    let days = days(decimal(&[y1, y2, y3, y4])?, decimal(&[m1, m2])?, decimal(&[d1, d2])?)?;
     let second_of_day = time_of_day([h1, h2], [i1, i2])? + within(decimal(&[s1, s2])?, 60)?;
     let (nanos, text) = fraction(text)?;
     let offset = match *text {
@@ -61,9 +57,7 @@ fn parse_timestamp(text: &[u8]) -> Option<(i64, i64)> {
         _ => return None,
     };
     let seconds = days * SECONDS_PER_DAY + second_of_day - offset;
-    (MIN_TIMESTAMP..=MAX_TIMESTAMP)
-        .contains(&seconds)
-        .then_some((seconds, nanos))
+    (MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&seconds).then_some((seconds, nanos))
 }
 
 /// Seconds of hours and minutes.
@@ -88,11 +82,7 @@ fn parse_duration(text: &[u8]) -> Option<(i64, i64)> {
     if text != b"s" {
         return None;
     }
-    Some(if negative {
-        (-seconds, -nanos)
-    } else {
-        (seconds, nanos)
-    })
+    Some(if negative { (-seconds, -nanos) } else { (seconds, nanos) })
 }
 
 /// A point and one to nine digits, in nanoseconds, or nothing; and what follows.
@@ -100,10 +90,7 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let Some(rest) = text.strip_prefix(b".") else {
         return Some((0, text));
     };
-    let length = rest
-        .iter()
-        .position(|byte| !byte.is_ascii_digit())
-        .unwrap_or(rest.len());
+    let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
     if !(1..=9).contains(&length) {
         return None;
     }
@@ -116,11 +103,9 @@ fn decimal(digits: &[u8]) -> Option<i64> {
     if digits.is_empty() || digits.len() > 18 {
         return None;
     }
-    digits.iter().try_fold(0, |value, digit| {
-        digit
-            .is_ascii_digit()
-            .then(|| value * 10 + i64::from(digit & 0xf))
-    })
+    digits
+        .iter()
+        .try_fold(0, |value, digit| digit.is_ascii_digit().then(|| value * 10 + i64::from(digit & 0xf)))
 }
 
 #[cfg(test)]
@@ -177,19 +162,9 @@ mod tests {
         ] {
             assert_eq!(parse_duration(text.as_bytes()), Some(expected), "{text}");
         }
-        for text in [
-            "",
-            "s",
-            "1",
-            "1.s",
-            ".5s",
-            "1.1234567890s",
-            "315576000001s",
-            "--1s",
-            "1 s",
-            "1s ",
-            "1e3s",
-        ] {
+        for text in
+            ["", "s", "1", "1.s", ".5s", "1.1234567890s", "315576000001s", "--1s", "1 s", "1s ", "1e3s"]
+        {
             assert_eq!(parse_duration(text.as_bytes()), None, "{text}");
         }
     }

@@ -53,11 +53,7 @@ pub(super) fn build(bytes: &[u8]) -> Result<TableData, TableError> {
 }
 
 fn joined(scope: &str, name: &str) -> String {
-    if scope.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{scope}.{name}")
-    }
+    if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
 /// Indices are `u32`: a descriptor set with 2^32 types does not fit in a `Vec<u8>` of the descriptors' size limit.
@@ -88,11 +84,7 @@ impl<'a> Builder<'a> {
         let features = inherited.overridden(descriptor.features);
         self.register(&name, TypeIndex::Message(index_of(self.pending.len())))?;
         self.names.push(name.clone());
-        self.pending.push(Pending {
-            descriptor,
-            features,
-            fields: Vec::new(),
-        });
+        self.pending.push(Pending { descriptor, features, fields: Vec::new() });
         for message in &descriptor.messages {
             self.collect_message(message, &name, features)?;
         }
@@ -118,20 +110,14 @@ impl<'a> Builder<'a> {
 
     fn collect_extensions(&mut self, extensions: &'a [FieldDescriptor<'a>], scope: &str, features: Features) {
         for descriptor in extensions {
-            self.extensions.push(PendingExtension {
-                descriptor,
-                scope: scope.to_owned(),
-                features,
-            });
+            self.extensions.push(PendingExtension { descriptor, scope: scope.to_owned(), features });
         }
     }
 
     fn register(&mut self, name: &str, index: TypeIndex) -> Result<(), TableError> {
         match self.types.insert(name.to_owned(), index) {
             None => Ok(()),
-            Some(_) => Err(TableError::DuplicateName {
-                name: name.to_owned(),
-            }),
+            Some(_) => Err(TableError::DuplicateName { name: name.to_owned() }),
         }
     }
 
@@ -148,22 +134,15 @@ impl<'a> Builder<'a> {
             let full_name = joined(&extension.scope, extension.descriptor.name);
             let extendee = extension.descriptor.extendee;
             let Some(TypeIndex::Message(index)) = self.find(extendee) else {
-                return Err(TableError::UnresolvedType {
-                    field: full_name,
-                    type_name: extendee.to_owned(),
-                });
+                return Err(TableError::UnresolvedType { field: full_name, type_name: extendee.to_owned() });
             };
             let field = self.field(extension.descriptor, &full_name, extension.features, None)?;
-            let extended = pending
-                .get_mut(index as usize)
-                .expect("every message's index is that of its place");
+            let extended =
+                pending.get_mut(index as usize).expect("every message's index is that of its place");
             extended.fields.push(field);
         }
         self.mark_maps(&mut pending);
-        let mut table = TableData {
-            enums: self.enums,
-            ..TableData::default()
-        };
+        let mut table = TableData { enums: self.enums, ..TableData::default() };
         for (message, name) in pending.into_iter().zip(self.names) {
             add(&mut table, name, message)?;
         }
@@ -171,9 +150,7 @@ impl<'a> Builder<'a> {
             if !table.by_name.contains_key(name) {
                 let index = index_of(table.messages.len());
                 table.by_name.insert(name.into(), index);
-                table
-                    .messages
-                    .push(finished(name.into(), shape, Vec::new(), Vec::new(), false));
+                table.messages.push(finished(name.into(), shape, Vec::new(), Vec::new(), false));
             }
         }
         Ok(table)
@@ -198,9 +175,7 @@ impl<'a> Builder<'a> {
     }
 
     fn find(&self, type_name: &str) -> Option<TypeIndex> {
-        self.types
-            .get(type_name.strip_prefix('.').unwrap_or(type_name))
-            .copied()
+        self.types.get(type_name.strip_prefix('.').unwrap_or(type_name)).copied()
     }
 
     fn field(
@@ -210,19 +185,14 @@ impl<'a> Builder<'a> {
         inherited: Features,
         parent: Option<&MessageDescriptor<'_>>,
     ) -> Result<Field, TableError> {
-        let invalid = |reason| TableError::InvalidField {
-            field: full_name.to_owned(),
-            reason,
-        };
+        let invalid = |reason| TableError::InvalidField { field: full_name.to_owned(), reason };
         if !(1..=MAX_NUMBER).contains(&descriptor.number) {
             return Err(invalid("its number is out of range"));
         }
         let number = u32::try_from(descriptor.number).map_err(|_| invalid("its number is out of range"))?;
         let oneof = match (descriptor.oneof_index, parent) {
             (Some(index), Some(parent)) => {
-                let found = usize::try_from(index)
-                    .ok()
-                    .and_then(|index| parent.oneofs.get(index));
+                let found = usize::try_from(index).ok().and_then(|index| parent.oneofs.get(index));
                 Some(found.ok_or_else(|| invalid("it is in a oneof that the message does not have"))?)
             }
             _ => None,
@@ -250,9 +220,7 @@ impl<'a> Builder<'a> {
         let (name, json_name) = if extension {
             (format!("[{full_name}]"), format!("[{full_name}]"))
         } else {
-            let json_name = descriptor
-                .json_name
-                .map_or_else(|| camel_case(descriptor.name), str::to_owned);
+            let json_name = descriptor.json_name.map_or_else(|| camel_case(descriptor.name), str::to_owned);
             (descriptor.name.to_owned(), json_name)
         };
         let closed_enum = match kind {
@@ -262,11 +230,7 @@ impl<'a> Builder<'a> {
         Ok(Field {
             number,
             kind,
-            cardinality: if repeated {
-                Cardinality::Repeated
-            } else {
-                Cardinality::Singular
-            },
+            cardinality: if repeated { Cardinality::Repeated } else { Cardinality::Singular },
             wire_type: kind.wire_type(),
             packed: repeated && kind.is_packable() && descriptor.packed.unwrap_or(features.packed),
             implicit,
@@ -335,14 +299,10 @@ impl<'a> Builder<'a> {
 
     fn null_is_value(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Enum(index) => self
-                .enums
-                .get(index as usize)
-                .is_some_and(|found| found.null_value),
-            Kind::Message(index) | Kind::Group(index) => self
-                .names
-                .get(index as usize)
-                .is_some_and(|name| name == "google.protobuf.Value"),
+            Kind::Enum(index) => self.enums.get(index as usize).is_some_and(|found| found.null_value),
+            Kind::Message(index) | Kind::Group(index) => {
+                self.names.get(index as usize).is_some_and(|name| name == "google.protobuf.Value")
+            }
             _ => false,
         }
     }
@@ -384,17 +344,9 @@ fn add(table: &mut TableData, name: String, mut pending: Pending<'_>) -> Result<
             });
         }
     }
-    let oneofs = pending
-        .descriptor
-        .oneofs
-        .iter()
-        .map(|OneofDescriptor { name, .. }| Box::from(*name))
-        .collect();
-    let shape = if pending.descriptor.map_entry {
-        Shape::Object
-    } else {
-        Shape::of(&name)
-    };
+    let oneofs =
+        pending.descriptor.oneofs.iter().map(|OneofDescriptor { name, .. }| Box::from(*name)).collect();
+    let shape = if pending.descriptor.map_entry { Shape::Object } else { Shape::of(&name) };
     let index = index_of(table.messages.len());
     let mut message = finished(name.clone().into(), shape, pending.fields, oneofs, map_entry);
     link_declared(&mut message, &declared);
@@ -425,11 +377,7 @@ fn finished(
     for (index, field) in (0..).zip(&fields) {
         names.insert(&field.name, index);
     }
-    let required = (0..)
-        .zip(&fields)
-        .filter(|(_, field)| field.required)
-        .map(|(index, _)| index)
-        .collect();
+    let required = (0..).zip(&fields).filter(|(_, field)| field.required).map(|(index, _)| index).collect();
     MessageType {
         full_name,
         shape,

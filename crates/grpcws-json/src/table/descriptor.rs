@@ -88,10 +88,7 @@ impl<'a> Record<'a> {
 
 impl From<Malformed> for TableError {
     fn from(malformed: Malformed) -> Self {
-        Self::Malformed {
-            offset: malformed.offset,
-            reason: malformed.reason.text(),
-        }
+        Self::Malformed { offset: malformed.offset, reason: malformed.reason.text() }
     }
 }
 
@@ -104,22 +101,12 @@ fn each<'a>(
         match wire_type {
             VARINT => {
                 let content = reader;
-                record(Record {
-                    number,
-                    varint: reader.varint()?,
-                    bytes: &[],
-                    content,
-                })?;
+                record(Record { number, varint: reader.varint()?, bytes: &[], content })?;
             }
             LENGTH_DELIMITED => {
                 let range = reader.payload()?;
                 let bytes = reader.slice(&range);
-                record(Record {
-                    number,
-                    varint: 0,
-                    bytes,
-                    content: reader.narrowed(&range),
-                })?;
+                record(Record { number, varint: 0, bytes, content: reader.narrowed(&range) })?;
             }
             _ => reader.skip(number, wire_type)?,
         }
@@ -241,10 +228,7 @@ fn enumeration(reader: Reader<'_>) -> Result<EnumDescriptor<'_>, TableError> {
     Ok(found)
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "an int32 is the low 32 bits of its varint"
-)]
+#[expect(clippy::cast_possible_truncation, reason = "an int32 is the low 32 bits of its varint")]
 fn enum_value(reader: Reader<'_>) -> Result<(&str, i32), TableError> {
     let mut value = ("", 0);
     each(reader, |record| {

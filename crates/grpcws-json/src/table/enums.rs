@@ -33,10 +33,7 @@ impl EnumType {
         for (index, (name, number)) in (0..).zip(&descriptor.values) {
             let mut quoted = Vec::with_capacity(name.len() + 2);
             put_string(&mut quoted, name);
-            values.push(Value {
-                number: *number,
-                quoted: quoted.into(),
-            });
+            values.push(Value { number: *number, quoted: quoted.into() });
             by_name.insert(name, index);
             by_number.push((*number, index));
         }
@@ -69,9 +66,7 @@ impl EnumType {
     /// The name of this number, in quotes.
     #[inline]
     pub(crate) fn quoted_name(&self, number: i32) -> Option<&[u8]> {
-        let small = usize::try_from(number)
-            .ok()
-            .and_then(|number| self.by_small_number.get(number));
+        let small = usize::try_from(number).ok().and_then(|number| self.by_small_number.get(number));
         let index = match small {
             Some(index) => (*index)?,
             None => self.other_number(number)?,
@@ -81,10 +76,7 @@ impl EnumType {
 
     #[cold]
     fn other_number(&self, number: i32) -> Option<u32> {
-        let at = self
-            .by_number
-            .binary_search_by_key(&number, |&(number, _)| number)
-            .ok()?;
+        let at = self.by_number.binary_search_by_key(&number, |&(number, _)| number).ok()?;
         self.by_number.get(at).map(|&(_, index)| index)
     }
 
@@ -101,18 +93,8 @@ mod tests {
 
     #[test]
     fn numbers_and_names() {
-        let values = vec![
-            ("ZERO", 0),
-            ("NEGATIVE", -5),
-            ("TWO", 2),
-            ("ZWEI", 2),
-            ("LARGE", i32::MAX),
-        ];
-        let descriptor = EnumDescriptor {
-            name: "E",
-            values,
-            ..EnumDescriptor::default()
-        };
+        let values = vec![("ZERO", 0), ("NEGATIVE", -5), ("TWO", 2), ("ZWEI", 2), ("LARGE", i32::MAX)];
+        let descriptor = EnumDescriptor { name: "E", values, ..EnumDescriptor::default() };
         let found = EnumType::new("p.E".to_owned(), false, &descriptor);
         assert_eq!(found.quoted_name(0), Some(&b"\"ZERO\""[..]));
         assert_eq!(found.quoted_name(2), Some(&b"\"TWO\""[..]));

@@ -27,10 +27,7 @@ pub(super) struct Features {
 
 impl Features {
     pub(super) fn of_file(file: &FileDescriptor<'_>) -> Result<Self, TableError> {
-        let unknown = |edition: String| TableError::UnknownEdition {
-            file: file.name.to_owned(),
-            edition,
-        };
+        let unknown = |edition: String| TableError::UnknownEdition { file: file.name.to_owned(), edition };
         let edition = match (file.syntax, file.edition) {
             ("" | "proto2", 0) => EDITION_PROTO2,
             ("proto3", 0) => EDITION_PROTO3,
@@ -39,24 +36,15 @@ impl Features {
             (_, edition) => return Err(unknown(edition.to_string())),
         };
         let defaults = match edition {
-            EDITION_PROTO2 => Self {
-                presence: Presence::Explicit,
-                closed_enum: true,
-                packed: false,
-                delimited: false,
-            },
-            EDITION_PROTO3 => Self {
-                presence: Presence::Implicit,
-                closed_enum: false,
-                packed: true,
-                delimited: false,
-            },
-            EDITION_2023..=EDITION_2024 => Self {
-                presence: Presence::Explicit,
-                closed_enum: false,
-                packed: true,
-                delimited: false,
-            },
+            EDITION_PROTO2 => {
+                Self { presence: Presence::Explicit, closed_enum: true, packed: false, delimited: false }
+            }
+            EDITION_PROTO3 => {
+                Self { presence: Presence::Implicit, closed_enum: false, packed: true, delimited: false }
+            }
+            EDITION_2023..=EDITION_2024 => {
+                Self { presence: Presence::Explicit, closed_enum: false, packed: true, delimited: false }
+            }
             other => return Err(unknown(other.to_string())),
         };
         Ok(defaults.overridden(file.features))
@@ -94,11 +82,7 @@ mod tests {
     use super::*;
 
     fn file(syntax: &'static str, edition: u64) -> FileDescriptor<'static> {
-        FileDescriptor {
-            syntax,
-            edition,
-            ..FileDescriptor::default()
-        }
+        FileDescriptor { syntax, edition, ..FileDescriptor::default() }
     }
 
     #[test]
@@ -113,12 +97,7 @@ mod tests {
 
     #[test]
     fn unknown_editions_are_refused() {
-        for (syntax, edition) in [
-            ("editions", 9999),
-            ("editions", 900),
-            ("proto4", 0),
-            ("editions", 0),
-        ] {
+        for (syntax, edition) in [("editions", 9999), ("editions", 900), ("proto4", 0), ("editions", 0)] {
             assert!(matches!(
                 Features::of_file(&file(syntax, edition)),
                 Err(TableError::UnknownEdition { .. })
@@ -134,17 +113,11 @@ mod tests {
             repeated_field_encoding: Some(2),
             message_encoding: Some(2),
         };
-        let features = Features::of_file(&file("editions", 1000))
-            .expect("edition 2023")
-            .overridden(overrides);
+        let features =
+            Features::of_file(&file("editions", 1000)).expect("edition 2023").overridden(overrides);
         assert_eq!(
             features,
-            Features {
-                presence: Presence::Required,
-                closed_enum: true,
-                packed: false,
-                delimited: true
-            }
+            Features { presence: Presence::Required, closed_enum: true, packed: false, delimited: true }
         );
         assert_eq!(features.overridden(FeatureOverrides::default()), features);
     }

@@ -44,18 +44,13 @@ impl Table {
     /// # Errors
     /// The bytes are not a descriptor set, or name types that are not in it.
     pub fn from_file_descriptor_set(bytes: &[u8]) -> Result<Self, TableError> {
-        Ok(Self {
-            data: Arc::new(build::build(bytes)?),
-        })
+        Ok(Self { data: Arc::new(build::build(bytes)?) })
     }
 
     /// The message type of this full name, which has no leading dot: `game.v1.SubscribeRequest`.
     pub fn message(&self, full_name: &str) -> Option<Message> {
         let index = *self.data.by_name.get(full_name)?;
-        Some(Message {
-            data: Arc::clone(&self.data),
-            index,
-        })
+        Some(Message { data: Arc::clone(&self.data), index })
     }
 
     /// The full names of all message types, in no particular order. The entry types of maps are not among them.
@@ -83,9 +78,7 @@ pub struct Message {
 impl Message {
     /// The full name, without a leading dot.
     pub fn full_name(&self) -> &str {
-        self.data
-            .message(self.index)
-            .map_or("", |message| &message.full_name)
+        self.data.message(self.index).map_or("", |message| &message.full_name)
     }
 }
 
@@ -104,15 +97,12 @@ impl TableData {
     /// A type that a field of this table names.
     #[inline]
     pub(crate) fn message_of(&self, index: u32) -> &MessageType {
-        self.message(index)
-            .expect("fields only name message types of their own table")
+        self.message(index).expect("fields only name message types of their own table")
     }
 
     #[inline]
     pub(crate) fn enum_of(&self, index: u32) -> &EnumType {
-        self.enums
-            .get(index as usize)
-            .expect("fields only name enums of their own table")
+        self.enums.get(index as usize).expect("fields only name enums of their own table")
     }
 
     /// The message type that the URL of an `Any` names after its last slash.
@@ -157,10 +147,7 @@ impl MessageType {
     #[cold]
     fn large_number(&self, number: u32) -> u32 {
         let found = self.fields.binary_search_by_key(&number, |field| field.number);
-        found
-            .ok()
-            .and_then(|index| u32::try_from(index).ok())
-            .unwrap_or(NONE)
+        found.ok().and_then(|index| u32::try_from(index).ok()).unwrap_or(NONE)
     }
 
     /// Whether an `Any` that holds this type has the JSON in a member `value`. `Empty` is among them, as in Go.

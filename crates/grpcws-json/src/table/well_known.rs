@@ -41,9 +41,6 @@ pub(super) const WELL_KNOWN: [(&str, Shape); 17] = [
 
 impl Shape {
     pub(super) fn of(full_name: &str) -> Self {
-        WELL_KNOWN
-            .iter()
-            .find(|(name, _)| *name == full_name)
-            .map_or(Self::Object, |&(_, shape)| shape)
+        WELL_KNOWN.iter().find(|(name, _)| *name == full_name).map_or(Self::Object, |&(_, shape)| shape)
     }
 }

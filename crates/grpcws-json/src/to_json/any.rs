@@ -28,10 +28,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let Some(index) = self.table.by_type_url(url) else {
-            return Err(Stop::new(
-                ToJsonErrorKind::UnresolvableAny(url.to_owned()),
-                offset,
-            ));
+            return Err(Stop::new(ToJsonErrorKind::UnresolvableAny(url.to_owned()), offset));
         };
         self.out.extend_from_slice(b"{\"@type\":");
         put_string(self.out, url);

@@ -53,13 +53,7 @@ impl<'a> Writer<'a> {
 
     fn records(&self, message: &MessageType, pieces: &[Range<usize>]) -> Step<Vec<Record>> {
         let mut records = Vec::new();
-        let mut chosen = vec![
-            Chosen {
-                field: NONE,
-                since: 0
-            };
-            message.oneofs.len()
-        ];
+        let mut chosen = vec![Chosen { field: NONE, since: 0 }; message.oneofs.len()];
         self.scan(pieces, |number, wire_type, reader| {
             let Some((index, field)) = message.field_by_number(number) else {
                 return Ok(false);
@@ -72,25 +66,15 @@ impl<'a> Writer<'a> {
             if let Some(chosen) = chosen.get_mut(field.oneof as usize)
                 && chosen.field != index
             {
-                *chosen = Chosen {
-                    field: index,
-                    since: records.len(),
-                };
+                *chosen = Chosen { field: index, since: records.len() };
             }
-            records.push(Record {
-                field: index,
-                wire_type,
-                value: start..reader.position(),
-            });
+            records.push(Record { field: index, wire_type, value: start..reader.position() });
             Ok(true)
         })?;
         if chosen.iter().any(|chosen| chosen.field != NONE) {
             let mut at = 0;
             records.retain(|record: &Record| {
-                let oneof = message
-                    .fields
-                    .get(record.field as usize)
-                    .map_or(NONE, |field| field.oneof);
+                let oneof = message.fields.get(record.field as usize).map_or(NONE, |field| field.oneof);
                 let kept = chosen
                     .get(oneof as usize)
                     .is_none_or(|chosen| chosen.field == record.field && at >= chosen.since);
@@ -134,10 +118,7 @@ impl<'a> Writer<'a> {
 
     fn map_of_records(&mut self, field: &'a Field, records: &[Record], depth: u32) -> Step {
         let map = self.open_map(field);
-        for record in records
-            .iter()
-            .filter(|record| record.wire_type == LENGTH_DELIMITED)
-        {
+        for record in records.iter().filter(|record| record.wire_type == LENGTH_DELIMITED) {
             let entry = Reader::within(self.input, &record.value).payload()?;
             self.map_entry(field, entry, depth)?;
         }

@@ -24,11 +24,7 @@ impl<'a> Entry<'a> {
         key_type: u8,
         value_type: u8,
     ) -> Result<Self, Malformed> {
-        let mut entry = Self {
-            key: None,
-            value: None,
-            earlier_values: Vec::new(),
-        };
+        let mut entry = Self { key: None, value: None, earlier_values: Vec::new() };
         let mut reader = Reader::within(input, range);
         while !reader.is_at_end() {
             let (number, wire_type) = reader.tag()?;
@@ -78,12 +74,10 @@ fn key<'o>(out: &'o [u8], span: &Span) -> &'o [u8] {
 
 fn are_distinct(out: &[u8], spans: &[Span]) -> bool {
     if spans.len() <= FEW {
-        return spans.iter().enumerate().all(|(at, one)| {
-            spans
-                .iter()
-                .skip(at + 1)
-                .all(|other| key(out, one) != key(out, other))
-        });
+        return spans
+            .iter()
+            .enumerate()
+            .all(|(at, one)| spans.iter().skip(at + 1).all(|other| key(out, one) != key(out, other)));
     }
     // Many encoders write maps sorted; then one pass tells.
     if spans.is_sorted_by(|one, other| key(out, one) < key(out, other)) {
@@ -103,9 +97,5 @@ fn last_of_each(out: &[u8], spans: &[Span]) -> Vec<u8> {
         }
         end = span.start;
     }
-    kept.into_iter()
-        .rev()
-        .flat_map(|range| out.get(range).unwrap_or_default())
-        .copied()
-        .collect()
+    kept.into_iter().rev().flat_map(|range| out.get(range).unwrap_or_default()).copied().collect()
 }

@@ -44,10 +44,7 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn open_map(&mut self, field: &Field) -> OpenMap {
-        let map = OpenMap {
-            before: self.out.len(),
-            first_span: self.spans.len(),
-        };
+        let map = OpenMap { before: self.out.len(), first_span: self.spans.len() };
         self.key(field);
         self.out.push(b'{');
         map
@@ -133,10 +130,7 @@ impl<'a> Writer<'a> {
         if super::string::put_bytes_as_string(self.out, bytes) {
             Ok(bytes.is_empty())
         } else {
-            Err(Stop::new(
-                ToJsonErrorKind::InvalidUtf8,
-                reader.position() - bytes.len(),
-            ))
+            Err(Stop::new(ToJsonErrorKind::InvalidUtf8, reader.position() - bytes.len()))
         }
     }
 }

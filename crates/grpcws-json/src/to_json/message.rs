@@ -99,17 +99,10 @@ impl<'a> Writer<'a> {
             let packed = wire_type == LENGTH_DELIMITED && field.kind.is_packable();
             return Ok(packed && field.cardinality == Cardinality::Repeated);
         }
-        if field.closed_enum {
-            self.is_known_enum_value(field, *reader)
-        } else {
-            Ok(true)
-        }
+        if field.closed_enum { self.is_known_enum_value(field, *reader) } else { Ok(true) }
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an enum value is the low 32 bits of its varint"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "an enum value is the low 32 bits of its varint")]
     pub(super) fn is_known_enum_value(&self, field: &Field, mut reader: Reader<'a>) -> Step<bool> {
         let Kind::Enum(index) = field.kind else {
             return Ok(true);

@@ -1,9 +1,6 @@
 //! Numbers, booleans, bytes and enum values.
 
-#![expect(
-    clippy::cast_possible_truncation,
-    reason = "32-bit types are the low bits of their varint"
-)]
+#![expect(clippy::cast_possible_truncation, reason = "32-bit types are the low bits of their varint")]
 
 use super::writer::{Step, Writer};
 use crate::base64;
@@ -59,14 +56,12 @@ impl<'a> Writer<'a> {
     }
 
     fn int32(&mut self, value: i32) -> bool {
-        self.out
-            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         value == 0
     }
 
     fn uint32(&mut self, value: u32) -> bool {
-        self.out
-            .extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
         value == 0
     }
 
@@ -93,16 +88,10 @@ impl<'a> Writer<'a> {
             self.out.extend_from_slice(b"null");
             return;
         }
-        let name = if self.enum_numbers {
-            None
-        } else {
-            found.quoted_name(number)
-        };
+        let name = if self.enum_numbers { None } else { found.quoted_name(number) };
         match name {
             Some(name) => self.out.extend_from_slice(name),
-            None => self
-                .out
-                .extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+            None => self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
         }
     }
 }
@@ -156,15 +145,7 @@ mod tests {
         assert_eq!(double(f64::NAN), "\"NaN\"");
         assert_eq!(double(f64::INFINITY), "\"Infinity\"");
         assert_eq!(double(f64::NEG_INFINITY), "\"-Infinity\"");
-        for value in [
-            1e300,
-            5e-324,
-            f64::MAX,
-            0.1 + 0.2,
-            1e21,
-            1e-7,
-            123_456_789_012_345_680.0,
-        ] {
+        for value in [1e300, 5e-324, f64::MAX, 0.1 + 0.2, 1e21, 1e-7, 123_456_789_012_345_680.0] {
             assert_eq!(double(value).parse(), Ok(value), "{}", double(value));
         }
     }

@@ -71,11 +71,7 @@ fn put_escape(out: &mut Vec<u8>, byte: u8) {
         0x0c => b'f',
         _ => {
             let digit = |nibble: u8| {
-                if nibble < 10 {
-                    b'0' + nibble
-                } else {
-                    b'a' + nibble - 10
-                }
+                if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
             };
             out.extend_from_slice(b"\\u00");
             out.push(digit(byte >> 4));

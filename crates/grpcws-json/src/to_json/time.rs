@@ -19,9 +19,7 @@ impl Writer<'_> {
         let (year, month, day) = date(seconds.div_euclid(SECONDS_PER_DAY));
         let second = seconds.rem_euclid(SECONDS_PER_DAY);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        self.print(format_args!(
-            "\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
-        ));
+        self.print(format_args!("\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"));
         self.fraction(nanos);
         self.out.extend_from_slice(b"Z\"");
         Ok(())
@@ -61,10 +59,7 @@ impl Writer<'_> {
         self.out.write_fmt(arguments).expect("a Vec takes every write");
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an int32 is the low 32 bits of its varint"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "an int32 is the low 32 bits of its varint")]
     fn seconds_and_nanos(&self, pieces: &[Range<usize>]) -> Step<(i64, i64)> {
         let (mut seconds, mut nanos) = (0, 0);
         self.scan(pieces, |number, wire_type, reader| {

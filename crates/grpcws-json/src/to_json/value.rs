@@ -78,13 +78,7 @@ impl<'a> Writer<'a> {
                     Some(member) if member.number == number && number >= STRUCT => {
                         member.earlier.push(std::mem::replace(&mut member.value, *reader));
                     }
-                    found => {
-                        *found = Some(Member {
-                            number,
-                            value: *reader,
-                            earlier: Vec::new(),
-                        })
-                    }
+                    found => *found = Some(Member { number, value: *reader, earlier: Vec::new() }),
                 }
             }
             Ok(false)
@@ -119,8 +113,7 @@ impl<'a> Writer<'a> {
         let key_end = self.out.len();
         self.out.push(b':');
         let pieces = entry.value_pieces(range.start)?;
-        self.nested_value(&pieces, depth)
-            .map_err(|stop| self.within_key(stop, start..key_end))?;
+        self.nested_value(&pieces, depth).map_err(|stop| self.within_key(stop, start..key_end))?;
         self.out.push(b',');
         self.spans.push(Span { start, key_end });
         Ok(())

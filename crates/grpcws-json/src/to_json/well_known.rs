@@ -57,10 +57,7 @@ impl Writer<'_> {
             }
             if !field_mask::put_camel_case(self.out, path) {
                 let text = "a path of the field mask has no JSON form";
-                return Err(Stop::new(
-                    ToJsonErrorKind::WellKnownType(text),
-                    offset - path.len(),
-                ));
+                return Err(Stop::new(ToJsonErrorKind::WellKnownType(text), offset - path.len()));
             }
         }
         self.out.push(b'"');

@@ -117,18 +117,12 @@ impl<'a> Writer<'a> {
     /// One level deeper; `depth` is how many more there may be.
     #[inline]
     pub(super) fn deeper(&self, depth: u32, offset: usize) -> Step<u32> {
-        depth
-            .checked_sub(1)
-            .ok_or_else(|| Stop::new(ToJsonErrorKind::RecursionLimit, offset))
+        depth.checked_sub(1).ok_or_else(|| Stop::new(ToJsonErrorKind::RecursionLimit, offset))
     }
 
     #[inline]
     pub(super) fn key(&mut self, field: &Field) {
-        self.out.extend_from_slice(if self.proto_names {
-            &field.proto_key
-        } else {
-            &field.json_key
-        });
+        self.out.extend_from_slice(if self.proto_names { &field.proto_key } else { &field.json_key });
     }
 
     /// Ends an object or array, each member of which has put a comma behind itself.

@@ -1,5 +1,8 @@
 //! The tables of the tests, and short ways to transcode.
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::cast_possible_truncation, reason = "test data")]
+
+pub(crate) mod wire;
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -39,10 +42,7 @@ pub(crate) fn to_json_with(name: &str, wire: &[u8], options: &MarshalOptions) ->
     let mut out = b"before".to_vec();
     let result = message(name).to_json(wire, options, &mut out);
     let json = String::from_utf8(out).expect("JSON is UTF-8");
-    let json = json
-        .strip_prefix("before")
-        .expect("what was there stays")
-        .to_owned();
+    let json = json.strip_prefix("before").expect("what was there stays").to_owned();
     match result {
         Ok(()) => {
             serde_json::from_str::<serde_json::Value>(&json)
@@ -67,10 +67,7 @@ pub(crate) fn from_json_with(
 ) -> Result<Vec<u8>, FromJsonError> {
     let mut out = b"before".to_vec();
     let result = message(name).from_json(json.as_bytes(), options, &mut out);
-    let wire = out
-        .strip_prefix(b"before")
-        .expect("what was there stays")
-        .to_vec();
+    let wire = out.strip_prefix(b"before").expect("what was there stays").to_vec();
     match result {
         Ok(()) => Ok(wire),
         Err(error) => {
