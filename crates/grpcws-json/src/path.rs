@@ -9,6 +9,16 @@ pub(crate) enum Segment {
     Key(Box<str>),
 }
 
+/// Bytes of a peer's text that an error quotes.
+const QUOTED: usize = 80;
+
+/// The beginning of a peer's text, for an error.
+#[cold]
+pub(crate) fn shortened(text: &[u8]) -> String {
+    let shown = String::from_utf8_lossy(text.get(..text.len().min(QUOTED)).unwrap_or_default()).into_owned();
+    if text.len() > QUOTED { shown + "…" } else { shown }
+}
+
 /// Segments, innermost first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Path(Vec<Segment>);

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-/// Deepest nesting of *unknown* groups that is skipped.
-const UNKNOWN_GROUP_DEPTH: u32 = 100;
+/// Deepest nesting of groups that is skipped.
+const UNKNOWN_GROUP_DEPTH: u32 = crate::options::MAX_RECURSION_LIMIT;
 
 pub(crate) const VARINT: u8 = 0;
 pub(crate) const FIXED64: u8 = 1;
@@ -35,7 +35,7 @@ impl Reason {
             Self::Varint => "a varint has more than 64 bits",
             Self::Tag => "a field's tag is not valid",
             Self::Group => "a group's end does not match its start",
-            Self::GroupDepth => "unknown groups nest too deeply",
+            Self::GroupDepth => "groups nest too deeply",
         }
     }
 }

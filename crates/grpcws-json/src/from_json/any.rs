@@ -1,8 +1,10 @@
 //! `Any`: `@type` tells what the other members are, wherever it stands among them.
 
+use super::message::duplicate_type;
 use super::parser::{Parser, Step};
 use crate::error::FromJsonErrorKind;
-use crate::table::MessageType;
+use crate::path::shortened;
+use crate::table::{MessageType, Shape};
 use crate::wire::{LENGTH_DELIMITED, begin_length, end_length, put_tag};
 
 impl<'a> Parser<'a> {
@@ -15,7 +17,7 @@ impl<'a> Parser<'a> {
         self.at = start;
         let resolved = std::str::from_utf8(&type_url).ok().and_then(|url| self.table.by_type_url(url));
         let Some(index) = resolved else {
-            let url = String::from_utf8_lossy(&type_url).into_owned();
+            let url = shortened(&type_url);
             self.at = type_at;
             return Err(self.error(FromJsonErrorKind::UnresolvableAny(url)));
         };
@@ -39,8 +41,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Reads ahead for the member `@type`, and where its value stands. `None`, with the object read to its end, where there
-    /// is none and need not be.
+    /// Reads ahead for the member `@type`, and where its value stands. `None`, with the object read to its end, where
+    /// there is none and need not be.
     fn find_type(&mut self, depth: u32) -> Step<Option<(Vec<u8>, usize)>> {
         let start = self.at;
         if !self.accept(b'{') {
@@ -51,25 +53,18 @@ impl<'a> Parser<'a> {
         }
         let mut found = None;
         loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.syntax("expected a member's name in quotes"));
-            }
-            let name_at = self.at;
-            let name = self.string()?;
-            self.expect(b':', "expected a colon")?;
+            let (name, _) = self.name()?;
             if *name == *b"@type" {
-                if found.is_some() {
-                    self.at = name_at;
-                    return Err(self.error(FromJsonErrorKind::DuplicateField { name: "@type".to_owned() }));
-                }
                 if self.peek() != Some(b'"') {
                     return Err(self.invalid("a string for \"@type\"", self.at));
                 }
                 let type_at = self.at;
                 found = Some((self.string()?.into_owned(), type_at));
-            } else {
-                self.skip_value(depth)?;
+                // What follows is read, and a second "@type" refused, when the members are.
+                break;
             }
+            // A message takes at most two levels of JSON: its object, and the array or map that it is in.
+            self.skip_value(depth.saturating_mul(2))?;
             if !self.another_member()? {
                 break;
             }
@@ -91,13 +86,10 @@ impl<'a> Parser<'a> {
     /// Reads the members of an object in which `value` is the message.
     fn wrapped(&mut self, message: &'a MessageType, index: u32, depth: u32) -> Step {
         let start = self.at;
-        let mut found = false;
+        let (mut found, mut found_type) = (false, false);
         self.at += 1;
         loop {
-            self.peek();
-            let name_at = self.at;
-            let name = self.string()?;
-            self.expect(b':', "expected a colon")?;
+            let (name, name_at) = self.name()?;
             match &*name {
                 b"value" if found => {
                     self.at = name_at;
@@ -107,12 +99,19 @@ impl<'a> Parser<'a> {
                     found = true;
                     self.message(index, depth)?;
                 }
-                b"@type" => self.skip_value(depth)?,
+                b"@type" if found_type => {
+                    self.at = name_at;
+                    return Err(self.error(duplicate_type()));
+                }
+                b"@type" => {
+                    found_type = true;
+                    self.skip_value(depth)?;
+                }
                 _ if self.discard_unknown => self.skip_value(depth)?,
                 _ => {
                     self.at = name_at;
                     return Err(self.error(FromJsonErrorKind::UnknownField {
-                        name: String::from_utf8_lossy(&name).into_owned(),
+                        name: shortened(&name),
                         message: message.full_name.to_string(),
                     }));
                 }
@@ -122,7 +121,7 @@ impl<'a> Parser<'a> {
             }
         }
         // Some encoders leave out the value of an `Empty`.
-        if found || message.shape == crate::table::Shape::Object {
+        if found || message.shape == Shape::Object {
             Ok(())
         } else {
             Err(self.invalid(format!("a member \"value\" for {}", message.full_name), start))

@@ -1,7 +1,8 @@
 //! Enum values: names, and numbers.
 
 use super::parser::{Parser, Step};
-use crate::error::FromJsonErrorKind;
+use crate::error::{FromJsonError, FromJsonErrorKind};
+use crate::path::shortened;
 use crate::table::Kind;
 
 impl Parser<'_> {
@@ -13,7 +14,7 @@ impl Parser<'_> {
         let unknown = |value: String| {
             let kind =
                 FromJsonErrorKind::UnknownEnumValue { value, enumeration: found.full_name.to_string() };
-            crate::error::FromJsonError::new(kind, start)
+            FromJsonError::new(kind, start)
         };
         match next {
             Some(b'"') => {
@@ -21,7 +22,7 @@ impl Parser<'_> {
                 match found.number(&name) {
                     Some(number) => Ok(Some(number)),
                     None if self.discard_unknown => Ok(None),
-                    None => Err(unknown(format!("{:?}", String::from_utf8_lossy(&name)))),
+                    None => Err(unknown(format!("{:?}", shortened(&name)))),
                 }
             }
             Some(b'n') if found.null_value && self.accept_null() => Ok(Some(0)),

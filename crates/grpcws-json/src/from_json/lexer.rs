@@ -1,8 +1,10 @@
 //! White space, punctuation and literals.
 
+use std::borrow::Cow;
+
 use super::parser::{Parser, Step};
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     /// The next byte that is not white space, which stays unread.
     #[inline]
     pub(super) fn peek(&mut self) -> Option<u8> {
@@ -31,6 +33,18 @@ impl Parser<'_> {
     #[inline]
     pub(super) fn expect(&mut self, byte: u8, otherwise: &'static str) -> Step {
         if self.accept(byte) { Ok(()) } else { Err(self.syntax(otherwise)) }
+    }
+
+    /// Reads a member's name and the colon: the name, and where it stands.
+    #[inline]
+    pub(super) fn name(&mut self) -> Step<(Cow<'a, [u8]>, usize)> {
+        if self.peek() != Some(b'"') {
+            return Err(self.syntax("expected a member's name in quotes"));
+        }
+        let name_at = self.at;
+        let name = self.string()?;
+        self.expect(b':', "expected a colon")?;
+        Ok((name, name_at))
     }
 
     /// Behind a member: `true` where another one follows.

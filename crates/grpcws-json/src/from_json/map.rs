@@ -5,7 +5,7 @@ use super::number::{signed, unsigned};
 use super::parser::{Parser, Step};
 use super::scalar::Written;
 use crate::error::FromJsonError;
-use crate::path::Segment;
+use crate::path::{Segment, shortened};
 use crate::table::{Field, Kind};
 use crate::wire::{LENGTH_DELIMITED, begin_length, end_length, put_tag, put_varint, unzigzag32, unzigzag64};
 
@@ -40,12 +40,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.syntax("expected a member's name in quotes"));
-            }
-            let name_at = self.at;
-            let name = self.string()?;
-            self.expect(b':', "expected a colon")?;
+            let (name, name_at) = self.name()?;
             entry(self, &name, name_at).map_err(|error| within_key(error, &name))?;
             if !self.another_member()? {
                 return Ok(());
@@ -104,5 +99,5 @@ impl<'a> Parser<'a> {
 
 #[cold]
 fn within_key(error: FromJsonError, name: &[u8]) -> FromJsonError {
-    error.within(Segment::Key(String::from_utf8_lossy(name).into()))
+    error.within(Segment::Key(shortened(name).into()))
 }

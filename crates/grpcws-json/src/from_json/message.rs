@@ -3,7 +3,7 @@
 use super::parser::{Parser, Step};
 use super::seen::Seen;
 use crate::error::{FromJsonError, FromJsonErrorKind};
-use crate::path::Segment;
+use crate::path::{Segment, shortened};
 use crate::table::{Field, MessageType, NONE, Shape};
 
 impl<'a> Parser<'a> {
@@ -24,10 +24,13 @@ impl<'a> Parser<'a> {
             return Err(self.invalid(format!("an object for {}", message.full_name), self.at));
         }
         let mut seen = Seen::default();
+        let mut any_type = in_any.then_some(false);
         if !self.accept(b'}') {
             let mut expected = message.declared_first;
             loop {
-                if let Some((index, field, key_at)) = self.member(message, expected, in_any, depth)? {
+                if let Some((index, field, key_at)) =
+                    self.member(message, expected, any_type.as_mut(), depth)?
+                {
                     expected = field.declared_next;
                     if !seen.insert(index) {
                         return Err(duplicate(field, key_at));
@@ -53,7 +56,7 @@ impl<'a> Parser<'a> {
         &mut self,
         message: &'a MessageType,
         expected: u32,
-        in_any: bool,
+        any_type: Option<&mut bool>,
         depth: u32,
     ) -> Step<Option<(u32, &'a Field, usize)>> {
         self.peek();
@@ -65,21 +68,25 @@ impl<'a> Parser<'a> {
             self.at += field.json_key.len();
             return Ok(Some((expected, field, key_at)));
         }
-        if self.peek() != Some(b'"') {
-            return Err(self.syntax("expected a member's name in quotes"));
-        }
-        let name = self.string()?;
-        self.expect(b':', "expected a colon")?;
+        let (name, _) = self.name()?;
         let found = message.names.find(&name);
         if let Some(index) = found
             && let Some(field) = message.fields.get(index as usize)
         {
             return Ok(Some((index, field, key_at)));
         }
-        let skipped = self.discard_unknown || (in_any && *name == *b"@type");
-        if !skipped {
+        let is_type = match any_type {
+            Some(seen) if *name == *b"@type" => {
+                if std::mem::replace(seen, true) {
+                    return Err(FromJsonError::new(duplicate_type(), key_at));
+                }
+                true
+            }
+            _ => false,
+        };
+        if !is_type && !self.discard_unknown {
             let kind = FromJsonErrorKind::UnknownField {
-                name: String::from_utf8_lossy(&name).into_owned(),
+                name: shortened(&name),
                 message: message.full_name.to_string(),
             };
             return Err(FromJsonError::new(kind, key_at));
@@ -126,6 +133,10 @@ impl<'a> Parser<'a> {
         }
         Ok(())
     }
+}
+
+pub(super) fn duplicate_type() -> FromJsonErrorKind {
+    FromJsonErrorKind::DuplicateField { name: "@type".to_owned() }
 }
 
 #[cold]

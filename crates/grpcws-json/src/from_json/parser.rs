@@ -2,12 +2,10 @@
 
 use crate::error::{FromJsonError, FromJsonErrorKind};
 use crate::options::{MAX_RECURSION_LIMIT, UnmarshalOptions};
+use crate::path::shortened;
 use crate::table::{Field, Kind, TableData};
 
 pub(super) type Step<T = ()> = Result<T, FromJsonError>;
-
-/// Bytes of the text that an error quotes.
-const EXCERPT: usize = 40;
 
 /// The state of one call.
 pub(super) struct Parser<'a> {
@@ -110,6 +108,5 @@ fn quoted_length(rest: &[u8]) -> usize {
 }
 
 fn excerpt(rest: &[u8], length: usize) -> String {
-    let text = String::from_utf8_lossy(rest.get(..length.min(EXCERPT)).unwrap_or_default()).into_owned();
-    if length > EXCERPT { text + "…" } else { text }
+    shortened(rest.get(..length).unwrap_or_default())
 }

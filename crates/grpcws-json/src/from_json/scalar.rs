@@ -2,7 +2,7 @@
 
 use super::parser::{Parser, Step};
 use crate::base64;
-use crate::error::FromJsonErrorKind;
+use crate::error::{FromJsonError, FromJsonErrorKind};
 use crate::table::Kind;
 use crate::wire::{begin_length, end_length, put_varint, unzigzag32, unzigzag64};
 
@@ -147,7 +147,7 @@ impl Parser<'_> {
                 expected: "base64".to_owned(),
                 found: "a string that is not".to_owned(),
             };
-            return Err(crate::error::FromJsonError::new(kind, start));
+            return Err(FromJsonError::new(kind, start));
         }
         end_length(self.out, mark);
         Ok(Written::zero_if(text.is_empty()))

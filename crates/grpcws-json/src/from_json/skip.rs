@@ -24,11 +24,7 @@ impl Parser<'_> {
             return Ok(());
         }
         loop {
-            if self.peek() != Some(b'"') {
-                return Err(self.syntax("expected a member's name in quotes"));
-            }
-            self.string()?;
-            self.expect(b':', "expected a colon")?;
+            self.name()?;
             self.skip_value(depth)?;
             if !self.another_member()? {
                 return Ok(());

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::parser::{Parser, Step};
-use crate::error::FromJsonErrorKind;
+use crate::error::{FromJsonError, FromJsonErrorKind};
 
 /// Bytes that are looked at together.
 const BLOCK: usize = 16;
@@ -72,7 +72,7 @@ impl<'a> Parser<'a> {
                 } else {
                     "an unknown escape in a string"
                 };
-                return Err(crate::error::FromJsonError::new(FromJsonErrorKind::Syntax(text), offset));
+                return Err(FromJsonError::new(FromJsonErrorKind::Syntax(text), offset));
             };
             out.extend(byte);
             rest = after;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::string::put_string;
 use super::writer::{Step, Stop, Writer};
 use crate::error::ToJsonErrorKind;
+use crate::path::shortened;
 use crate::table::Shape;
 use crate::wire::LENGTH_DELIMITED;
 
@@ -28,7 +29,7 @@ impl Writer<'_> {
             return Ok(());
         }
         let Some(index) = self.table.by_type_url(url) else {
-            return Err(Stop::new(ToJsonErrorKind::UnresolvableAny(url.to_owned()), offset));
+            return Err(Stop::new(ToJsonErrorKind::UnresolvableAny(shortened(type_url)), offset));
         };
         self.out.extend_from_slice(b"{\"@type\":");
         put_string(self.out, url);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::writer::{Span, Writer};
+use super::writer::{Span, Step, Writer};
 use crate::wire::{Malformed, Reader};
 
 /// Up to this many entries, comparing each with each beats hashing.
@@ -38,18 +38,36 @@ impl<'a> Entry<'a> {
         Ok(entry)
     }
 
-    /// The payloads of a value that is a message; an empty one at `offset` where there is none.
-    pub(super) fn value_pieces(&self, offset: usize) -> Result<Vec<Range<usize>>, Malformed> {
-        let mut pieces = Vec::with_capacity(1);
-        for reader in self.earlier_values.iter().chain(&self.value) {
-            let mut reader = *reader;
-            pieces.push(reader.payload()?);
+    /// Calls `print` with the payloads of a value that is a message: with an empty one at `offset` where there is none.
+    pub(super) fn with_value_pieces(
+        &self,
+        offset: usize,
+        print: impl FnOnce(&[Range<usize>]) -> Step,
+    ) -> Step {
+        match self.value {
+            Some(value) => with_pieces(&self.earlier_values, value, print),
+            None => print(std::slice::from_ref(&(offset..offset))),
         }
-        if pieces.is_empty() {
-            pieces.push(offset..offset);
-        }
-        Ok(pieces)
     }
+}
+
+/// Calls `print` with the payloads that the readers stand at, the last one of which is nearly always the only one.
+pub(super) fn with_pieces(
+    earlier: &[Reader<'_>],
+    mut last: Reader<'_>,
+    print: impl FnOnce(&[Range<usize>]) -> Step,
+) -> Step {
+    let last = last.payload()?;
+    if earlier.is_empty() {
+        return print(&[last]);
+    }
+    let mut pieces = Vec::with_capacity(earlier.len() + 1);
+    for reader in earlier {
+        let mut reader = *reader;
+        pieces.push(reader.payload()?);
+    }
+    pieces.push(last);
+    print(&pieces)
 }
 
 impl Writer<'_> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::entries::Entry;
 use super::writer::{Span, Step, Stop, Unpopulated, Writer};
 use crate::error::ToJsonErrorKind;
-use crate::path::Segment;
+use crate::path::{Segment, shortened};
 use crate::table::{Field, Kind};
 use crate::wire::{LENGTH_DELIMITED, Reader};
 
@@ -93,8 +93,7 @@ impl<'a> Writer<'a> {
             }
             return Ok(());
         };
-        let pieces = entry.value_pieces(offset)?;
-        self.message(index, &pieces, depth)
+        entry.with_value_pieces(offset, |pieces| self.message(index, pieces, depth))
     }
 
     /// Prints a key as a string, whatever its type.
@@ -121,7 +120,7 @@ impl<'a> Writer<'a> {
     pub(super) fn within_key(&self, stop: Stop, key: Range<usize>) -> Stop {
         let quoted = self.out.get(key).unwrap_or_default();
         let text = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
-        stop.within(|| Segment::Key(String::from_utf8_lossy(text).into()))
+        stop.within(|| Segment::Key(shortened(text).into()))
     }
 
     /// Prints a string, which must be UTF-8.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::entries::Entry;
+use super::entries::{Entry, with_pieces};
 use super::scalar::put_double;
 use super::writer::{Span, Step, Stop, Writer};
 use crate::error::ToJsonErrorKind;
@@ -47,15 +47,13 @@ impl<'a> Writer<'a> {
             BOOL => self.scalar(Kind::Bool, &mut member.value).map(drop),
             STRUCT | LIST => {
                 let depth = self.deeper(depth, offset)?;
-                let mut pieces = Vec::with_capacity(1);
-                for reader in member.earlier.iter_mut().chain([&mut member.value]) {
-                    pieces.push(reader.payload()?);
-                }
-                if member.number == STRUCT {
-                    self.struct_object(&pieces, depth)
-                } else {
-                    self.list_value(&pieces, depth)
-                }
+                with_pieces(&member.earlier, member.value, |pieces| {
+                    if member.number == STRUCT {
+                        self.struct_object(pieces, depth)
+                    } else {
+                        self.list_value(pieces, depth)
+                    }
+                })
             }
             _ => {
                 self.out.extend_from_slice(b"null");
@@ -112,8 +110,9 @@ impl<'a> Writer<'a> {
         self.map_key(Kind::String, entry.key)?;
         let key_end = self.out.len();
         self.out.push(b':');
-        let pieces = entry.value_pieces(range.start)?;
-        self.nested_value(&pieces, depth).map_err(|stop| self.within_key(stop, start..key_end))?;
+        entry
+            .with_value_pieces(range.start, |pieces| self.nested_value(pieces, depth))
+            .map_err(|stop| self.within_key(stop, start..key_end))?;
         self.out.push(b',');
         self.spans.push(Span { start, key_end });
         Ok(())
