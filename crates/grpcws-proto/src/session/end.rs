@@ -14,6 +14,13 @@ impl Session {
         self.end(cause, &(), now);
     }
 
+    /// The connection broke while the end was being delivered: nothing more can be done. A live stream
+    /// ends as lost.
+    pub fn abandon(&mut self, now: Instant) {
+        self.fail(Cause::ConnectionLost, now);
+        self.phase = Phase::Closed;
+    }
+
     /// The gateway shuts down: the stream may go on until `at`, and is then ended.
     pub fn drain(&mut self, at: Instant) {
         self.drain_at = Some(at);

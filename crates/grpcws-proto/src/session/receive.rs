@@ -37,7 +37,9 @@ impl Session {
                 self.refuse(Cause::WrongFrame(text.to_owned()), now)
             }
             ClientMessage::Data { value, offset } => {
-                self.receive_data(Payload::Json { value, frame: text, offset }, text.len(), now)
+                // An absent value is nowhere in the frame, so it stands for itself.
+                let frame = if offset == 0 { value } else { text };
+                self.receive_data(Payload::Json { value, frame, offset }, text.len(), now)
             }
             ClientMessage::EndSend => self.receive_end_send(now),
             ClientMessage::Cancel => self.refuse(Cause::Cancelled, now),
