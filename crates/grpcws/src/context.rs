@@ -1,0 +1,46 @@
+//! What a handler is told of the handshake.
+
+use std::time::{Duration, Instant};
+
+use http::{Extensions, HeaderMap, Uri};
+
+/// What the handshake says of the call: metadata, deadline, and what middleware has put into the request.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct CallContext {
+    /// The metadata for the call: the headers that are let through, and what the sub-protocols carry.
+    pub metadata: HeaderMap,
+    /// The extensions of the HTTP request.
+    pub extensions: Extensions,
+    /// The URI of the HTTP request.
+    pub uri: Uri,
+    /// When the call is ended with code 4, if the client gave a `grpc-timeout`.
+    pub deadline: Option<Instant>,
+}
+
+impl CallContext {
+    /// The time that is left until the deadline; `None` where there is none.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// A request for a tonic client, with the metadata and the deadline of this call.
+    ///
+    /// Metadata goes in `metadata`, the deadline in `grpc-timeout`; the extensions are those of the HTTP
+    /// request.
+    #[cfg(feature = "tonic")]
+    #[must_use]
+    pub fn request<T>(&self, message: T) -> tonic::Request<T> {
+        let metadata = tonic::metadata::MetadataMap::from_headers(self.metadata.clone());
+        let mut extensions = self.extensions.clone();
+        // What belongs to the upgrade of this connection has no meaning for another.
+        extensions.remove::<hyper::upgrade::OnUpgrade>();
+        extensions.remove::<hyper::ext::Protocol>();
+        let mut request = tonic::Request::from_parts(metadata, extensions, message);
+        if let Some(timeout) = self.timeout() {
+            request.set_timeout(timeout);
+        }
+        request
+    }
+}

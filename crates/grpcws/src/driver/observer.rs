@@ -1,0 +1,98 @@
+//! Counts what passes, and tells the hooks.
+
+use std::sync::Arc;
+
+use grpcws_proto::close::Cause;
+use grpcws_proto::session::Outcome;
+
+use crate::hooks::{Direction, StreamHooks, StreamInfo, StreamMetrics};
+
+/// Counts what passes over one stream, and tells the hooks of it.
+pub(crate) struct Observer {
+    hooks: Option<Arc<dyn StreamHooks>>,
+    info: StreamInfo,
+    metrics: StreamMetrics,
+    started: bool,
+    ended: bool,
+}
+
+impl Observer {
+    pub(super) fn new(hooks: Option<Arc<dyn StreamHooks>>, info: StreamInfo) -> Self {
+        Self { hooks, info, metrics: StreamMetrics::new(), started: false, ended: false }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.info.path
+    }
+
+    pub(super) fn started(&mut self) {
+        if !std::mem::replace(&mut self.started, true)
+            && let Some(hooks) = &self.hooks
+        {
+            hooks.on_start(&self.info);
+        }
+    }
+
+    pub(super) fn received(&mut self, bytes: usize) {
+        self.metrics.messages_received += 1;
+        self.metrics.bytes_received += u64::try_from(bytes).unwrap_or(0);
+        if let Some(hooks) = &self.hooks {
+            hooks.on_message(&self.info, Direction::Received, bytes);
+        }
+    }
+
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.metrics.messages_sent += 1;
+        self.metrics.bytes_sent += u64::try_from(bytes).unwrap_or(0);
+        if let Some(hooks) = &self.hooks {
+            hooks.on_message(&self.info, Direction::Sent, bytes);
+        }
+    }
+
+    pub(super) fn ping(&self, ping_id: u64) {
+        if let Some(hooks) = &self.hooks {
+            hooks.on_ping(&self.info, ping_id);
+        }
+    }
+
+    pub(super) fn pong(&self) {
+        if let Some(hooks) = &self.hooks {
+            hooks.on_pong(&self.info);
+        }
+    }
+
+    /// Tells the end once, whatever happens inside a hook.
+    pub(super) fn ended(&mut self, outcome: Option<&Outcome>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let Some(hooks) = &self.hooks else { return };
+        if let Some(outcome) = outcome {
+            if matches!(
+                outcome.cause,
+                Cause::Deadline | Cause::InitTimeout(_) | Cause::HeartbeatTimeout(_) | Cause::Policy(_)
+            ) {
+                hooks.on_timeout(&self.info, outcome);
+            }
+            if !outcome.status.is_ok() {
+                hooks.on_error(&self.info, &outcome.status);
+            }
+        }
+        hooks.on_close(&self.info, outcome, &self.metrics);
+    }
+
+    /// A hook panicked. It is not called again but for the end of the stream.
+    pub(super) fn silence(&mut self) {
+        if self.ended {
+            self.hooks = None;
+        }
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        if self.started && !self.ended && !std::thread::panicking() {
+            self.ended(None);
+        }
+    }
+}

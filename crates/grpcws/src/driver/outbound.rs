@@ -1,0 +1,117 @@
+//! From the call to the socket.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use grpcws_proto::close::Cause;
+use grpcws_proto::session::Transmit;
+use grpcws_proto::{Code, Status};
+use tungstenite::Utf8Bytes;
+
+use super::{BUDGET, Driver};
+use crate::call::{Answer, Call};
+
+impl<C: Call + Unpin> Driver<C> {
+    /// Feeds the socket for as long as there is something to say and it takes it, then flushes once.
+    /// Returns whether it stopped only to give other tasks their turn.
+    pub(super) fn poll_outbound(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut more = true;
+        for _ in 0..BUDGET {
+            if self.socket.is_blocked() && self.poll_flush(cx, now).is_pending() {
+                return false;
+            }
+            if !self.feed_next(cx, now) {
+                more = false;
+                break;
+            }
+        }
+        let _ = self.poll_flush(cx, now);
+        more
+    }
+
+    /// Feeds one message: what the session has to say comes before the next answer of the call.
+    fn feed_next(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        if let Some(transmit) = self.session.poll_transmit() {
+            if let Err(cause) = self.transmit(cx, transmit) {
+                self.session.fail(cause, now);
+            }
+            return true;
+        }
+        if !self.session.can_send_data() {
+            return false;
+        }
+        let Some(call) = &mut self.call else { return false };
+        match call.poll_answer(cx) {
+            Poll::Pending => return false,
+            Poll::Ready(Answer::Headers(metadata)) => self.session.upstream_headers(&metadata),
+            Poll::Ready(Answer::Message(message)) => {
+                if let Err(cause) = self.send_data(cx, message) {
+                    self.session.fail(cause, now);
+                }
+            }
+            Poll::Ready(Answer::End(status)) => self.session.upstream_end(status, &*self.codec, now),
+        }
+        true
+    }
+
+    fn transmit(&mut self, cx: &mut Context<'_>, transmit: Transmit) -> Result<(), Cause> {
+        match transmit {
+            Transmit::Text(text) => self.socket.feed_text(cx, text.into()),
+            Transmit::Ping { ping_id, text } => {
+                self.observer.ping(ping_id);
+                self.socket.feed_text(cx, text.into())?;
+                self.socket.feed_ping(cx)
+            }
+            Transmit::Close(close) => self.socket.feed_close(cx, close),
+        }
+    }
+
+    fn send_data(&mut self, cx: &mut Context<'_>, message: Bytes) -> Result<(), Cause> {
+        if message.len() > self.max_response_size {
+            let limit = u64::try_from(self.max_response_size).unwrap_or(u64::MAX);
+            return Err(Cause::ResponseTooLarge(limit));
+        }
+        let length = if self.session.mode().is_json() {
+            let text = self.codec.encode_json(&message, self.text_capacity).map_err(undecodable)?;
+            let length = text.len();
+            self.text_capacity = length;
+            let text = Utf8Bytes::try_from(text).map_err(|error| undecodable(error.to_string()))?;
+            self.socket.feed_text(cx, text)?;
+            length
+        } else {
+            let length = message.len();
+            self.socket.feed_binary(cx, message)?;
+            length
+        };
+        self.session.data_sent(length);
+        self.observer.sent(length);
+        Ok(())
+    }
+
+    /// Flushes, and tells the session how the client keeps up.
+    fn poll_flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        match self.socket.poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                self.session.write_complete();
+                Poll::Ready(())
+            }
+            Poll::Ready(Err(_)) => {
+                self.session.abandon(now);
+                Poll::Ready(())
+            }
+            Poll::Pending => {
+                let written = self.socket.bytes_written();
+                self.session.write_pending(written != self.written_at_last_poll, now);
+                self.written_at_last_poll = written;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The upstream's message does not fit the descriptors: the gateway cannot show it.
+fn undecodable(reason: String) -> Cause {
+    let status = Status::new(Code::Internal, format!("response message: {reason}"));
+    Cause::Refused(status)
+}

@@ -1,0 +1,161 @@
+//! Accepts connections and serves each in a task of its own.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+use super::overload::Overload;
+use super::{Connection, ServerOptions};
+use crate::shutdown::Shutdown;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long the loop rests when the process can accept nothing: out of file descriptors, or of memory.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// How long connections may take to end after the grace of a shutdown is over.
+const AFTER_GRACE: Duration = Duration::from_secs(5);
+
+/// Serves an app, an axum `Router` for one, until the shutdown begins, and then until all connections and
+/// streams have ended, or the grace and 5 s are over.
+pub async fn serve<S, B>(listener: TcpListener, app: S, options: ServerOptions, shutdown: Shutdown)
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    let connections = Arc::new(Semaphore::new(options.max_connections));
+    let overload = Overload::default();
+    let tasks = TaskTracker::new();
+    let server = Arc::new(Server { app, http: http(&options), options, shutdown: shutdown.clone() });
+    loop {
+        let stream = tokio::select! {
+            biased;
+            () = shutdown.begun() => break,
+            stream = accept(&listener) => stream,
+        };
+        match Arc::clone(&connections).try_acquire_owned() {
+            Ok(permit) => {
+                let server = Arc::clone(&server);
+                tasks.spawn(async move { server.serve_connection(stream, permit).await });
+            }
+            Err(_) => overload.refuse(stream).await,
+        }
+    }
+    drop(listener);
+    tasks.close();
+    let all = async {
+        tasks.wait().await;
+        shutdown.finished().await;
+    };
+    if tokio::time::timeout(shutdown.grace() + AFTER_GRACE, all).await.is_err() {
+        tracing::warn!(
+            connections = tasks.len(),
+            streams = shutdown.streams(),
+            "some connections outlived the grace"
+        );
+    }
+}
+
+/// The next connection. Errors of a single connection are passed over; those of the process make it rest,
+/// so that it neither ends nor spins.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Small frames are the normal case here.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+fn http(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
+    let mut http = auto::Builder::new(TokioExecutor::new());
+    let buffer = usize::try_from(options.max_header_size).unwrap_or(usize::MAX).max(8 * 1024);
+    http.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_buf_size(buffer);
+    http.http2()
+        .timer(TokioTimer::new())
+        .enable_connect_protocol()
+        .max_header_list_size(options.max_header_size)
+        .max_concurrent_streams(options.max_concurrent_streams)
+        .keep_alive_interval(options.http2_keep_alive);
+    http
+}
+
+struct Server<S> {
+    app: S,
+    http: auto::Builder<TokioExecutor>,
+    options: ServerOptions,
+    shutdown: Shutdown,
+}
+
+impl<S, B> Server<S>
+where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    async fn serve_connection(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+        let spoken = Arc::new(AtomicBool::new(false));
+        let heard = Arc::clone(&spoken);
+        let service = service_fn(move |request| {
+            heard.store(true, Ordering::Relaxed);
+            self.app.clone().call(request)
+        });
+        let io = TokioIo::new(Connection::new(stream, permit));
+        let mut connection = pin!(self.http.serve_connection_with_upgrades(io, service));
+        // hyper's own timeout begins with the first byte of a request, and a silent client sends none.
+        let mut silence = pin!(tokio::time::sleep(self.options.header_timeout));
+        let mut draining = false;
+        loop {
+            tokio::select! {
+                result = connection.as_mut() => {
+                    if let Err(error) = result {
+                        tracing::debug!(%error, "connection ended");
+                    }
+                    return;
+                }
+                () = silence.as_mut(), if !spoken.load(Ordering::Relaxed) => {
+                    // The timer may be polled once more after the first request has come.
+                    if !spoken.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+                () = self.shutdown.begun(), if !draining => {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}

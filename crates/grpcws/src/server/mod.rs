@@ -1,0 +1,28 @@
+//! An accept loop with safe limits, for HTTP/1.1 and HTTP/2 with WebSockets over both (RFC 8441).
+//!
+//! `axum::serve` serves WebSockets too, but it waits for request headers without end, accepts any number
+//! of connections, and does not tell HTTP/2 clients that they may open WebSockets. This loop has a header
+//! timeout, a limit of connections that upgraded ones count against as well, and a graceful end.
+//!
+//! ```no_run
+//! # async fn run() -> std::io::Result<()> {
+//! use axum::{Router, routing::get};
+//! use grpcws::Shutdown;
+//! use grpcws::server::{ServerOptions, serve};
+//!
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let app = Router::new().route("/", get(|| async { "hello" }));
+//! let shutdown = Shutdown::new();
+//! serve(listener, app, ServerOptions::default(), shutdown).await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod accept;
+mod connection;
+mod options;
+mod overload;
+
+pub use accept::serve;
+pub use connection::Connection;
+pub use options::ServerOptions;

@@ -1,0 +1,179 @@
+//! Graceful shutdown: streams may end by themselves for a while, the rest are told.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// A handle that ends all streams of the routes that it was given to.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::time::Duration;
+/// use grpcws::Shutdown;
+///
+/// let shutdown = Shutdown::new();
+/// // … give it to the routes and serve; then, on a signal:
+/// shutdown.drain(Duration::from_secs(30)).await;
+/// # }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Shutdown {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    drain: OnceLock<Drain>,
+    begun: CancellationToken,
+    hurried: CancellationToken,
+    streams: TaskTracker,
+    registered: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Drain {
+    begun_at: Instant,
+    grace: Duration,
+}
+
+impl Shutdown {
+    /// A handle on no streams yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Begins to shut down: new streams are refused with 503. Streams that live may go on for half the
+    /// grace; in the other half, those that are left get code 14 and close code 1012, evenly spread, so
+    /// that their clients do not all come back at the same moment.
+    ///
+    /// A second call has no effect on the times of the first; see [`Shutdown::hurry`].
+    pub fn begin(&self, grace: Duration) {
+        let _ = self.shared.drain.set(Drain { begun_at: Instant::now(), grace });
+        self.shared.begun.cancel();
+        self.shared.streams.close();
+    }
+
+    /// Ends the streams that are left at once, still with a terminal message and a close frame. Begins to
+    /// shut down where that was not done before.
+    pub fn hurry(&self) {
+        self.begin(Duration::ZERO);
+        self.shared.hurried.cancel();
+    }
+
+    /// Resolves when no stream is left, after [`Shutdown::begin`] was called.
+    pub async fn finished(&self) {
+        self.shared.streams.wait().await;
+    }
+
+    /// [`Shutdown::begin`], then [`Shutdown::finished`].
+    ///
+    /// Takes at most the grace and the linger time of the sockets.
+    pub async fn drain(&self, grace: Duration) {
+        self.begin(grace);
+        self.finished().await;
+    }
+
+    /// How long streams may take to end after the shutdown has begun.
+    #[cfg(feature = "server")]
+    pub(crate) fn grace(&self) -> Duration {
+        self.shared.drain.get().map_or(Duration::ZERO, |drain| drain.grace)
+    }
+
+    /// Whether the shutdown has begun.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.shared.begun.is_cancelled()
+    }
+
+    /// Resolves when the shutdown begins.
+    pub async fn begun(&self) {
+        self.shared.begun.cancelled().await;
+    }
+
+    /// How many streams are alive.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.shared.streams.len()
+    }
+
+    pub(crate) fn register(&self) -> Registration {
+        let number = self.shared.registered.fetch_add(1, Ordering::Relaxed);
+        Registration {
+            shared: Arc::clone(&self.shared),
+            signal: Some(Box::pin(self.shared.begun.clone().cancelled_owned())),
+            begun: false,
+            number,
+            _token: self.shared.streams.token(),
+        }
+    }
+}
+
+/// A stream's place in the shutdown.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    shared: Arc<Shared>,
+    /// What is waited for next: the begin, then the call to hurry.
+    signal: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    begun: bool,
+    number: u64,
+    _token: TaskTrackerToken,
+}
+
+impl Registration {
+    /// Resolves when the shutdown begins, with the time at which this stream is ended, and again when it is
+    /// to be ended at once.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
+        if self.signal.as_mut()?.as_mut().poll(cx).is_pending() {
+            return None;
+        }
+        if std::mem::replace(&mut self.begun, true) {
+            self.signal = None;
+            return Some(Instant::now());
+        }
+        let mut hurried = Box::pin(self.shared.hurried.clone().cancelled_owned());
+        if hurried.as_mut().poll(cx).is_ready() {
+            self.signal = None;
+            return Some(Instant::now());
+        }
+        self.signal = Some(hurried);
+        self.shared.drain.get().map(|drain| drain.end_of(self.number))
+    }
+}
+
+impl Drain {
+    /// When the stream with this number is ended: evenly spread over the second half of the grace.
+    fn end_of(&self, number: u64) -> Instant {
+        // Successive numbers times the golden ratio fall evenly into the unit interval.
+        let fraction = u32::try_from(number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).unwrap_or(0);
+        let share = f64::from(fraction) / f64::from(u32::MAX);
+        self.begun_at + self.grace.mul_f64(f64::midpoint(1.0, share))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ends_are_spread_over_the_second_half_of_the_grace() {
+        let drain = Drain { begun_at: Instant::now(), grace: Duration::from_secs(10) };
+        let mut ends: Vec<Duration> = (0..100).map(|number| drain.end_of(number) - drain.begun_at).collect();
+        ends.sort_unstable();
+        assert!(ends[0] >= Duration::from_secs(5) && ends[99] <= Duration::from_secs(10));
+        // No tenth of the window is left out, and none has more than twice its share.
+        for tenth in 0..10u32 {
+            let from = Duration::from_secs(5) + Duration::from_millis(500) * tenth;
+            let count =
+                ends.iter().filter(|end| (from..from + Duration::from_millis(500)).contains(end)).count();
+            assert!((5..=20).contains(&count), "{count} streams end in tenth {tenth}");
+        }
+    }
+}

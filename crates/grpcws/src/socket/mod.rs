@@ -1,0 +1,196 @@
+//! The WebSocket: frames in, frames out, and an end that loses no close code.
+//!
+//! This is the seam to the codec: nothing outside knows tungstenite. The codec runs without a runtime
+//! on whatever implements `Read` and `Write`, so one adapter that carries the task's context is all that
+//! stands between it and the transport.
+
+mod adapter;
+mod finish;
+
+use std::io;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use grpcws_proto::close::{Cause, Close};
+use tungstenite::protocol::frame::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Error, Message, Utf8Bytes};
+
+use crate::transport::Transport;
+use adapter::Adapter;
+use finish::Finish;
+
+/// How many bytes are read at once, and what an idle socket holds for reading.
+const READ_BUFFER: usize = 4 * 1024;
+
+/// How many bytes are gathered before they are written without waiting for a flush.
+const WRITE_BUFFER: usize = 16 * 1024;
+
+/// A WebSocket on the server's side.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    transport: Transport,
+    codec: WebSocketContext,
+    max_message_size: usize,
+    written: u64,
+    /// The transport takes no more for now; nothing is fed until a flush has gone through.
+    blocked: bool,
+    /// A frame could not be read, so the place where the next one begins is not known.
+    unreadable: bool,
+    finish: Finish,
+}
+
+/// A message of the peer. Control frames but `Close` need no answer of the caller's.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    Text(Utf8Bytes),
+    Binary(Bytes),
+    Ping,
+    Pong,
+    Close(Option<u16>),
+}
+
+impl Socket {
+    pub(crate) fn new(transport: Transport, already_read: &Bytes, max_message_size: u64) -> Self {
+        let max_message_size = usize::try_from(max_message_size).unwrap_or(usize::MAX);
+        // The write buffer has no limit of its own here: the driver feeds nothing to a blocked socket, so it
+        // holds `WRITE_BUFFER` and at most one message more.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(WRITE_BUFFER)
+            .max_message_size(Some(max_message_size))
+            .max_frame_size(Some(max_message_size));
+        let codec = WebSocketContext::from_partially_read(already_read.to_vec(), Role::Server, Some(config));
+        Self {
+            transport,
+            codec,
+            max_message_size,
+            written: 0,
+            blocked: false,
+            unreadable: false,
+            finish: Finish::default(),
+        }
+    }
+
+    /// The next message of the peer, or why there is none and never will be.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Cause>> {
+        let mut adapter = Adapter { transport: &mut self.transport, written: &mut self.written, cx };
+        let message = match self.codec.read(&mut adapter) {
+            Ok(message) => message,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+            Err(error) => {
+                self.unreadable = true;
+                return Poll::Ready(Err(self.cause(&error)));
+            }
+        };
+        Poll::Ready(Ok(match message {
+            Message::Text(text) => Incoming::Text(text),
+            Message::Binary(bytes) => Incoming::Binary(bytes),
+            Message::Ping(_) => Incoming::Ping,
+            Message::Pong(_) => Incoming::Pong,
+            Message::Close(frame) => Incoming::Close(frame.map(|frame| frame.code.into())),
+            Message::Frame(_) => {
+                self.unreadable = true;
+                return Poll::Ready(Err(Cause::ProtocolViolation("raw frame".to_owned())));
+            }
+        }))
+    }
+
+    /// Queues a text message. Its bytes leave when there are enough of them, or with the next flush.
+    pub(crate) fn feed_text(&mut self, cx: &mut Context<'_>, text: Utf8Bytes) -> Result<(), Cause> {
+        self.feed(cx, Message::Text(text))
+    }
+
+    /// Queues a binary message.
+    pub(crate) fn feed_binary(&mut self, cx: &mut Context<'_>, bytes: Bytes) -> Result<(), Cause> {
+        self.feed(cx, Message::Binary(bytes))
+    }
+
+    /// Queues a ping frame.
+    pub(crate) fn feed_ping(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
+        self.feed(cx, Message::Ping(Bytes::new()))
+    }
+
+    /// Queues the close frame.
+    pub(crate) fn feed_close(&mut self, cx: &mut Context<'_>, close: Close) -> Result<(), Cause> {
+        let code = WireCloseCode::from(close.code.number());
+        self.feed(cx, Message::Close(Some(CloseFrame { code, reason: close.reason.into() })))
+    }
+
+    fn feed(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), Cause> {
+        let mut adapter = Adapter { transport: &mut self.transport, written: &mut self.written, cx };
+        match self.codec.write(&mut adapter, message) {
+            // A close frame that meets the peer's own is answered by the codec already.
+            Ok(()) | Err(Error::ConnectionClosed) => Ok(()),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                // The message is queued all the same.
+                self.blocked = true;
+                Ok(())
+            }
+            Err(error) => Err(self.cause(&error)),
+        }
+    }
+
+    /// Whether nothing may be fed before a flush goes through.
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// Writes out what is queued.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        let mut adapter = Adapter { transport: &mut self.transport, written: &mut self.written, cx };
+        match self.codec.flush(&mut adapter) {
+            Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
+                self.blocked = false;
+                Poll::Ready(Ok(()))
+            }
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.blocked = true;
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(Err(self.cause(&error))),
+        }
+    }
+
+    /// How many bytes the transport has taken so far.
+    pub(crate) const fn bytes_written(&self) -> u64 {
+        self.written
+    }
+
+    /// Whether frames can still be read.
+    pub(crate) fn can_read(&self) -> bool {
+        !self.unreadable && self.codec.can_read()
+    }
+
+    /// Resolves when the peer is gone, for as long as the socket is not read.
+    pub(crate) fn poll_peer_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.transport.poll_peer_closed(cx)
+    }
+
+    pub(crate) fn stop_watching(&mut self) {
+        self.transport.stop_watching();
+    }
+
+    /// Ends the connection so that what was written still arrives: FIN, then the peer's bytes are read and
+    /// thrown away until it closes, or until there are too many of them. Dropping a socket with unread
+    /// bytes makes the kernel send RST, which destroys what the peer has not read yet.
+    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.finish.poll(&mut self.transport, cx)
+    }
+
+    /// Who is to blame for an error of the codec.
+    fn cause(&self, error: &Error) -> Cause {
+        match error {
+            Error::Capacity(_) => {
+                Cause::MessageTooLarge(u64::try_from(self.max_message_size).unwrap_or(u64::MAX))
+            }
+            Error::Utf8(_) => Cause::InvalidUtf8,
+            Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
+                Cause::ConnectionLost
+            }
+            Error::Protocol(error) => Cause::ProtocolViolation(error.to_string()),
+            _ => Cause::ConnectionLost,
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Takes the connection back from hyper after an upgrade.
+
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto::upgrade::downcast;
+use tokio::net::TcpStream;
+
+use super::{Tcp, Transport};
+#[cfg(feature = "server")]
+use crate::server::Connection;
+
+/// The connection under an upgrade, and what was read of it already.
+///
+/// Where hyper runs on a TCP connection of `axum::serve` or of this crate's server, that very connection
+/// comes back; everything else stays behind hyper's own type.
+pub(crate) fn unwrap_upgraded(upgraded: Upgraded) -> (Transport, Bytes) {
+    #[cfg(feature = "server")]
+    let upgraded = match downcast::<TokioIo<Connection>>(upgraded) {
+        Ok(parts) => {
+            let (stream, guard) = parts.io.into_inner().into_parts();
+            return (Transport::Tcp(Tcp::new(stream, Some(guard))), parts.read_buf);
+        }
+        Err(upgraded) => upgraded,
+    };
+    match downcast::<TokioIo<TcpStream>>(upgraded) {
+        Ok(parts) => (Transport::Tcp(Tcp::new(parts.io.into_inner(), None)), parts.read_buf),
+        Err(upgraded) => (Transport::Upgraded(TokioIo::new(upgraded)), Bytes::new()),
+    }
+}

@@ -1,0 +1,93 @@
+//! Bidi streaming: any number of requests and responses, independent of each other.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::Response;
+use grpcws_proto::{MethodKind, Status};
+
+use super::answers::{IntoAnswered, IntoResponses};
+use super::call::{Starting, TypedCall};
+use super::requests::{Requests, channel};
+use super::route::{Opened, Route, refuse};
+use super::{GrpcWs, ProtoMessage, UnknownMessage};
+use crate::context::CallContext;
+
+pub(super) type CreateStreaming<Req> = Arc<dyn Fn(Requests<Req>, CallContext) -> Starting + Send + Sync>;
+
+/// A handler of a bidi-streaming method, for [`axum::routing::any`].
+///
+/// The RPC starts when the socket opens, so a server that speaks first is heard.
+pub struct BidiStreamHandler<Req>(StreamingHandler<Req>);
+
+impl<Req: ProtoMessage> BidiStreamHandler<Req> {
+    /// A handler that starts the call with `create`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownMessage`] where a message type is not in the table of `ws`.
+    pub fn new<F, Fut, R, E, RM>(ws: &GrpcWs, create: F) -> Result<Self, UnknownMessage>
+    where
+        F: Fn(Requests<Req>, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoResponses<RM>,
+        E: Into<Status>,
+    {
+        let route = ws.route::<Req, R::Message>(MethodKind::Bidi)?;
+        let create: CreateStreaming<Req> = Arc::new(move |requests, context| {
+            let started = create(requests, context);
+            Box::pin(async move { started.await.map(IntoAnswered::into_answered).map_err(Into::into) })
+        });
+        Ok(Self(StreamingHandler { route, create }))
+    }
+}
+
+/// What the two kinds of handler with a stream of requests have in common.
+pub(super) struct StreamingHandler<Req> {
+    pub(super) route: Route,
+    pub(super) create: CreateStreaming<Req>,
+}
+
+impl<Req> Clone for StreamingHandler<Req> {
+    fn clone(&self) -> Self {
+        Self { route: self.route.clone(), create: Arc::clone(&self.create) }
+    }
+}
+
+impl<Req: ProtoMessage> StreamingHandler<Req> {
+    pub(super) fn respond(&self, request: Request) -> Response {
+        let (mut parts, _) = request.into_parts();
+        let Opened { handshake, start, context } = match self.route.open(&mut parts) {
+            Ok(opened) => opened,
+            Err(refusal) => return refuse(refusal, &parts),
+        };
+        let call = context.map(|context| {
+            let (sender, requests) = channel();
+            TypedCall::new((self.create)(requests, context), Some(sender))
+        });
+        self.route.accept(&parts, handshake, start, call)
+    }
+}
+
+impl<Req> Clone for BidiStreamHandler<Req> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Req> std::fmt::Debug for BidiStreamHandler<Req> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BidiStreamHandler").field("route", &self.0.route).finish_non_exhaustive()
+    }
+}
+
+impl<Req: ProtoMessage, S: Send + Sync + 'static> Handler<(PhantomData<Req>,), S> for BidiStreamHandler<Req> {
+    type Future = std::future::Ready<Response>;
+
+    fn call(self, request: Request, _: S) -> Self::Future {
+        std::future::ready(self.0.respond(request))
+    }
+}

@@ -1,0 +1,65 @@
+//! Client streaming: any number of requests, one response.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::Response;
+use grpcws_proto::{MethodKind, Status};
+
+use super::answers::{IntoAnswered, IntoResponse};
+use super::bidi_stream::{CreateStreaming, StreamingHandler};
+use super::requests::Requests;
+use super::{GrpcWs, ProtoMessage, UnknownMessage};
+use crate::context::CallContext;
+
+/// A handler of a client-streaming method, for [`axum::routing::any`].
+///
+/// The client sends `data` messages, then `end_send`; it gets one `data` and `stream_end`.
+pub struct ClientStreamHandler<Req>(StreamingHandler<Req>);
+
+impl<Req: ProtoMessage> ClientStreamHandler<Req> {
+    /// A handler that starts the call with `create`.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownMessage`] where a message type is not in the table of `ws`.
+    pub fn new<F, Fut, R, E, RM>(ws: &GrpcWs, create: F) -> Result<Self, UnknownMessage>
+    where
+        F: Fn(Requests<Req>, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoResponse<RM>,
+        E: Into<Status>,
+    {
+        let route = ws.route::<Req, R::Message>(MethodKind::ClientStreaming)?;
+        let create: CreateStreaming<Req> = Arc::new(move |requests, context| {
+            let started = create(requests, context);
+            Box::pin(async move { started.await.map(IntoAnswered::into_answered).map_err(Into::into) })
+        });
+        Ok(Self(StreamingHandler { route, create }))
+    }
+}
+
+impl<Req> Clone for ClientStreamHandler<Req> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<Req> std::fmt::Debug for ClientStreamHandler<Req> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClientStreamHandler").field("route", &self.0.route).finish_non_exhaustive()
+    }
+}
+
+impl<Req: ProtoMessage, S: Send + Sync + 'static> Handler<(PhantomData<Req>,), S>
+    for ClientStreamHandler<Req>
+{
+    type Future = std::future::Ready<Response>;
+
+    fn call(self, request: Request, _: S) -> Self::Future {
+        std::future::ready(self.0.respond(request))
+    }
+}

@@ -1,0 +1,151 @@
+//! The stream of request messages that a typed handler reads.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use futures_channel::mpsc;
+use futures_core::Stream;
+use grpcws_proto::{Code, Status};
+use tokio_util::sync::CancellationToken;
+
+/// The request messages of a client, in order.
+///
+/// The stream ends when the client has half-closed. A client that cancels or is lost is an `Err` with
+/// code 1 and the end, so that half an upload is never taken for a whole one.
+///
+/// For a tonic client, [`CallContext::streaming_request`](crate::CallContext::streaming_request) makes a
+/// request of it.
+#[derive(Debug)]
+pub struct Requests<T> {
+    receiver: mpsc::Receiver<T>,
+    cancel: Cancel,
+    ended: bool,
+}
+
+/// What the call and its request stream know of each other's end.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cancel {
+    /// Fires when the call is dropped.
+    pub(super) token: CancellationToken,
+    half_closed: Arc<AtomicBool>,
+    /// A [`PropagateCancel`](super::PropagateCancel) watches the body.
+    watched: Arc<AtomicBool>,
+}
+
+/// The sending half, held by the call.
+#[derive(Debug)]
+pub(super) struct RequestSender<T> {
+    sender: Option<mpsc::Sender<T>>,
+    cancel: Cancel,
+}
+
+/// A stream of request messages, and its sending half.
+pub(super) fn channel<T>() -> (RequestSender<T>, Requests<T>) {
+    // A channel of this crate holds one message more than its capacity for each sender.
+    let (sender, receiver) = mpsc::channel(0);
+    let cancel = Cancel::default();
+    let requests = Requests { receiver, cancel: cancel.clone(), ended: false };
+    (RequestSender { sender: Some(sender), cancel }, requests)
+}
+
+impl<T> RequestSender<T> {
+    /// Whether there is room for a message: `Some(false)` where nobody reads any more.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        match &mut self.sender {
+            Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
+            None => Poll::Ready(false),
+        }
+    }
+
+    pub(super) fn send(&mut self, message: T) {
+        if let Some(sender) = &mut self.sender {
+            // A receiver that is gone reads no further, which is its right.
+            let _ = sender.start_send(message);
+        }
+    }
+
+    pub(super) fn half_close(&mut self) {
+        self.cancel.half_closed.store(true, Ordering::Release);
+        self.sender = None;
+    }
+}
+
+impl<T> Drop for RequestSender<T> {
+    fn drop(&mut self) {
+        self.cancel.token.cancel();
+    }
+}
+
+impl<T> Stream for Requests<T> {
+    type Item = Result<T, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        match std::task::ready!(Pin::new(&mut self.receiver).poll_next(cx)) {
+            Some(message) => Poll::Ready(Some(Ok(message))),
+            None => {
+                self.ended = true;
+                let half_closed = self.cancel.half_closed.load(Ordering::Acquire);
+                let lost = || Err(Status::new(Code::Cancelled, "the call was cancelled by the client"));
+                Poll::Ready((!half_closed).then(lost))
+            }
+        }
+    }
+}
+
+impl<T> Requests<T> {
+    /// The messages alone, as the clients of tonic take them.
+    ///
+    /// Such a stream has no item for a cancelled call. Behind a
+    /// [`PropagateCancel`](super::PropagateCancel) it stays silent, and the body that it is sent in is
+    /// cancelled; without one it ends, which the upstream of a bidi method may see as a half-close just
+    /// before the reset.
+    #[must_use]
+    pub fn into_client_requests(self) -> ClientRequests<T> {
+        ClientRequests { requests: self, warned: false }
+    }
+
+    #[cfg(feature = "tonic")]
+    pub(super) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+}
+
+#[cfg(feature = "tonic")]
+impl Cancel {
+    pub(super) fn watch(&self) {
+        self.watched.store(true, Ordering::Release);
+    }
+}
+
+/// The request messages of a client for a client of tonic; see [`Requests::into_client_requests`].
+#[derive(Debug)]
+pub struct ClientRequests<T> {
+    requests: Requests<T>,
+    warned: bool,
+}
+
+impl<T> Stream for ClientRequests<T> {
+    type Item = T;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        match std::task::ready!(Pin::new(&mut self.requests).poll_next(cx)) {
+            Some(Ok(message)) => Poll::Ready(Some(message)),
+            Some(Err(_)) if self.requests.cancel.watched.load(Ordering::Acquire) => Poll::Pending,
+            Some(Err(_)) => {
+                if !std::mem::replace(&mut self.warned, true) {
+                    tracing::warn!(
+                        "a cancelled call ends its request stream: wrap the channel in grpcws::PropagateCancel, \
+                         or its upstream may take this for a half-close"
+                    );
+                }
+                Poll::Ready(None)
+            }
+            None => Poll::Ready(None),
+        }
+    }
+}

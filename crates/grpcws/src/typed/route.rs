@@ -1,0 +1,158 @@
+//! What all handlers of a program share, and the way from a request to a stream.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::response::Response;
+use grpcws_json::Table;
+use grpcws_proto::session::Start;
+use grpcws_proto::{MethodKind, Status};
+use http::request::Parts;
+
+use super::ProtoMessage;
+use crate::call::Call;
+use crate::codec::MethodCodec;
+use crate::context::CallContext;
+use crate::hooks::StreamHooks;
+use crate::options::ConnectionOptions;
+use crate::shutdown::Shutdown;
+use crate::upgrade::{Accepted, Handshake, Refusal, accept};
+
+/// What the handlers of a program share: the descriptors of their messages, connection options, hooks, and
+/// the handle that shuts them down.
+#[derive(Clone)]
+pub struct GrpcWs {
+    table: Table,
+    options: Arc<ConnectionOptions>,
+    hooks: Option<Arc<dyn StreamHooks>>,
+    shutdown: Shutdown,
+}
+
+/// A message type is not in the table; add its file to the `FileDescriptorSet` that the table is made from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not in the descriptor table")]
+pub struct UnknownMessage(String);
+
+impl GrpcWs {
+    /// Handlers with default options, for messages of this table.
+    #[must_use]
+    pub fn new(table: Table) -> Self {
+        Self { table, options: Arc::default(), hooks: None, shutdown: Shutdown::default() }
+    }
+
+    /// The same with connection options. Handlers that are made already keep theirs.
+    #[must_use]
+    pub fn options(mut self, options: ConnectionOptions) -> Self {
+        self.options = Arc::new(options);
+        self
+    }
+
+    /// The same with hooks.
+    #[must_use]
+    pub fn hooks(mut self, hooks: impl StreamHooks) -> Self {
+        self.hooks = Some(Arc::new(hooks));
+        self
+    }
+
+    /// The same with the handle that ends its streams.
+    #[must_use]
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.shutdown = shutdown;
+        self
+    }
+
+    pub(super) fn route<Req: ProtoMessage, Resp: ProtoMessage>(
+        &self,
+        kind: MethodKind,
+    ) -> Result<Route, UnknownMessage> {
+        let message = |name: String| self.table.message(&name).ok_or(UnknownMessage(name));
+        let codec = MethodCodec {
+            request: message(Req::full_name())?,
+            response: message(Resp::full_name())?,
+            table: self.table.clone(),
+            marshal: self.options.marshal.clone(),
+            unmarshal: self.options.unmarshal.clone(),
+        };
+        Ok(Route { ws: self.clone(), kind, codec: Arc::new(codec) })
+    }
+}
+
+impl std::fmt::Debug for GrpcWs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GrpcWs").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+/// One method at one place of an app.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    ws: GrpcWs,
+    kind: MethodKind,
+    codec: Arc<MethodCodec>,
+}
+
+/// A handshake that was checked, and what it says of the call.
+pub(super) struct Opened {
+    pub(super) handshake: Handshake,
+    pub(super) start: Start,
+    pub(super) context: Result<CallContext, Status>,
+}
+
+impl Route {
+    /// Checks the handshake.
+    pub(super) fn open(&self, parts: &mut Parts) -> Result<Opened, Refusal> {
+        if self.ws.shutdown.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        let handshake = Handshake::check(parts, &self.ws.options)?;
+        let metadata = handshake.metadata(&parts.headers, &self.ws.options.metadata);
+        let mut start = Start::new(handshake.mode, self.kind);
+        let context = metadata.map(|request| {
+            start = start.clone().timeout(request.timeout).credit(request.credit);
+            CallContext {
+                metadata: request.metadata,
+                extensions: parts.extensions.clone(),
+                uri: parts.uri.clone(),
+                deadline: request.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            }
+        });
+        Ok(Opened { handshake, start, context })
+    }
+
+    /// Answers the handshake with an upgrade; a call that failed is told by the protocol, or by HTTP in
+    /// seed mode.
+    pub(super) fn accept<C>(
+        &self,
+        parts: &Parts,
+        handshake: Handshake,
+        start: Start,
+        call: Result<C, Status>,
+    ) -> Response
+    where
+        C: Call + Unpin + 'static,
+    {
+        match call {
+            Err(status) if !handshake.mode.is_v1() => {
+                Refusal::Status(status).into_response(parts.version).map(axum::body::Body::new)
+            }
+            call => accept(Accepted {
+                handshake,
+                kind: self.kind,
+                start,
+                call,
+                codec: Arc::clone(&self.codec),
+                options: Arc::clone(&self.ws.options),
+                hooks: self.ws.hooks.clone(),
+                shutdown: self.ws.shutdown.clone(),
+                path: parts.uri.path().to_owned(),
+            })
+            .map(axum::body::Body::new),
+        }
+    }
+}
+
+/// The HTTP answer to a refused handshake.
+pub(super) fn refuse(refusal: Refusal, parts: &Parts) -> Response {
+    tracing::debug!(path = parts.uri.path(), %refusal, "handshake refused");
+    refusal.into_response(parts.version).map(axum::body::Body::new)
+}

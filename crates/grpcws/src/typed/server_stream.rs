@@ -1,0 +1,121 @@
+//! Server streaming: one request, from the HTTP request; any number of responses.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::handler::Handler;
+use axum::response::Response;
+use grpcws_proto::{MethodKind, Status};
+
+use super::answers::{IntoAnswered, IntoResponses};
+use super::call::{Starting, TypedCall};
+use super::request_parser::rejection_status;
+use super::route::{Opened, Route, refuse};
+use super::{GrpcWs, ProtoMessage, RequestParser, UnknownMessage};
+use crate::context::CallContext;
+use crate::upgrade::close_connection;
+
+type Create<Req> = Arc<dyn Fn(Req, CallContext) -> Starting + Send + Sync>;
+
+/// A handler of a server-streaming method, for [`axum::routing::any`].
+///
+/// The request message comes from the HTTP request: path, query, headers. The RPC starts when the
+/// socket opens.
+///
+/// ```
+/// # use axum::extract::Path;
+/// # use axum::{Router, routing::any};
+/// # use grpcws::{GrpcWs, ServerStreamHandler, Status};
+/// # #[derive(Clone, PartialEq, prost::Message)] struct SubscribeRequest { #[prost(string, tag = "1")] game_id: String }
+/// # impl prost::Name for SubscribeRequest { const NAME: &'static str = "Timestamp"; const PACKAGE: &'static str = "google.protobuf"; }
+/// # #[derive(Clone, PartialEq, prost::Message)] struct GameEvent { #[prost(int64, tag = "1")] number: i64 }
+/// # impl prost::Name for GameEvent { const NAME: &'static str = "Timestamp"; const PACKAGE: &'static str = "google.protobuf"; }
+/// # fn mount(ws: &GrpcWs) -> Result<Router, grpcws::UnknownMessage> {
+/// let subscribe = ServerStreamHandler::new(
+///     ws,
+///     |request: SubscribeRequest, _call| async move {
+///         let events = (0..3).map(|number| Ok::<_, Status>(GameEvent { number }));
+///         Ok::<_, Status>(tokio_stream::iter(events))
+///     },
+///     |Path(game_id): Path<String>| async move { SubscribeRequest { game_id } },
+/// )?;
+/// let app = Router::new().route("/ws/v1/games/{game_id}/subscribe", any(subscribe));
+/// # Ok(app)
+/// # }
+/// ```
+pub struct ServerStreamHandler<Req, P, M> {
+    route: Route,
+    create: Create<Req>,
+    parse: P,
+    marker: PhantomData<fn() -> M>,
+}
+
+impl<Req: ProtoMessage, P, M> ServerStreamHandler<Req, P, M> {
+    /// A handler that starts the call with `create`, for requests that `parse` makes of HTTP requests.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownMessage`] where a message type is not in the table of `ws`.
+    pub fn new<F, Fut, R, E, RM>(ws: &GrpcWs, create: F, parse: P) -> Result<Self, UnknownMessage>
+    where
+        F: Fn(Req, CallContext) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoResponses<RM>,
+        E: Into<Status>,
+    {
+        let route = ws.route::<Req, R::Message>(MethodKind::ServerStreaming)?;
+        let create: Create<Req> = Arc::new(move |request, context| {
+            let started = create(request, context);
+            Box::pin(async move { started.await.map(IntoAnswered::into_answered).map_err(Into::into) })
+        });
+        Ok(Self { route, create, parse, marker: PhantomData })
+    }
+}
+
+impl<Req, P: Clone, M> Clone for ServerStreamHandler<Req, P, M> {
+    fn clone(&self) -> Self {
+        let Self { route, create, parse, marker } = self;
+        Self { route: route.clone(), create: Arc::clone(create), parse: parse.clone(), marker: *marker }
+    }
+}
+
+impl<Req, P, M> std::fmt::Debug for ServerStreamHandler<Req, P, M> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerStreamHandler").field("route", &self.route).finish_non_exhaustive()
+    }
+}
+
+impl<Req, P, M, S> Handler<M, S> for ServerStreamHandler<Req, P, M>
+where
+    Req: ProtoMessage,
+    P: RequestParser<Req, S, M>,
+    M: 'static,
+    S: Send + Sync + 'static,
+{
+    type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+    fn call(self, request: Request, state: S) -> Self::Future {
+        Box::pin(async move {
+            let (mut parts, _) = request.into_parts();
+            let Opened { handshake, start, context } = match self.route.open(&mut parts) {
+                Ok(opened) => opened,
+                Err(refusal) => return refuse(refusal, &parts),
+            };
+            let call = match context {
+                Err(status) => Err(status),
+                Ok(context) => match self.parse.parse(&mut parts, &state).await {
+                    Ok(request) => Ok(TypedCall::<Req>::new((self.create)(request, context), None)),
+                    Err(mut rejection) if !handshake.mode.is_v1() => {
+                        close_connection(&mut rejection, parts.version);
+                        return rejection;
+                    }
+                    Err(rejection) => Err(rejection_status(rejection).await),
+                },
+            };
+            self.route.accept(&parts, handshake, start.request_bound(), call)
+        })
+    }
+}

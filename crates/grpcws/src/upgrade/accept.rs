@@ -1,0 +1,90 @@
+//! The answer to a good handshake, and the task that begins with it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use grpcws_proto::close::Cause;
+use grpcws_proto::session::{Session, Start};
+use grpcws_proto::{MethodKind, Status};
+use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+
+use super::Handshake;
+use crate::call::Call;
+use crate::codec::MethodCodec;
+use crate::driver::{Driver, DriverParts};
+use crate::hooks::{StreamHooks, StreamInfo};
+use crate::options::ConnectionOptions;
+use crate::shutdown::Shutdown;
+use crate::socket::Socket;
+use crate::transport::unwrap_upgraded;
+
+/// What a good handshake leads to.
+pub(crate) struct Accepted<C> {
+    pub(crate) handshake: Handshake,
+    pub(crate) kind: MethodKind,
+    pub(crate) start: Start,
+    /// The call, or the status with which it is refused after the upgrade.
+    pub(crate) call: Result<C, Status>,
+    pub(crate) codec: Arc<MethodCodec>,
+    pub(crate) options: Arc<ConnectionOptions>,
+    pub(crate) hooks: Option<Arc<dyn StreamHooks>>,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) path: String,
+}
+
+/// Answers the handshake, and spawns the task of its socket.
+pub(crate) fn accept<C: Call + Unpin + 'static>(accepted: Accepted<C>) -> Response<Full<Bytes>> {
+    let response = response(&accepted.handshake);
+    let registration = accepted.shutdown.register();
+    tokio::spawn(async move {
+        let Accepted { handshake, kind, start, call, codec, options, hooks, path, .. } = accepted;
+        let upgraded = match handshake.on_upgrade.await {
+            Ok(upgraded) => upgraded,
+            Err(error) => {
+                tracing::debug!(%path, %error, "the client left before the upgrade");
+                return;
+            }
+        };
+        let (transport, already_read) = unwrap_upgraded(upgraded);
+        let now = Instant::now();
+        let mut session = Session::new(options.session.clone(), start, now);
+        let call = call.map_err(|status| session.fail(Cause::Refused(status), now)).ok();
+        let info = StreamInfo { id: next_id(), path, mode: handshake.mode, kind };
+        Driver::new(DriverParts {
+            socket: Socket::new(transport, &already_read, options.session.max_message_size),
+            session,
+            call,
+            codec,
+            max_response_size: options.max_response_size,
+            registration,
+            info,
+            hooks,
+        })
+        .await;
+    });
+    response
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn response(handshake: &Handshake) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    if let Some(key) = handshake.accept_key.as_deref().and_then(|key| HeaderValue::try_from(key).ok()) {
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, key);
+    }
+    if let Some(name) = handshake.mode.subprotocol() {
+        response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(name));
+    }
+    response
+}

@@ -1,0 +1,9 @@
+//! The handshake: what is checked before a socket exists, and how it comes to be.
+
+mod accept;
+mod refusal;
+mod request;
+
+pub(crate) use accept::{Accepted, accept};
+pub(crate) use refusal::{Refusal, close_connection};
+pub(crate) use request::Handshake;

@@ -1,0 +1,131 @@
+//! What a request must be to open a WebSocket (RFC 6455 §4.2.1, RFC 8441 §5).
+
+use grpcws_proto::Mode;
+use grpcws_proto::handshake::Offer;
+use grpcws_proto::metadata::RequestMetadata;
+use grpcws_proto::{Status, metadata};
+use http::header::{self, AsHeaderName, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Method, Version};
+use hyper::ext::Protocol;
+use hyper::upgrade::OnUpgrade;
+use tungstenite::handshake::derive_accept_key;
+
+use super::Refusal;
+use crate::options::ConnectionOptions;
+
+/// A handshake that may be answered with an upgrade.
+#[derive(Debug)]
+pub(crate) struct Handshake {
+    pub(crate) mode: Mode,
+    pub(crate) on_upgrade: OnUpgrade,
+    /// The value of `Sec-WebSocket-Accept`; `None` over HTTP/2.
+    pub(crate) accept_key: Option<String>,
+    offer: Offer,
+}
+
+impl Handshake {
+    /// Checks a request, and takes the means to upgrade its connection out of it.
+    pub(crate) fn check(parts: &mut Parts, options: &ConnectionOptions) -> Result<Self, Refusal> {
+        let accept_key =
+            if parts.version >= Version::HTTP_2 { check_http2(parts)? } else { check_http1(parts)? };
+        let size = header_size(&parts.headers);
+        if size > options.max_header_size {
+            return Err(Refusal::HeaderSize(options.max_header_size));
+        }
+        check_origin(parts, options)?;
+        let offer = Offer::from_headers(&parts.headers);
+        let mode = offer.select(&options.modes)?;
+        let on_upgrade = parts
+            .extensions
+            .remove::<OnUpgrade>()
+            .ok_or(Refusal::NotWebSocket("the server does not support upgrades on this connection"))?;
+        Ok(Self { mode, on_upgrade, accept_key, offer })
+    }
+
+    /// The metadata of the call, from the headers and the sub-protocols.
+    pub(crate) fn metadata(
+        &self,
+        headers: &HeaderMap,
+        policy: &metadata::MetadataPolicy,
+    ) -> Result<RequestMetadata, Status> {
+        RequestMetadata::collect(headers, &self.offer, policy)
+    }
+}
+
+fn check_http1(parts: &Parts) -> Result<Option<String>, Refusal> {
+    let headers = &parts.headers;
+    if parts.method != Method::GET {
+        return Err(Refusal::NotWebSocket("the method is not GET"));
+    }
+    if parts.version < Version::HTTP_11 {
+        return Err(Refusal::NotWebSocket("HTTP/1.0 has no upgrades"));
+    }
+    if !has_token(headers, header::UPGRADE, "websocket") {
+        return Err(Refusal::NotWebSocket("there is no \"Upgrade: websocket\""));
+    }
+    if !has_token(headers, header::CONNECTION, "upgrade") {
+        return Err(Refusal::Malformed("there is no \"Connection: Upgrade\""));
+    }
+    if headers.contains_key(header::TRANSFER_ENCODING)
+        || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
+    {
+        return Err(Refusal::Malformed("it has a body"));
+    }
+    check_version(headers)?;
+    let key = single(headers, header::SEC_WEBSOCKET_KEY)
+        .filter(|key| is_key(key.as_bytes()))
+        .ok_or(Refusal::Malformed("Sec-WebSocket-Key is not base64 of 16 bytes"))?;
+    Ok(Some(derive_accept_key(key.as_bytes())))
+}
+
+fn check_http2(parts: &Parts) -> Result<Option<String>, Refusal> {
+    let protocol = parts.extensions.get::<Protocol>();
+    if parts.method != Method::CONNECT || protocol.is_none_or(|protocol| protocol.as_str() != "websocket") {
+        return Err(Refusal::NotWebSocket("the request is not a CONNECT with :protocol websocket"));
+    }
+    check_version(&parts.headers)?;
+    Ok(None)
+}
+
+fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
+    let version = single(headers, header::SEC_WEBSOCKET_VERSION);
+    if version.is_some_and(|version| version == "13") { Ok(()) } else { Err(Refusal::Version) }
+}
+
+fn check_origin(parts: &Parts, options: &ConnectionOptions) -> Result<(), Refusal> {
+    let mut origins = parts.headers.get_all(header::ORIGIN).iter();
+    let (first, second) = (origins.next(), origins.next());
+    // An origin that is no text, or two of them, is one that nobody can vouch for.
+    let origin = match (first, second) {
+        (Some(_), Some(_)) => Some(""),
+        (Some(value), None) => Some(value.to_str().unwrap_or("")),
+        (None, _) => None,
+    };
+    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+    let host = authority.or_else(|| single(&parts.headers, header::HOST)?.to_str().ok());
+    if options.origin.accepts(origin, host, None) { Ok(()) } else { Err(Refusal::Origin) }
+}
+
+/// The value of a header that occurs exactly once.
+fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
+
+fn has_token(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
+    let values = headers.get_all(name);
+    let mut tokens = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    tokens.any(|value| value.trim().eq_ignore_ascii_case(token))
+}
+
+/// Whether a key is base64 of 16 bytes: 22 characters of the alphabet and two of padding.
+fn is_key(key: &[u8]) -> bool {
+    let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
+    matches!(key.strip_suffix(b"=="), Some(digits) if digits.len() == 22 && digits.iter().all(alphabet))
+}
+
+fn header_size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
