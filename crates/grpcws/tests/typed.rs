@@ -1,0 +1,102 @@
+//! Typed handlers on a real gRPC server: the three kinds of streaming, in all modes.
+
+mod common;
+
+use common::{Bridge, Received};
+use grpcws::ConnectionOptions;
+
+const V1: &str = "grpcws.v1.json";
+
+#[tokio::test]
+async fn a_server_stream_comes_in_order_and_ends() {
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    let mut client = bridge.connect("server-stream?count=3&first_sequence=1", "").await;
+    let (texts, code, reason) = client.rest().await;
+    assert_eq!(
+        texts,
+        [
+            r#"{"type":"data","data":{"sequence":"1"}}"#,
+            r#"{"type":"data","data":{"sequence":"2"}}"#,
+            r#"{"type":"data","data":{"sequence":"3"}}"#,
+            r#"{"type":"stream_end"}"#
+        ]
+    );
+    assert_eq!((code, reason.as_str()), (1000, "OK"));
+    bridge.settle().await;
+    assert_eq!(bridge.service.stats().completed, 1);
+}
+
+#[tokio::test]
+async fn v1_opens_with_its_limits_and_response_headers() {
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    let mut client = bridge.connect("server-stream?count=1", V1).await;
+    let (texts, code, _) = client.rest().await;
+    assert_eq!(
+        texts[0],
+        r#"{"type":"open","features":["credit"],"maxMessageBytes":4194304,"receiveWindow":65536,"pingPeriodMs":30000}"#
+    );
+    assert!(texts[1].starts_with(r#"{"type":"headers","headers":{"#), "{}", texts[1]);
+    assert_eq!(texts[3], r#"{"type":"stream_end"}"#);
+    assert_eq!(code, 1000);
+}
+
+#[tokio::test]
+async fn v1_proto_carries_the_bytes_of_the_messages() {
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    let mut client = bridge.connect("server-stream?count=1&first_sequence=150", "grpcws.v1.proto").await;
+    assert!(matches!(client.next().await, Received::Text(text) if text.contains("open")));
+    assert!(matches!(client.next().await, Received::Text(text) if text.contains("headers")));
+    assert_eq!(client.next().await, Received::Binary(vec![0x08, 0x96, 0x01]));
+    assert_eq!(client.next().await, Received::Text(r#"{"type":"stream_end"}"#.to_owned()));
+}
+
+#[tokio::test]
+async fn a_client_stream_is_answered_after_its_half_close() {
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    let mut client = bridge.connect("client-stream", "").await;
+    for sequence in 1..=3 {
+        client.send(&format!(r#"{{"type":"data","data":{{"sequence":"{sequence}"}}}}"#)).await;
+    }
+    client.send(r#"{"type":"end_send"}"#).await;
+    let (texts, code, _) = client.rest().await;
+    assert!(texts[0].contains(r#""messages":"3""#) && texts[0].contains(r#""inOrder":true"#), "{}", texts[0]);
+    assert_eq!(texts[1], r#"{"type":"stream_end"}"#);
+    assert_eq!(code, 1000);
+}
+
+#[tokio::test]
+async fn bidi_answers_each_message_and_outlives_the_half_close() {
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    for mode in ["", V1] {
+        let mut client = bridge.connect("bidi", mode).await;
+        client.send(r#"{"type":"data","data":{"sequence":7}}"#).await;
+        let mut texts = Vec::new();
+        while !texts.last().is_some_and(|text: &String| text.contains(r#""requestSequence":"7""#)) {
+            match client.next().await {
+                Received::Text(text) => texts.push(text),
+                other => panic!("{other:?} after {texts:?}"),
+            }
+        }
+        client.send(r#"{"type":"end_send"}"#).await;
+        let (texts, code, _) = client.rest().await;
+        assert_eq!(texts, [r#"{"type":"stream_end"}"#]);
+        assert_eq!(code, 1000);
+    }
+}
+
+#[tokio::test]
+async fn a_status_comes_with_all_its_parts() {
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    let path = "server-stream?count=5&fail.code=5&fail.message=no%20game&fail.after=1";
+    let mut client = bridge.connect(path, "").await;
+    let (texts, code, reason) = client.rest().await;
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert!(
+        texts[1].starts_with(
+            r#"{"type":"error","error":"rpc error: code = NotFound desc = no game","code":5,"status":"NOT_FOUND","message":"no game""#
+        ),
+        "{}",
+        texts[1]
+    );
+    assert_eq!((code, reason.as_str()), (4005, "NOT_FOUND: no game"));
+}
