@@ -10,6 +10,8 @@ use std::{env, fs};
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=proto");
+    // A file that is new in the folder is only embedded when the crate is compiled again.
+    println!("cargo:rerun-if-changed=assets");
 
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true).open_file("game/v1/game.proto")?;

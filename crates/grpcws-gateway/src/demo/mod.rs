@@ -1,19 +1,24 @@
 //! The demo: a small real-time game, as gRPC, WebSocket, REST and SSE.
 //!
-//! The path of a command: [`command`] checks it, [`room`] finds its game and tells everyone what came of it, [`game`]
-//! holds the state and [`rules`] changes it, on a [`board`]. [`stream`] and [`service`] make the service of `game.v1` from that.
+//! The path of a command: `command` checks it, `room` finds its game and tells everyone what came of it, `game`
+//! holds the state and `rules` changes it, on a `board`. `stream` and `service` make the service of `game.v1` from that, `rest` and `page` what plain HTTP sees of it.
 
 mod board;
 mod command;
 mod error;
 mod game;
+mod json;
+mod page;
 pub mod proto;
+mod rest;
 mod room;
+mod router;
 mod rules;
 mod service;
 mod stream;
 
 pub use command::Caller;
 pub use error::GameError;
+pub use router::router;
 pub use service::GameService;
 pub use stream::{EventStream, UpdateStream};

@@ -156,6 +156,11 @@ impl Gateway {
         true
     }
 
+    /// The payload bytes that were read and that the upstream has not taken.
+    pub(crate) fn held_bytes(&self) -> u64 {
+        self.held.iter().map(|held| held.cost).sum()
+    }
+
     /// Does all that can be done without another input.
     pub(crate) fn pump(&mut self) {
         loop {

@@ -1,0 +1,403 @@
+//! A client and a gateway with a network between them: nothing is lost, doubled or taken for success.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use grpcws_proto::close::code_for_close;
+use grpcws_proto::session::{SessionOptions, Start};
+use grpcws_proto::{Code, MethodKind, Mode, Status};
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::support::{FromClient, FromUpstream, Gateway, Message, ToClient, ToUpstream};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Send,
+    EndSend,
+    Cancel,
+    Close,
+    Break,
+    Grant(u64),
+    /// So many frames arrive at the gateway, at the client.
+    Up(usize),
+    Down(usize),
+    Answer,
+    End(u8),
+    Take,
+    Wait(u64),
+    Drain,
+}
+
+const RECEIVE_WINDOW: u64 = 200;
+/// No frame of these tests is longer.
+const LONGEST_FRAME: u64 = 64;
+
+/// How a client sees the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// A terminal message, with its code.
+    Told(Code),
+    /// A close, or a connection that broke, without a terminal message.
+    Derived(Code),
+    /// The client has left.
+    Left,
+}
+
+/// What a client has to know of the protocol.
+struct Client {
+    mode: Mode,
+    /// How many bytes it may send; `None` in seed mode, where nobody says.
+    window: Option<i64>,
+    sent: u64,
+    half_closed: bool,
+    cancelled: bool,
+    received: u64,
+    terminal: Option<Code>,
+    outcome: Option<Outcome>,
+    replies: Vec<FromClient>,
+}
+
+impl Client {
+    fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            // Before `open` a client does not know its window; one frame always fits.
+            window: mode.is_v1().then_some(0),
+            sent: 0,
+            half_closed: false,
+            cancelled: false,
+            received: 0,
+            terminal: None,
+            outcome: None,
+            replies: Vec::new(),
+        }
+    }
+
+    fn may_send(&self) -> bool {
+        let open = self.window.is_none_or(|window| window > 0);
+        open && !self.half_closed && !self.cancelled && self.outcome.is_none()
+    }
+
+    fn send(&mut self) -> FromClient {
+        let frame = frame(self.mode, self.sent);
+        let length = match &frame {
+            FromClient::Text(text) => text.len(),
+            FromClient::Binary(bytes) => bytes.len(),
+            _ => 0,
+        };
+        self.window = self.window.map(|window| window - i64::try_from(length).unwrap());
+        self.sent += 1;
+        frame
+    }
+
+    fn receive(&mut self, frame: ToClient) {
+        if self.outcome.is_some() {
+            return;
+        }
+        match frame {
+            ToClient::Ping => self.replies.push(FromClient::Pong),
+            ToClient::Binary(bytes) => self.response(u64::from_le_bytes(bytes[1..].try_into().unwrap())),
+            ToClient::Close { code, .. } => {
+                let derived = if self.cancelled { Code::Cancelled } else { code_for_close(Some(code)) };
+                self.outcome = Some(self.terminal.map_or(Outcome::Derived(derived), Outcome::Told));
+            }
+            ToClient::Text(text) => self.control(&serde_json::from_str(&text).unwrap()),
+        }
+    }
+
+    fn control(&mut self, message: &Value) {
+        assert_eq!(self.terminal, None, "{message} after the terminal message");
+        match message["type"].as_str().unwrap() {
+            "open" => self.grant(message["receiveWindow"].as_i64().unwrap()),
+            "credit" => self.grant(message["bytes"].as_i64().unwrap()),
+            "data" => self.response(message["data"]["n"].as_str().unwrap().parse().unwrap()),
+            "ping" => {
+                let pong = format!(r#"{{"type":"pong","pingId":{}}}"#, message["pingId"]);
+                self.replies.push(FromClient::Text(pong));
+            }
+            "stream_end" => self.terminal = Some(Code::Ok),
+            "error" => self.terminal = Some(Code::from_number(message["code"].as_i64().unwrap())),
+            other => panic!("no message is called {other:?}"),
+        }
+    }
+
+    fn grant(&mut self, bytes: i64) {
+        self.window = self.window.map(|window| window + bytes);
+    }
+
+    /// P1: responses come in order, each once.
+    fn response(&mut self, number: u64) {
+        assert_eq!(self.terminal, None, "a response after the terminal message");
+        assert_eq!(number, self.received, "responses are lost or out of order");
+        self.received += 1;
+    }
+}
+
+/// The message with a number, in both forms.
+fn json(number: u64) -> String {
+    format!(r#"{{"n":"{number}"}}"#)
+}
+
+fn proto(number: u64) -> Vec<u8> {
+    [&[9][..], &number.to_le_bytes()].concat()
+}
+
+fn frame(mode: Mode, number: u64) -> FromClient {
+    if mode.is_json() {
+        FromClient::Text(format!(r#"{{"type":"data","data":{}}}"#, json(number)))
+    } else {
+        FromClient::Binary(proto(number))
+    }
+}
+
+/// Client, network, gateway and upstream.
+struct World {
+    client: Client,
+    up: VecDeque<FromClient>,
+    down: VecDeque<ToClient>,
+    gateway: Gateway,
+    clock: u64,
+    answers: u64,
+    upstream_end: Option<Code>,
+    broken: bool,
+    credit: bool,
+}
+
+impl World {
+    fn new(mode: Mode, credit: Option<u64>) -> Self {
+        let mut options = SessionOptions::default();
+        options.receive_window = RECEIVE_WINDOW;
+        let credit = credit.filter(|_| mode.is_v1());
+        let start = Start::new(mode, MethodKind::Bidi).credit(credit);
+        let mut gateway = Gateway::new(options, start, None);
+        gateway.takes_at_once = false;
+        let mut world = Self {
+            client: Client::new(mode),
+            up: VecDeque::new(),
+            down: VecDeque::new(),
+            gateway,
+            clock: 0,
+            answers: 0,
+            upstream_end: None,
+            broken: false,
+            credit: credit.is_some(),
+        };
+        world.settle_step();
+        world
+    }
+
+    fn control(&mut self, text: &str) {
+        self.up.push_back(FromClient::Text(text.to_owned()));
+    }
+
+    fn step(&mut self, step: &Step) {
+        let live = self.client.outcome.is_none();
+        match step {
+            Step::Send if self.client.may_send() => {
+                let frame = self.client.send();
+                self.up.push_back(frame);
+            }
+            Step::EndSend if live && !self.client.cancelled && !self.client.half_closed => {
+                self.client.half_closed = true;
+                self.control(r#"{"type":"end_send"}"#);
+            }
+            Step::Cancel if live && !self.client.cancelled => {
+                self.client.cancelled = true;
+                self.control(r#"{"type":"cancel"}"#);
+            }
+            Step::Close if live => {
+                self.client.outcome = Some(Outcome::Left);
+                self.up.push_back(FromClient::Close(Some(1000)));
+            }
+            Step::Break if live && !self.broken => {
+                self.broken = true;
+                self.up.clear();
+                self.down.clear();
+                let derived = self.client.terminal.map_or(Outcome::Derived(Code::Unavailable), Outcome::Told);
+                self.client.outcome = Some(derived);
+                self.up.push_back(FromClient::Lost);
+            }
+            Step::Grant(bytes) if live && self.credit => {
+                self.control(&format!(r#"{{"type":"credit","bytes":{bytes}}}"#));
+            }
+            Step::Up(frames) => {
+                let frames = self.up.len().min(*frames);
+                self.gateway.socket.extend(self.up.drain(..frames));
+            }
+            Step::Down(frames) => {
+                let frames = self.down.len().min(*frames);
+                self.down.drain(..frames).for_each(|frame| self.client.receive(frame));
+                self.up.extend(self.client.replies.drain(..));
+            }
+            Step::Answer if self.upstream_end.is_none() => {
+                let message = self.gateway.message(&json(self.answers), &proto(self.answers));
+                self.gateway.upstream.push_back(FromUpstream::Message(message));
+                self.answers += 1;
+            }
+            Step::End(code) if self.upstream_end.is_none() => {
+                let code = Code::from_number(i64::from(*code));
+                self.upstream_end = Some(code);
+                self.gateway.upstream.push_back(FromUpstream::End(Status::new(code, "")));
+            }
+            Step::Take => _ = self.gateway.take(),
+            Step::Wait(milliseconds) => {
+                self.clock += milliseconds;
+                self.gateway.advance(Duration::from_millis(self.clock));
+            }
+            Step::Drain => self.gateway.drain(),
+            _ => {}
+        }
+        self.settle_step();
+    }
+
+    fn settle_step(&mut self) {
+        self.gateway.pump();
+        let sent = std::mem::take(&mut self.gateway.to_client);
+        if !self.broken {
+            self.down.extend(sent);
+        }
+        // P5, and below the window everything is read at once.
+        let held = self.gateway.held_bytes();
+        assert!(held <= RECEIVE_WINDOW + 2 * LONGEST_FRAME, "{held} bytes are held");
+        let waiting = self.gateway.session.is_live() && !self.gateway.socket.is_empty();
+        assert!(!waiting || held >= RECEIVE_WINDOW, "the gateway does not read, and holds {held} bytes");
+    }
+
+    /// Lets everything come to its end: the network delivers, the upstream takes, the client sends what
+    /// it still has (`goal` messages in all) and half-closes, the upstream ends.
+    fn finish(&mut self, goal: u64) {
+        for _ in 0..1_000 {
+            if self.client.outcome.is_some() && self.up.is_empty() && self.gateway.socket.is_empty() {
+                return;
+            }
+            self.step(&Step::Up(usize::MAX));
+            while self.gateway.take() {
+                self.settle_step();
+            }
+            self.step(&Step::Down(usize::MAX));
+            self.step(&Step::Grant(1_000));
+            if self.client.sent < goal {
+                self.step(&Step::Send);
+            } else {
+                self.step(&Step::EndSend);
+            }
+            let half_closed = self.gateway.to_upstream.contains(&ToUpstream::HalfClose);
+            if half_closed || self.client.cancelled {
+                self.step(&Step::End(0));
+            }
+        }
+        panic!("the stream is stalled");
+    }
+
+    fn check(&self) {
+        let outcome = self.client.outcome.expect("P3: an outcome");
+        let by_upstream = self.gateway.session.outcome().is_some_and(|outcome| outcome.cause.is_upstream());
+        assert!(self.client.received <= self.answers, "P1: more responses than were sent");
+        if outcome == Outcome::Told(Code::Ok) {
+            assert_eq!(self.upstream_end, Some(Code::Ok), "P4: a success that the upstream did not give");
+            assert_eq!(self.client.received, self.answers, "P2: a success without all responses");
+        }
+        if let (Outcome::Told(code), true) = (outcome, by_upstream) {
+            assert_eq!(Some(code), self.upstream_end, "the upstream's status is passed on");
+            assert_eq!(self.client.received, self.answers, "the status overtook responses");
+        }
+        assert_ne!(outcome, Outcome::Derived(Code::Ok), "P4: a close taken for success");
+
+        let mut seen = self.gateway.to_upstream.iter();
+        assert_eq!(seen.next(), Some(&ToUpstream::Start));
+        let (mut taken, mut half_closed, mut cancelled) = (0, false, false);
+        for event in seen {
+            assert!(!cancelled, "{event:?} after the cancellation");
+            match event {
+                ToUpstream::Message(message) => {
+                    assert!(!half_closed, "P2: a message after half-close");
+                    let (json, proto) = (Message::Json(json(taken)), Message::Proto(proto(taken)));
+                    assert!(*message == json || *message == proto, "P1: {message:?} is not {taken}");
+                    taken += 1;
+                }
+                ToUpstream::HalfClose => {
+                    assert!(
+                        !half_closed && self.client.half_closed,
+                        "P4: a half-close that nobody asked for"
+                    );
+                    assert_eq!(taken, self.client.sent, "P2: a half-close without all messages");
+                    half_closed = true;
+                }
+                ToUpstream::Cancel => cancelled = true,
+                ToUpstream::Start => panic!("a second start"),
+            }
+        }
+        assert!(!self.gateway.session.is_live(), "the call is left running");
+        assert_eq!(cancelled, !by_upstream, "a call that does not end by itself is cancelled");
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        10 => Just(Step::Send),
+        1 => Just(Step::EndSend),
+        1 => Just(Step::Cancel),
+        1 => Just(Step::Close),
+        1 => Just(Step::Break),
+        4 => (1u64..100).prop_map(Step::Grant),
+        10 => (1usize..4).prop_map(Step::Up),
+        10 => (1usize..4).prop_map(Step::Down),
+        10 => Just(Step::Answer),
+        1 => (0u8..=16).prop_map(Step::End),
+        8 => Just(Step::Take),
+        2 => (1u64..40_000).prop_map(Step::Wait),
+        1 => Just(Step::Drain),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_lost_and_every_stream_has_one_outcome(
+        mode in prop_oneof![Just(Mode::Seed), Just(Mode::V1Json), Just(Mode::V1Proto)],
+        credit in proptest::option::of(1u64..200),
+        goal in 0u64..40,
+        steps in proptest::collection::vec(step(), 0..80),
+    ) {
+        let mut world = World::new(mode, credit);
+        for step in &steps {
+            world.step(step);
+        }
+        world.finish(goal);
+        world.check();
+    }
+}
+
+/// A client that keeps to its window is never stalled, whatever the size of window and messages.
+#[test]
+fn a_client_inside_its_window_gets_everything_through() {
+    for mode in [Mode::V1Json, Mode::V1Proto] {
+        let mut world = World::new(mode, Some(1));
+        world.finish(900);
+        world.check();
+        assert_eq!(world.client.outcome, Some(Outcome::Told(Code::Ok)));
+        assert_eq!(world.client.sent, 900);
+    }
+}
+
+/// P5 for a client that keeps to no window, and an upstream that takes nothing for a while.
+#[test]
+fn a_client_beyond_its_window_is_held_back_and_loses_nothing() {
+    for mode in [Mode::Seed, Mode::V1Json, Mode::V1Proto] {
+        let mut world = World::new(mode, None);
+        world.client.window = None;
+        for _ in 0..100 {
+            // Every step checks what the gateway holds.
+            world.step(&Step::Send);
+            world.step(&Step::Up(1));
+        }
+        assert!(world.gateway.socket.len() > 50, "the gateway stops to read");
+        world.step(&Step::Wait(10_000_000));
+        assert_eq!(world.client.outcome, None, "silence that the gateway caused is not counted");
+        world.finish(100);
+        world.check();
+        assert_eq!(world.client.outcome, Some(Outcome::Told(Code::Ok)));
+    }
+}
