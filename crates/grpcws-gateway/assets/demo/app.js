@@ -90,7 +90,7 @@ function showStatus(streamState, text, end) {
   const status = byId("status");
   status.dataset.state = streamState;
   status.querySelector("span").textContent = { open: "Connected", connecting: "Connecting", reconnecting: "Reconnecting", ended: "Ended", failed: "Ended" }[streamState];
-  byId("status-detail").textContent = end ? text : "";
+  byId("status-detail").textContent = end ? `SyncGame: ${text}` : "";
   const live = streamState === "open" || streamState === "connecting";
   byId("half-close").disabled = byId("cancel").disabled = !live;
   byId("again").disabled = live;

@@ -77,7 +77,7 @@ function row({ stream, time, direction, type, bytes, text }) {
 
 /** The part of an envelope that differs from frame to frame. */
 function preview(text) {
-  return text.replace(/^\{"type":"[a-z_]+",?/, "").replace(/\}$/, "").slice(0, 160);
+  return text.replace(/^\{"type":"[a-z_]+",?/, "").replace(/^"data":/, "").replace(/\}$/, "").slice(0, 160);
 }
 
 function pretty(text) {

@@ -4,6 +4,8 @@ import { byId } from "./dom.js";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
+const OK = 0;
+const CANCELLED = 1;
 const UNAVAILABLE = 14;
 
 /** One row of the list of streams: what it is, whether it is open, how many messages went each way. */
@@ -99,10 +101,11 @@ export class LastingCall {
   #ended(end) {
     this.#call = null;
     const text = describeEnd(end);
+    const asked = !this.#wanted && end.code === CANCELLED;
     // Anything else than a lost connection comes back the same way.
     if (!this.#wanted || end.code !== UNAVAILABLE) {
       this.#wanted = false;
-      this.#show(end.code === 0 ? "ended" : "failed", text, end);
+      this.#show(end.code === OK || asked ? "ended" : "failed", text, end);
       return;
     }
     const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
