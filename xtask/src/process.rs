@@ -68,31 +68,28 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it has printed one line for each prefix; returns the rest of
-    /// those lines.
-    pub(crate) fn start<const N: usize>(
+    /// Starts a server, waits until it has printed a line that begins with `prefix`, and returns the rest of
+    /// that line.
+    pub(crate) fn start(
         command: &mut Command,
-        prefixes: [&str; N],
+        prefix: &str,
         limit: Duration,
-    ) -> Result<(Self, [String; N]), Failure> {
+    ) -> Result<(Self, String), Failure> {
         println!("   {} &", shown(command));
         let deadline = Instant::now() + limit;
         let mut child = Running::start(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
         let printed = child.lines();
-        let mut found: [Option<String>; N] = std::array::from_fn(|_| None);
-        while found.iter().any(Option::is_none) {
+        let address = loop {
             let line = printed
                 .recv_timeout(deadline.saturating_duration_since(Instant::now()))
-                .map_err(|_| Failure::new(format!("{} did not print {prefixes:?}", shown(command))))?;
-            for (slot, prefix) in found.iter_mut().zip(prefixes) {
-                if let Some(rest) = line.strip_prefix(prefix) {
-                    *slot = Some(rest.trim().to_owned());
-                }
+                .map_err(|_| Failure::new(format!("{} did not print {prefix:?}", shown(command))))?;
+            if let Some(rest) = line.strip_prefix(prefix) {
+                break rest.trim().to_owned();
             }
-        }
+        };
         // What it prints later is read and dropped, so that it never blocks on a full pipe.
         std::thread::spawn(move || while printed.recv().is_ok() {});
-        Ok((Self { _child: child }, found.map(Option::unwrap_or_default)))
+        Ok((Self { _child: child }, address))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::context::{Context, Failure};
 use crate::install::Need;
 use crate::process::{run, run_and_read};
-use crate::suites::run_suite;
+use crate::suites::run_suites;
 
 /// One step of the gate.
 pub(crate) struct Step {
@@ -65,7 +65,11 @@ pub(crate) const STEPS: &[Step] = &[
         about: "everything compiles",
         remedy: "see the compiler's first error; Cargo.lock has to be committed",
         needs: &[Need::BuildTools],
-        run: |context| once(run(&mut context.cargo(&["build", "--workspace", "--all-features", "--locked"]))),
+        // With the tests: their dependencies have more features, and would else be compiled twice.
+        run: |context| {
+            let targets = ["build", "--workspace", "--lib", "--bins", "--tests", "--examples"];
+            once(run(context.cargo(&targets).args(["--all-features", "--locked"])))
+        },
     },
     Step {
         name: "test",
@@ -90,21 +94,21 @@ pub(crate) const STEPS: &[Step] = &[
         about: "clients that are not ours, under Node, against the demo",
         remedy: "the suite's own output names the case",
         needs: &[Need::NodePackages("tests/node")],
-        run: |context| run_suite(context, "node"),
+        run: |context| run_suites(context, "node"),
     },
     Step {
         name: "python",
         about: "clients and servers that are not ours, under Python",
         remedy: "the suite's own output names the case",
         needs: &[Need::PythonPackages("tests/python/requirements.txt")],
-        run: |context| run_suite(context, "python"),
+        run: |context| run_suites(context, "python"),
     },
     Step {
         name: "browser",
         about: "the demo page in headless Chromium",
         remedy: "the suite's own output names the case",
         needs: &[Need::Chromium, Need::NodePackages("tests/browser")],
-        run: |context| run_suite(context, "browser"),
+        run: |context| run_suites(context, "browser"),
     },
 ];
 

@@ -1,34 +1,35 @@
 //! The suites in other languages, and how they are run.
 //!
-//! A suite is a program that gets addresses as arguments, ends its output with `N passed, N failed`, and
-//! exits with 0 only if nothing failed. To add one, add a row to [`SUITES`].
+//! A suite is a program that gets the address of a server as its argument, ends its output with
+//! `N passed, N failed`, and exits with 0 only if nothing failed. To add one, add a row to [`SUITES`].
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::context::{Context, Failure};
 use crate::process::{Server, run_and_read};
 
-/// The programs of one folder that run in the same way.
+/// One program, and the endpoint that it talks to.
 pub(crate) struct Suite {
     /// The step that it belongs to.
     pub(crate) step: &'static str,
-    folder: &'static str,
-    /// Every file of the folder with this ending is a program; a name that begins with `_` is a helper.
-    ending: &'static str,
-    runner: Runner,
-    arguments: &'static [Argument],
-    limit: Duration,
+    program: Program,
+    endpoint: &'static Endpoint,
+    argument: Argument,
 }
 
+/// How a program is run.
 #[derive(Clone, Copy)]
-enum Runner {
-    Node,
-    Python,
+enum Program {
+    /// A script of the repository, under Node.
+    Node(&'static str),
+    /// A script of the repository, in the gate's Python environment.
+    Python(&'static str),
+    /// What cargo built, by its path below the folder of the profile.
+    Built(&'static str),
 }
 
-/// An address of the running demo.
+/// The form in which a suite takes the endpoint's address.
 #[derive(Clone, Copy)]
 enum Argument {
     /// `ws://HOST:PORT`
@@ -37,80 +38,137 @@ enum Argument {
     Page,
 }
 
+/// Servers that are started for a suite, on ports of the system's choice. Each prints its address as
+/// `listening SCHEME://HOST:PORT`.
+struct Endpoint {
+    /// A gRPC server, whose address is given to the other with `--upstream`.
+    upstream: Option<(Program, &'static [&'static str])>,
+    gateway: (Program, &'static [&'static str]),
+}
+
+/// The demo, with pings so frequent that a suite sees some.
+const DEMO: Endpoint = Endpoint {
+    upstream: None,
+    gateway: (
+        Program::Built("grpcws"),
+        &["demo", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--ping-period-ms", "1000"],
+    ),
+};
+
+/// The test service behind typed handlers, with the default limits.
+const TYPED_BRIDGE: Endpoint = Endpoint {
+    upstream: Some((Program::Built("grpcws-test"), &["--listen", "127.0.0.1:0"])),
+    gateway: (Program::Built("examples/typed_bridge"), &["--listen", "127.0.0.1:0"]),
+};
+
+/// A suite that runs longer than this hangs.
+const LIMIT: Duration = Duration::from_secs(300);
+
 pub(crate) const SUITES: &[Suite] = &[
     Suite {
         step: "node",
-        folder: "tests/node",
-        ending: ".mjs",
-        runner: Runner::Node,
-        arguments: &[Argument::WebSocket],
-        limit: Duration::from_secs(300),
+        program: Program::Node("tests/node/abuse.mjs"),
+        endpoint: &TYPED_BRIDGE,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "node",
+        program: Program::Node("tests/node/h2.mjs"),
+        endpoint: &TYPED_BRIDGE,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "node",
+        program: Program::Node("tests/node/servicekit.mjs"),
+        endpoint: &DEMO,
+        argument: Argument::WebSocket,
     },
     Suite {
         step: "python",
-        folder: "tests/python",
-        ending: ".py",
-        runner: Runner::Python,
-        arguments: &[Argument::WebSocket],
-        limit: Duration::from_secs(300),
+        program: Program::Python("tests/python/abuse.py"),
+        endpoint: &TYPED_BRIDGE,
+        argument: Argument::WebSocket,
     },
     Suite {
         step: "browser",
-        folder: "tests/browser",
-        ending: ".mjs",
-        runner: Runner::Node,
-        arguments: &[Argument::Page],
-        limit: Duration::from_secs(300),
+        program: Program::Node("tests/browser/demo.mjs"),
+        endpoint: &DEMO,
+        argument: Argument::Page,
     },
 ];
 
-/// Runs the suites of a step, each program against a demo of its own.
-pub(crate) fn run_suite(context: &Context, step: &str) -> Result<usize, Failure> {
-    let mut passed = 0;
-    for suite in SUITES.iter().filter(|suite| suite.step == step) {
-        for program in suite.programs(&context.root)? {
-            let demo = Demo::start(context)?;
-            passed += suite.run(context, &program, &demo)?;
-        }
-    }
-    Ok(passed)
+/// Runs the suites of a step, each against servers of its own.
+pub(crate) fn run_suites(context: &Context, step: &str) -> Result<usize, Failure> {
+    let suites = SUITES.iter().filter(|suite| suite.step == step);
+    suites.map(|suite| suite.run(context)).sum()
 }
 
 impl Suite {
-    fn programs(&self, root: &Path) -> Result<Vec<PathBuf>, Failure> {
-        let entries = std::fs::read_dir(root.join(self.folder));
-        let entries = entries.map_err(|error| Failure::new(format!("{}: {error}", self.folder)))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut names: Vec<String> =
-            names.filter(|name| name.ends_with(self.ending) && !name.starts_with('_')).collect();
-        names.sort();
-        if names.is_empty() {
-            return Err(Failure::new(format!("no program in {}", self.folder)));
-        }
-        Ok(names.iter().map(|name| Path::new(self.folder).join(name)).collect())
-    }
-
-    fn run(&self, context: &Context, program: &Path, demo: &Demo) -> Result<usize, Failure> {
-        let mut command = match self.runner {
-            Runner::Node => context.command("node", &[]),
-            Runner::Python => context.command(context.python(), &["-u"]),
-        };
-        command.arg(program);
-        for argument in self.arguments {
-            command.arg(match argument {
-                Argument::WebSocket => format!("ws://{}", demo.websocket),
-                Argument::Page => format!("http://{}", demo.websocket),
-            });
-        }
-        command.env("GRPCWS_BIN", context.binary("")).env("GRPCWS_GRPC", &demo.grpc);
-        count(&mut command, program, self.limit)
+    fn run(&self, context: &Context) -> Result<usize, Failure> {
+        let running = self.endpoint.start(context)?;
+        let mut command = self.program.command(context)?;
+        command.arg(match self.argument {
+            Argument::WebSocket => format!("ws://{}", running.address),
+            Argument::Page => format!("http://{}", running.address),
+        });
+        count(&mut command, self.program.name())
     }
 }
 
+impl Program {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Node(name) | Self::Python(name) | Self::Built(name) => name,
+        }
+    }
+
+    fn command(self, context: &Context) -> Result<Command, Failure> {
+        Ok(match self {
+            Self::Node(script) => context.command("node", &[script]),
+            Self::Python(script) => context.command(context.python(), &["-u", script]),
+            Self::Built(name) => {
+                let program = context.binary(name);
+                if !program.exists() {
+                    return Err(Failure::new(format!("{} is missing", program.display()))
+                        .remedy("run the step before: cargo xtask test --only build"));
+                }
+                context.command(program, &[])
+            }
+        })
+    }
+}
+
+/// An endpoint's servers, for as long as this lives.
+struct Running {
+    address: String,
+    // The gateway is dropped first, or it would complain of its upstream.
+    _gateway: Server,
+    _upstream: Option<Server>,
+}
+
+impl Endpoint {
+    fn start(&self, context: &Context) -> Result<Running, Failure> {
+        let (program, arguments) = self.gateway;
+        let mut gateway = program.command(context)?;
+        gateway.args(arguments);
+        let mut upstream = None;
+        if let Some((program, arguments)) = self.upstream {
+            let (server, address) = listen(program.command(context)?.args(arguments), "listening grpc://")?;
+            gateway.args(["--upstream", &format!("http://{address}")]);
+            upstream = Some(server);
+        }
+        let (server, address) = listen(&mut gateway, "listening ws://")?;
+        Ok(Running { address, _gateway: server, _upstream: upstream })
+    }
+}
+
+fn listen(command: &mut Command, prefix: &str) -> Result<(Server, String), Failure> {
+    Server::start(command, prefix, Duration::from_secs(20))
+}
+
 /// Runs one program and reads its last line.
-fn count(command: &mut Command, program: &Path, limit: Duration) -> Result<usize, Failure> {
-    let finished = run_and_read(command, limit)?;
-    let name = program.display();
+fn count(command: &mut Command, name: &str) -> Result<usize, Failure> {
+    let finished = run_and_read(command, LIMIT)?;
     match finished.lines.iter().rev().find_map(|line| totals(line)) {
         Some((passed, 0)) if passed > 0 && finished.success => Ok(passed),
         Some((_, failed)) if failed > 0 => {
@@ -125,28 +183,6 @@ fn count(command: &mut Command, program: &Path, limit: Duration) -> Result<usize
 fn totals(line: &str) -> Option<(usize, usize)> {
     let (passed, failed) = line.trim().split_once(" passed, ")?;
     Some((passed.parse().ok()?, failed.strip_suffix(" failed")?.parse().ok()?))
-}
-
-/// The demo on ports of the system's choice, for as long as this lives.
-struct Demo {
-    _server: Server,
-    websocket: String,
-    grpc: String,
-}
-
-impl Demo {
-    fn start(context: &Context) -> Result<Self, Failure> {
-        let program = context.binary("grpcws");
-        if !program.exists() {
-            return Err(Failure::new(format!("{} is missing", program.display()))
-                .remedy("run the step before: cargo xtask test --only build"));
-        }
-        let arguments = ["demo", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0"];
-        let prefixes = ["listening ws://", "listening grpc://"];
-        let (server, [websocket, grpc]) =
-            Server::start(&mut context.command(program, &arguments), prefixes, Duration::from_secs(20))?;
-        Ok(Self { _server: server, websocket, grpc })
-    }
 }
 
 #[cfg(test)]
