@@ -20,7 +20,7 @@ function listenToKeys(step) {
   let last = 0;
   document.addEventListener("keydown", (event) => {
     const direction = KEYS.get(event.code);
-    const typing = event.target.closest?.("input, select, textarea, summary");
+    const typing = event.target.closest?.("input, select, textarea, summary, #log, #feed");
     if (!direction || typing || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     if (event.repeat && event.timeStamp - last < REPEAT_MS) return;
