@@ -43,18 +43,23 @@ pub(crate) struct ReceiveWindow {
     size: u64,
     held: u64,
     ungranted: u64,
+    /// A message came when the window was used up already.
+    exceeded: bool,
 }
 
 impl ReceiveWindow {
     pub(crate) const fn new(size: u64) -> Self {
-        Self { size, held: 0, ungranted: 0 }
+        Self { size, held: 0, ungranted: 0, exceeded: false }
     }
 
+    /// Whether the client is to be read. A client that keeps to its window may use it up, and one message
+    /// may overdraw it; only a message after that closes it, so that such a client can always cancel.
     pub(crate) const fn is_open(&self) -> bool {
-        self.held < self.size
+        !self.exceeded
     }
 
     pub(crate) fn hold(&mut self, bytes: u64) {
+        self.exceeded |= self.held >= self.size;
         self.held = self.held.saturating_add(bytes);
     }
 
@@ -64,6 +69,7 @@ impl ReceiveWindow {
     /// is neither granted nor held is less than half the window, so the rest of it is open to the client.
     pub(crate) fn release(&mut self, bytes: u64) -> Option<u64> {
         self.held = self.held.saturating_sub(bytes);
+        self.exceeded &= self.held >= self.size;
         self.ungranted = self.ungranted.saturating_add(bytes);
         (self.ungranted >= self.size.div_ceil(2)).then(|| std::mem::take(&mut self.ungranted))
     }
@@ -82,6 +88,19 @@ mod tests {
         assert!(window.grant(99) && !window.is_open());
         assert!(window.grant(1) && window.is_open());
         assert!(!window.grant(MAX_SAFE_INTEGER));
+    }
+
+    #[test]
+    fn only_a_message_beyond_the_used_up_window_closes_it() {
+        let mut window = ReceiveWindow::new(10);
+        window.hold(50);
+        assert!(window.is_open(), "one message may overdraw the window");
+        window.hold(1);
+        assert!(!window.is_open());
+        window.release(40);
+        assert!(!window.is_open(), "11 bytes are still held");
+        window.release(10);
+        assert!(window.is_open());
     }
 
     #[test]

@@ -47,12 +47,7 @@ impl Answer {
                 EchoMetadata::Unspecified => {}
             }
         }
-        Ok(Self {
-            headers,
-            trailers,
-            echoed,
-            failure: knobs.fail,
-        })
+        Ok(Self { headers, trailers, echoed, failure: knobs.fail })
     }
 
     /// The number of messages after which the call fails.
@@ -110,10 +105,6 @@ struct RpcStatus {
 
 impl From<&Failure> for RpcStatus {
     fn from(failure: &Failure) -> Self {
-        Self {
-            code: failure.code,
-            message: failure.message.clone(),
-            details: failure.details.clone(),
-        }
+        Self { code: failure.code, message: failure.message.clone(), details: failure.details.clone() }
     }
 }

@@ -37,10 +37,7 @@ impl BidiPlan {
         Self {
             payload: payload(script.size),
             limit: answer.fails_after().unwrap_or(i64::MAX),
-            first: Some(BidiResponse {
-                metadata: std::mem::take(&mut answer.echoed),
-                ..Default::default()
-            }),
+            first: Some(BidiResponse { metadata: std::mem::take(&mut answer.echoed), ..Default::default() }),
             pace: Pace::new(script.rate, script.flush_each),
             ending: Ending::new(script.hold_open_ms, answer.status(false)),
             script,
@@ -145,10 +142,7 @@ impl BidiResponses {
             return Poll::Ready(Ok(()));
         }
         let mut request = ready!(self.poll_request(cx))?;
-        let script = request
-            .as_mut()
-            .and_then(|request| request.script.take())
-            .unwrap_or_default();
+        let script = request.as_mut().and_then(|request| request.script.take()).unwrap_or_default();
         self.call.tag(&script.tag);
         let Phase::Opening(make_plan) = &mut self.phase else {
             return Poll::Ready(Ok(()));
@@ -182,9 +176,7 @@ impl BidiResponses {
                 ready!(plan.pace.poll_turn(cx));
                 *replies -= 1;
                 let answered = self.current.take_if(|(_, replies)| *replies == 0);
-                let request = answered
-                    .or_else(|| self.current.clone())
-                    .map(|(request, _)| request);
+                let request = answered.or_else(|| self.current.clone()).map(|(request, _)| request);
                 return Poll::Ready(Ok(Some(self.next_response(request))));
             }
             self.current = None;

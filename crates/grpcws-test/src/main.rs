@@ -1,8 +1,5 @@
 //! The test service as a program.
-#![allow(
-    clippy::print_stdout,
-    reason = "the line with the address is for whoever started the program"
-)]
+#![allow(clippy::print_stdout, reason = "the line with the address is for whoever started the program")]
 
 use std::error::Error;
 
@@ -53,12 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             std::future::pending().await
         }
     };
-    serve_with_shutdown(
-        listener,
-        TestService::default(),
-        ServeOptions::from(&arguments),
-        interrupted,
-    )
-    .await?;
+    serve_with_shutdown(listener, TestService::default(), ServeOptions::from(&arguments), interrupted)
+        .await?;
     Ok(())
 }

@@ -76,12 +76,7 @@ mod tests {
 
     #[test]
     fn binary_values_are_read_padded_and_written_unpadded() {
-        let asked = BTreeMap::from([(
-            "a-bin".to_owned(),
-            MetadataValues {
-                values: vec!["YQ==".into()],
-            },
-        )]);
+        let asked = BTreeMap::from([("a-bin".to_owned(), MetadataValues { values: vec!["YQ==".into()] })]);
         let mut headers = HeaderMap::new();
         append(&asked, &mut headers).unwrap();
         assert_eq!(headers["a-bin"], "YQ");
@@ -91,18 +86,10 @@ mod tests {
     #[test]
     fn what_is_no_metadata_is_refused() {
         let asked = |name: &str, value: &str| {
-            BTreeMap::from([(
-                name.to_owned(),
-                MetadataValues {
-                    values: vec![value.to_owned()],
-                },
-            )])
+            BTreeMap::from([(name.to_owned(), MetadataValues { values: vec![value.to_owned()] })])
         };
         for (name, value) in [("a b", "c"), ("a-bin", "?"), ("a", "line\nbreak")] {
-            assert!(
-                append(&asked(name, value), &mut HeaderMap::new()).is_err(),
-                "{name}: {value}"
-            );
+            assert!(append(&asked(name, value), &mut HeaderMap::new()).is_err(), "{name}: {value}");
         }
     }
 }

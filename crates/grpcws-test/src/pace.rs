@@ -24,14 +24,7 @@ impl Pace {
     /// `rate` is in messages per second; zero and what is no rate mean as fast as possible.
     pub(crate) fn new(rate: f64, flush_each: bool) -> Self {
         let interval = Duration::try_from_secs_f64(rate.recip()).unwrap_or_default();
-        Self {
-            interval,
-            start: None,
-            turns: 0,
-            timer: None,
-            flush_each,
-            flushed: true,
-        }
+        Self { interval, start: None, turns: 0, timer: None, flush_each, flushed: true }
     }
 
     /// Ready when the next message is due.
@@ -71,12 +64,7 @@ impl Ending {
     /// A negative `hold_open_ms` is for ever; without a status the call ends with OK.
     pub(crate) fn new(hold_open_ms: i64, status: Option<Status>) -> Self {
         let hold = u64::try_from(hold_open_ms).ok().map(Duration::from_millis);
-        Self {
-            hold,
-            until: None,
-            timer: None,
-            status,
-        }
+        Self { hold, until: None, timer: None, status }
     }
 
     /// Ready with the status when the call is to end.

@@ -59,23 +59,17 @@ pub enum QueryError {
 /// # Ok::<(), grpcws_test::QueryError>(())
 /// ```
 pub fn from_query<M: prost::Message + prost::Name + Default>(query: &str) -> Result<M, QueryError> {
-    let descriptor = POOL
-        .get_message_by_name(&M::full_name())
-        .expect("a message of grpcws.test.v1");
+    let descriptor = POOL.get_message_by_name(&M::full_name()).expect("a message of grpcws.test.v1");
     let mut message = DynamicMessage::new(descriptor);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         set(&mut message, &decoded(name), &decoded(value))?;
     }
-    Ok(message
-        .transcode_to()
-        .expect("the descriptor is that of the type"))
+    Ok(message.transcode_to().expect("the descriptor is that of the type"))
 }
 
 fn decoded(text: &str) -> String {
-    percent_decode_str(&text.replace('+', " "))
-        .decode_utf8_lossy()
-        .into_owned()
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 fn set(message: &mut DynamicMessage, path: &str, text: &str) -> Result<(), QueryError> {
@@ -84,20 +78,13 @@ fn set(message: &mut DynamicMessage, path: &str, text: &str) -> Result<(), Query
         None => (path, None),
     };
     let descriptor = message.descriptor();
-    let field = descriptor
-        .get_field_by_name(name)
-        .ok_or_else(|| QueryError::UnknownField {
-            message: descriptor.full_name().to_owned(),
-            field: name.to_owned(),
-        })?;
-    let unsupported = || QueryError::Unsupported {
-        field: field.full_name().to_owned(),
-    };
+    let field = descriptor.get_field_by_name(name).ok_or_else(|| QueryError::UnknownField {
+        message: descriptor.full_name().to_owned(),
+        field: name.to_owned(),
+    })?;
+    let unsupported = || QueryError::Unsupported { field: field.full_name().to_owned() };
     if let Some(rest) = rest {
-        let nested = message
-            .get_field_mut(&field)
-            .as_message_mut()
-            .ok_or_else(unsupported)?;
+        let nested = message.get_field_mut(&field).as_message_mut().ok_or_else(unsupported)?;
         return set(nested, rest, text);
     }
     if field.is_map() || matches!(field.kind(), Kind::Message(_)) {
@@ -124,9 +111,7 @@ fn parse(field: &FieldDescriptor, text: &str) -> Result<Value, QueryError> {
         Kind::Bytes => BASE64.decode(text).ok().map(|bytes| Value::Bytes(bytes.into())),
         Kind::Enum(kind) => match text.parse() {
             Ok(number) => Some(Value::EnumNumber(number)),
-            Err(_) => kind
-                .get_value_by_name(text)
-                .map(|value| Value::EnumNumber(value.number())),
+            Err(_) => kind.get_value_by_name(text).map(|value| Value::EnumNumber(value.number())),
         },
         Kind::Message(_) => None,
     };
@@ -153,10 +138,7 @@ mod tests {
         assert!(request.flush_each);
         assert_eq!(request.tag, "a b c");
         assert_eq!(request.fail.unwrap().code, 5);
-        assert_eq!(
-            request.echo_metadata,
-            [EchoMetadata::Headers as i32, EchoMetadata::Message as i32]
-        );
+        assert_eq!(request.echo_metadata, [EchoMetadata::Headers as i32, EchoMetadata::Message as i32]);
         let values = request.values.unwrap();
         assert_eq!(values.bytes_value.as_ref(), [0, 1]);
         assert_eq!(values.colour, 3);
@@ -167,18 +149,9 @@ mod tests {
     fn what_does_not_fit_is_named() {
         let text = |query: &str| from_query::<Script>(query).unwrap_err().to_string();
         assert_eq!(text("speak=1"), r#"no field "speak" in grpcws.test.v1.Script"#);
-        assert_eq!(
-            text("size=-1"),
-            r#""-1" is not a value for the field grpcws.test.v1.Script.size"#
-        );
-        assert_eq!(
-            text("fail=x"),
-            "the field grpcws.test.v1.Script.fail cannot be set from a query"
-        );
-        assert_eq!(
-            text("tag.x=1"),
-            "the field grpcws.test.v1.Script.tag cannot be set from a query"
-        );
+        assert_eq!(text("size=-1"), r#""-1" is not a value for the field grpcws.test.v1.Script.size"#);
+        assert_eq!(text("fail=x"), "the field grpcws.test.v1.Script.fail cannot be set from a query");
+        assert_eq!(text("tag.x=1"), "the field grpcws.test.v1.Script.tag cannot be set from a query");
         assert_eq!(
             text("response_headers=x"),
             "the field grpcws.test.v1.Script.response_headers cannot be set from a query"

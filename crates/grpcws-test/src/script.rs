@@ -12,21 +12,15 @@ use crate::query::from_query;
 /// The script in the request metadata.
 pub(crate) fn from_metadata(metadata: &MetadataMap) -> Result<Option<Script>, Status> {
     if let Some(encoded) = metadata.get_bin("test-script-bin") {
-        let bytes = encoded
-            .to_bytes()
-            .map_err(|error| Status::invalid_argument(error.to_string()))?;
+        let bytes = encoded.to_bytes().map_err(|error| Status::invalid_argument(error.to_string()))?;
         let script = Script::decode(bytes).map_err(|error| Status::invalid_argument(error.to_string()))?;
         return Ok(Some(script));
     }
     let Some(text) = metadata.get("test-script") else {
         return Ok(None);
     };
-    let text = text
-        .to_str()
-        .map_err(|error| Status::invalid_argument(error.to_string()))?;
-    from_query(text)
-        .map(Some)
-        .map_err(|error| Status::invalid_argument(error.to_string()))
+    let text = text.to_str().map_err(|error| Status::invalid_argument(error.to_string()))?;
+    from_query(text).map(Some).map_err(|error| Status::invalid_argument(error.to_string()))
 }
 
 impl Script {
@@ -67,10 +61,7 @@ impl UnaryRequest {
 
 /// A payload of `size` bytes in a pattern that a reader can check: byte `i` is `i % 251`.
 pub(crate) fn payload(size: u32) -> Bytes {
-    (0..=250u8)
-        .cycle()
-        .take(usize::try_from(size).unwrap_or(usize::MAX))
-        .collect()
+    (0..=250u8).cycle().take(usize::try_from(size).unwrap_or(usize::MAX)).collect()
 }
 
 /// Follows the sequence numbers of the requests.
@@ -101,10 +92,7 @@ mod tests {
         for number in [5, 6, 8, 8, 7, 8] {
             sequence.enter(number);
         }
-        assert_eq!(
-            (sequence.first, sequence.last, sequence.gaps),
-            (Some(5), Some(8), 3)
-        );
+        assert_eq!((sequence.first, sequence.last, sequence.gaps), (Some(5), Some(8), 3));
     }
 
     #[test]
@@ -112,10 +100,7 @@ mod tests {
         let mut metadata = MetadataMap::new();
         metadata.insert("test-script", "size=1".parse().unwrap());
         assert_eq!(from_metadata(&metadata).unwrap().unwrap().size, 1);
-        let script = Script {
-            size: 2,
-            ..Default::default()
-        };
+        let script = Script { size: 2, ..Default::default() };
         let encoded = tonic::metadata::MetadataValue::from_bytes(&script.encode_to_vec());
         metadata.insert_bin("test-script-bin", encoded);
         assert_eq!(from_metadata(&metadata).unwrap().unwrap().size, 2);

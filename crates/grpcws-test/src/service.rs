@@ -100,10 +100,7 @@ impl test_service_server::TestService for TestService {
             Some(script) => script,
             None => {
                 first = requests.message().await?;
-                first
-                    .as_mut()
-                    .and_then(|request| request.script.take())
-                    .unwrap_or_default()
+                first.as_mut().and_then(|request| request.script.take()).unwrap_or_default()
             }
         };
         call.tag(&script.tag);
@@ -134,11 +131,7 @@ impl test_service_server::TestService for TestService {
                 let mut answer = Answer::new(script.take_answer(), &metadata)?;
                 Ok(BidiPlan::new(script, &mut answer))
             };
-            return Ok(Response::new(BidiResponses::opening(
-                call,
-                requests,
-                Box::new(make_plan),
-            )));
+            return Ok(Response::new(BidiResponses::opening(call, requests, Box::new(make_plan))));
         };
         call.tag(&script.tag);
         let mut answer = Answer::new(script.take_answer(), &metadata)?;
@@ -207,11 +200,7 @@ impl Summary {
             if call.received == script.pause_after {
                 delay(script.pause_ms).await;
             }
-            let Some(request) = requests
-                .message()
-                .await
-                .inspect_err(|status| call.end(Some(status)))?
-            else {
+            let Some(request) = requests.message().await.inspect_err(|status| call.end(Some(status)))? else {
                 // tonic shows a cancel as an end, so hyper gets the chance to drop the call.
                 tokio::task::yield_now().await;
                 break;

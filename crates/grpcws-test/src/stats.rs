@@ -34,20 +34,9 @@ impl Stats {
         books.totals.started += 1;
         books.totals.last_started_at = now;
         let id = books.totals.started;
-        let call = Call {
-            id,
-            method: method.to_owned(),
-            started_at: now,
-            ..Default::default()
-        };
+        let call = Call { id, method: method.to_owned(), started_at: now, ..Default::default() };
         books.live.insert(id, call);
-        CallGuard {
-            stats: Arc::clone(self),
-            id,
-            outcome: Outcome::Cancelled,
-            received: 0,
-            sent: 0,
-        }
+        CallGuard { stats: Arc::clone(self), id, outcome: Outcome::Cancelled, received: 0, sent: 0 }
     }
 
     /// Counts every call, or those with the tag, and lists the newest that ended.
@@ -61,14 +50,7 @@ impl Stats {
             tag => books.count(tag),
         };
         let tagged = |call: &&Call| tag.is_empty() || call.tag == tag;
-        answer.recent = books
-            .ended
-            .iter()
-            .rev()
-            .filter(tagged)
-            .take(recent)
-            .cloned()
-            .collect();
+        answer.recent = books.ended.iter().rev().filter(tagged).take(recent).cloned().collect();
         answer
     }
 
@@ -176,25 +158,13 @@ mod tests {
         drop((completed, failed, cancelled));
 
         let read = stats.read("", 2);
-        assert_eq!(
-            (
-                read.live,
-                read.started,
-                read.completed,
-                read.failed,
-                read.cancelled
-            ),
-            (1, 4, 1, 1, 1)
-        );
+        assert_eq!((read.live, read.started, read.completed, read.failed, read.cancelled), (1, 4, 1, 1, 1));
         assert!(read.last_cancelled_at.is_some());
         assert_eq!(read.recent.len(), 2);
         assert_eq!(read.recent[0].outcome(), Outcome::Cancelled);
 
         let mine = stats.read("mine", 9);
-        assert_eq!(
-            (mine.live, mine.started, mine.cancelled, mine.recent.len()),
-            (0, 1, 1, 1)
-        );
+        assert_eq!((mine.live, mine.started, mine.cancelled, mine.recent.len()), (0, 1, 1, 1));
         drop(live);
     }
 

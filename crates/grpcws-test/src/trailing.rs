@@ -45,11 +45,7 @@ where
         let response = self.0.call(request);
         Box::pin(async move {
             let mut response = response.await?;
-            let trailers = response
-                .extensions_mut()
-                .remove::<Trailers>()
-                .unwrap_or_default()
-                .0;
+            let trailers = response.extensions_mut().remove::<Trailers>().unwrap_or_default().0;
             apply_raw_status(response.headers_mut());
             Ok(response.map(|body| with_trailers(body, trailers)))
         })

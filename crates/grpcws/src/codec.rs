@@ -27,9 +27,17 @@ impl MethodCodec {
             Payload::Proto(bytes) => Ok(frame.slice_ref(bytes)),
             Payload::Json { value, frame, offset } => {
                 let mut message = Vec::with_capacity(value.len() / 2);
-                let place = offset..offset + value.len();
+                let (document, offset) = match offset {
+                    Some(offset) => (frame, offset),
+                    None => (value, 0),
+                };
                 self.request
-                    .from_json_in(frame.as_bytes(), place, &self.unmarshal, &mut message)
+                    .from_json_in(
+                        document.as_bytes(),
+                        offset..offset + value.len(),
+                        &self.unmarshal,
+                        &mut message,
+                    )
                     .map_err(|error| error.to_string())?;
                 Ok(message.into())
             }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use http::{Extensions, HeaderMap, Uri};
+use http::HeaderMap;
+use http::request::Parts;
 
 /// What the handshake says of the call: metadata, deadline, and what middleware has put into the request.
 #[derive(Debug, Clone)]
@@ -10,10 +11,8 @@ use http::{Extensions, HeaderMap, Uri};
 pub struct CallContext {
     /// The metadata for the call: the headers that are let through, and what the sub-protocols carry.
     pub metadata: HeaderMap,
-    /// The extensions of the HTTP request.
-    pub extensions: Extensions,
-    /// The URI of the HTTP request.
-    pub uri: Uri,
+    /// The HTTP request: URI, headers, and the extensions that middleware has put into it.
+    pub request: Parts,
     /// When the call is ended with code 4, if the client gave a `grpc-timeout`.
     pub deadline: Option<Instant>,
 }
@@ -25,6 +24,16 @@ impl CallContext {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
+    /// What an axum extractor makes of the HTTP request: a path parameter, the query, a header.
+    ///
+    /// # Errors
+    ///
+    /// The extractor's rejection.
+    #[cfg(feature = "axum")]
+    pub async fn extract<E: axum::extract::FromRequestParts<()>>(&self) -> Result<E, E::Rejection> {
+        E::from_request_parts(&mut self.request.clone(), &()).await
+    }
+
     /// A request for a tonic client, with the metadata and the deadline of this call.
     ///
     /// Metadata goes in `metadata`, the deadline in `grpc-timeout`; the extensions are those of the HTTP
@@ -33,9 +42,8 @@ impl CallContext {
     #[must_use]
     pub fn request<T>(&self, message: T) -> tonic::Request<T> {
         let metadata = tonic::metadata::MetadataMap::from_headers(self.metadata.clone());
-        let mut extensions = self.extensions.clone();
-        // What belongs to the upgrade of this connection has no meaning for another.
-        extensions.remove::<hyper::upgrade::OnUpgrade>();
+        let mut extensions = self.request.extensions.clone();
+        // It is about this connection, and would say to the next one that it is a CONNECT.
         extensions.remove::<hyper::ext::Protocol>();
         let mut request = tonic::Request::from_parts(metadata, extensions, message);
         if let Some(timeout) = self.timeout() {

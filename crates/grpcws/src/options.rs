@@ -21,7 +21,7 @@ use grpcws_proto::session::SessionOptions;
 /// # let _ = options;
 /// ```
 ///
-/// A connection holds at most [`receive_window`](SessionOptions::receive_window) and one message of
+/// A connection holds at most [`receive_window`](SessionOptions::receive_window) and two messages of
 /// [`max_message_size`](SessionOptions::max_message_size) from the client, and 16 KiB and one message of
 /// [`max_response_size`](Self::max_response_size) towards it.
 #[derive(Debug, Clone)]

@@ -77,7 +77,7 @@ impl Offer {
     ///
     /// # Errors
     ///
-    /// A status with code 3 where it is not base64url of UTF-8, or where there are two.
+    /// A status with code 3 where it is not base64url of visible ASCII, or where there are two.
     pub fn bearer_token(&self) -> Result<Option<String>, Status> {
         let [encoded] = self.bearer.as_slice() else {
             return if self.bearer.is_empty() {
@@ -86,7 +86,9 @@ impl Offer {
                 Err(Status::invalid_argument("more than one grpcws.bearer sub-protocol"))
             };
         };
-        let token = base64_decode(encoded.as_bytes()).and_then(|bytes| String::from_utf8(bytes).ok());
+        let token = base64_decode(encoded.as_bytes())
+            .filter(|bytes| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic))
+            .and_then(|bytes| String::from_utf8(bytes).ok());
         token.map(Some).ok_or_else(|| {
             Status::invalid_argument("the grpcws.bearer sub-protocol is not base64url of a token")
         })

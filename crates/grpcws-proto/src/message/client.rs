@@ -15,8 +15,8 @@ pub enum ClientMessage<'a> {
     Data {
         /// The protojson of the message: `null` where the member is absent.
         value: &'a str,
-        /// Where in the frame the value begins.
-        offset: usize,
+        /// Where in the frame the value begins; `None` where the member is absent.
+        offset: Option<usize>,
     },
     /// The client has sent its last request message.
     EndSend,
@@ -51,8 +51,8 @@ pub struct MessageError(String);
 struct Envelope<'a> {
     #[serde(borrow, rename = "type")]
     kind: Cow<'a, str>,
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
+    #[serde(borrow, default = "absent")]
+    data: &'a RawValue,
     #[serde(borrow, default, rename = "pingId")]
     ping_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -71,10 +71,10 @@ impl<'a> ClientMessage<'a> {
     pub fn parse(text: &'a str) -> Result<Self, MessageError> {
         let envelope = parse_object::<Envelope<'a>>(text)?;
         Ok(match envelope.kind.as_ref() {
-            "data" => match envelope.data {
-                Some(value) => Self::Data { value: value.get(), offset: offset_in(text, value.get()) },
-                None => Self::Data { value: "null", offset: 0 },
-            },
+            "data" => {
+                let value = envelope.data.get();
+                Self::Data { value, offset: offset_in(text, value) }
+            }
             "end_send" => Self::EndSend,
             "cancel" => Self::Cancel,
             "pong" => Self::Pong,
@@ -114,9 +114,14 @@ fn integer(value: Option<&RawValue>, name: &str, least: u64) -> Result<Option<u6
         .ok_or_else(|| MessageError(format!("\"{name}\" is not an integer from {least} to 2^53-1")))
 }
 
-/// The offset of a slice that was borrowed from `text`.
-fn offset_in(text: &str, slice: &str) -> usize {
-    (slice.as_ptr() as usize).saturating_sub(text.as_ptr() as usize)
+fn absent<'a>() -> &'a RawValue {
+    RawValue::NULL
+}
+
+/// The offset of a slice in `text`, if it was borrowed from there.
+fn offset_in(text: &str, slice: &str) -> Option<usize> {
+    let offset = (slice.as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
+    (offset + slice.len() <= text.len()).then_some(offset)
 }
 
 #[cfg(test)]
@@ -128,11 +133,11 @@ mod tests {
         let text = r#" {"data" : {"type":"cancel"} , "more":[1], "type":"data"} "#;
         assert_eq!(
             ClientMessage::parse(text),
-            Ok(ClientMessage::Data { value: r#"{"type":"cancel"}"#, offset: 11 })
+            Ok(ClientMessage::Data { value: r#"{"type":"cancel"}"#, offset: Some(11) })
         );
         assert_eq!(
             ClientMessage::parse(r#"{"type":"data"}"#),
-            Ok(ClientMessage::Data { value: "null", offset: 0 })
+            Ok(ClientMessage::Data { value: "null", offset: None })
         );
     }
 

@@ -10,6 +10,7 @@ const RESERVED: &[&str] = &[
     "content-type",
     "cookie",
     "expect",
+    "forwarded",
     "host",
     "http2-settings",
     "keep-alive",

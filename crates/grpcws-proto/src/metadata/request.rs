@@ -59,16 +59,16 @@ impl RequestMetadata {
 
     fn add(&mut self, name: &str, value: &HeaderValue) -> Result<(), Status> {
         if name == TIMEOUT {
-            let timeout = value.to_str().ok().and_then(parse_timeout);
+            let timeout = value.to_str().ok().and_then(parse_timeout).filter(|_| self.timeout.is_none());
             self.timeout = Some(timeout.ok_or_else(|| {
                 Status::invalid_argument(
-                    "grpc-timeout is not at most 8 digits and one of the units H, M, S, m, u, n",
+                    "grpc-timeout is not one value of at most 8 digits and one of the units H, M, S, m, u, n",
                 )
             })?);
         } else if name == CREDIT {
-            let credit = value.to_str().ok().and_then(parse_credit);
+            let credit = value.to_str().ok().and_then(parse_credit).filter(|_| self.credit.is_none());
             self.credit = Some(credit.ok_or_else(|| {
-                Status::invalid_argument("grpcws-credit is not an integer from 1 to 2^53-1")
+                Status::invalid_argument("grpcws-credit is not one integer from 1 to 2^53-1")
             })?);
         } else if name == AUTHORIZATION.as_str() {
             self.authorize(value)?;

@@ -50,8 +50,8 @@ pub enum Payload<'a> {
         value: &'a str,
         /// The frame that it stands in, for the places in error texts.
         frame: &'a str,
-        /// Where in the frame the value begins.
-        offset: usize,
+        /// Where in the frame the value begins; `None` where the member is absent and means `null`.
+        offset: Option<usize>,
     },
     /// The bytes of a protobuf message: the whole frame.
     Proto(&'a [u8]),

@@ -16,7 +16,8 @@
 //!
 //! 1. After each input, take everything from [`Session::poll_transmit`] before anything else is sent.
 //! 2. When [`Session::is_live`] turns false, drop the call and what was not delivered to it.
-//! 3. Poll the call for a response only while [`Session::can_send_data`] holds.
+//! 3. Send a response only while [`Session::can_send_data`] holds. One that comes without credit is kept, and
+//!    the call is not polled again before it is sent; an end that comes instead needs no credit.
 
 mod end;
 mod event;
@@ -138,7 +139,7 @@ impl Session {
         matches!(self.phase, Phase::Closed)
     }
 
-    /// Whether a `data` message may be sent now. While it may not, the call is not polled.
+    /// Whether a `data` message may be sent now.
     #[must_use]
     pub fn can_send_data(&self) -> bool {
         self.is_live() && self.send_window.is_open()

@@ -22,8 +22,9 @@ pub struct SessionOptions {
     /// How long the gateway tries to deliver a terminal message of its own, and then waits for the
     /// client to close its side. Default: 2 s.
     pub linger: Duration,
-    /// How many payload bytes of the client are read ahead of the upstream; one message may overdraw it.
-    /// It bounds the memory that a client can make the gateway hold. Default: 64 KiB.
+    /// How many payload bytes of the client are read ahead of the upstream. One message may overdraw it, and
+    /// one more is read before the socket is left alone, so a client can make the gateway hold this and two
+    /// messages. Default: 64 KiB.
     pub receive_window: u64,
     /// The largest message of a client, in bytes. Default: 4 MiB.
     pub max_message_size: u64,

@@ -37,9 +37,7 @@ impl Session {
                 self.refuse(Cause::WrongFrame(text.to_owned()), now)
             }
             ClientMessage::Data { value, offset } => {
-                // An absent value is nowhere in the frame, so it stands for itself.
-                let frame = if offset == 0 { value } else { text };
-                self.receive_data(Payload::Json { value, frame, offset }, text.len(), now)
+                self.receive_data(Payload::Json { value, frame: text, offset }, text.len(), now)
             }
             ClientMessage::EndSend => self.receive_end_send(now),
             ClientMessage::Cancel => self.refuse(Cause::Cancelled, now),
@@ -95,7 +93,8 @@ impl Session {
                 return self.refuse(Cause::InvalidMessage("data after end_send".to_owned()), now);
             }
         };
-        let cost = u64::try_from(length).unwrap_or(u64::MAX);
+        // An empty frame counts as well, or a flood of them would have no bound.
+        let cost = u64::try_from(length.max(1)).unwrap_or(u64::MAX);
         self.receive_window.hold(cost);
         Event::Message { payload, last, cost }
     }

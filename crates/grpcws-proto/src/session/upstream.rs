@@ -19,7 +19,7 @@ impl Session {
 
     /// A `data` message is in the socket; `bytes` is the length of its frame's payload.
     pub fn data_sent(&mut self, bytes: usize) {
-        self.send_window.take(bytes);
+        self.send_window.take(bytes.max(1));
     }
 
     /// The upstream has ended the call. All of its messages are in the socket before.

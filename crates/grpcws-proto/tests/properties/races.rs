@@ -95,7 +95,12 @@ impl Model {
             Step::Drain => self.end(Some(14), Some(1012)),
             _ => {}
         }
-        while self.ending.is_none() && self.window.is_none_or(|window| window > 0) {
+        while self.ending.is_none() {
+            // Only a message needs credit.
+            let blocked = self.window.is_some_and(|window| window <= 0);
+            if blocked && matches!(self.upstream.front(), Some(None)) {
+                return;
+            }
             match self.upstream.pop_front() {
                 None => return,
                 Some(None) => {

@@ -178,8 +178,12 @@ impl Gateway {
                 self.half_close_held = false;
                 self.to_upstream.push(ToUpstream::HalfClose);
             }
+            // A message without credit waits; the end behind no message does not.
+            let may_pass = self.session.can_send_data()
+                || !matches!(self.upstream.front(), Some(FromUpstream::Message(_)));
             if self.started
-                && self.session.can_send_data()
+                && self.session.is_live()
+                && may_pass
                 && let Some(answer) = self.upstream.pop_front()
             {
                 self.answer(answer);

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   socket ─▶ inbound ─▶ session ─▶ outbox ─▶ call        requests, at most a receive window of them
-//!   socket ◀─ outbound ◀─ session ◀────────── call        responses, none of them held
+//!   socket ◀─ outbound ◀─ session ◀────────── call        responses, one of them held without credit
 //! ```
 //!
 //! One hand-written poll does all of it: no split, no lock, and no future that is dropped half done. The
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use bytes::Bytes;
 use grpcws_proto::close::Cause;
 use grpcws_proto::session::Session;
 use tokio::time::Sleep;
@@ -56,6 +57,8 @@ pub(crate) struct Driver<C> {
     codec: Arc<MethodCodec>,
     max_response_size: usize,
     outbox: Outbox,
+    /// A response that came without credit.
+    held: Option<Bytes>,
     /// How large the last text was: the next one is likely to be of the same size.
     text_capacity: usize,
     registration: Registration,
@@ -76,6 +79,7 @@ impl<C: Call + Unpin> Driver<C> {
             codec: parts.codec,
             max_response_size: parts.max_response_size,
             outbox: Outbox::default(),
+            held: None,
             text_capacity: 0,
             registration: parts.registration,
             observer: Observer::new(parts.hooks, parts.info),
@@ -114,6 +118,7 @@ impl<C: Call + Unpin> Driver<C> {
         if !self.session.is_live() {
             self.call = None;
             self.outbox = Outbox::default();
+            self.held = None;
         }
     }
 

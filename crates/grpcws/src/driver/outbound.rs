@@ -38,13 +38,21 @@ impl<C: Call + Unpin> Driver<C> {
             }
             return true;
         }
-        if !self.session.can_send_data() {
+        if !self.session.is_live() {
             return false;
         }
         let Some(call) = &mut self.call else { return false };
-        match call.poll_answer(cx) {
+        let answer = match self.held.take() {
+            Some(message) => Poll::Ready(Answer::Message(message)),
+            None => call.poll_answer(cx),
+        };
+        match answer {
             Poll::Pending => return false,
             Poll::Ready(Answer::Headers(metadata)) => self.session.upstream_headers(&metadata),
+            Poll::Ready(Answer::Message(message)) if !self.session.can_send_data() => {
+                self.held = Some(message);
+                return false;
+            }
             Poll::Ready(Answer::Message(message)) => {
                 if let Err(cause) = self.send_data(cx, message) {
                     self.session.fail(cause, now);

@@ -111,8 +111,7 @@ impl Route {
             start = start.clone().timeout(request.timeout).credit(request.credit);
             CallContext {
                 metadata: request.metadata,
-                extensions: parts.extensions.clone(),
-                uri: parts.uri.clone(),
+                request: parts.clone(),
                 deadline: request.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
             }
         });
