@@ -23,6 +23,52 @@
 //! assert_eq!(error.to_string(), r#"line 1 column 17: unknown field "gmae_id" in game.v1.SubscribeRequest"#);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # How it works
+//! [`Table::from_file_descriptor_set`] compiles descriptors into one table per message type: the fields by number, an
+//! index by name, and the bytes that each key is printed with. After that:
+//!
+//! - [`Message::to_json`] goes over the wire bytes once and prints each field as it passes, as long as fields arrive in
+//!   the order of their numbers, which is how encoders write them. Where they do not, or a field is set twice, it
+//!   starts again and sorts the fields of each message first; messages that come in parts are merged without being
+//!   copied.
+//! - [`Message::from_json`] goes over the text once. It guesses that members come in the order in which the fields are
+//!   declared, looks their names up where they do not, and writes lengths when it knows them.
+//!
+//! Both append to a buffer of the caller, so that an envelope can be written around the value in place, and leave it as
+//! it was where they fail. [`Message::from_json_at`] and [`Message::from_json_in`] read a value inside a larger
+//! document and report positions in that document.
+//!
+//! # What is mapped
+//! Everything that protojson defines, for proto2, proto3 and the editions 2023 and 2024, whose features are resolved
+//! when the table is compiled: presence, open and closed enums, packed and delimited encoding, maps, oneofs, groups,
+//! extensions (as `"[full.name]"`), and the well-known types. An `Any` is resolved by the part of its URL behind the last
+//! slash, in the table itself; the well-known types are always there.
+//!
+//! Where protojson leaves a choice:
+//!
+//! - Fields are printed in the order of their numbers. Doubles and floats are printed with the fewest digits that read
+//!   back as the same number.
+//! - An `Any` that holds an `Empty` is printed with `"value": {}`, as Go does, and read with or without it.
+//! - A map's key may be there twice when reading; the last entry counts. A field may not.
+//! - Required fields are checked when reading, unless [`UnmarshalOptions::allow_partial`] is set, and not when printing.
+//! - A number that a closed enum does not have is an unknown field when printing, and an error when reading.
+//! - JSON text is UTF-8. A string that is not has no JSON form, also where its field does not ask for UTF-8.
+//! - Unknown fields are left out.
+//!
+//! # Limits
+//! Messages nest to [`DEFAULT_RECURSION_LIMIT`] levels in both directions, and at most to [`MAX_RECURSION_LIMIT`] where
+//! an option says so. Nothing is allocated by a length that the input declares: to JSON, memory beside the output is two words per
+//! entry of a map, and where fields have to be sorted, five words per field; from JSON, a string that has escapes. Time is
+//! linear in the input, with the depth as a factor for groups that are out of order and for moving what is behind a length that
+//! needs more than one byte.
+//!
+//! # Limitations
+//! `message_set_wire_format` is not supported: such messages are printed as if they had no extensions. Comments,
+//! trailing commas and other extensions of JSON are refused.
+//!
+//! protox and prost-reflect do not know editions: a `.proto` file of an edition has to be compiled by `protoc` or `buf`, whose
+//! descriptor sets are read here.
 #![cfg_attr(test, allow(clippy::cast_possible_truncation, clippy::cast_sign_loss))]
 
 mod base64;
