@@ -59,7 +59,7 @@
 //! # Limits
 //! Messages nest to [`DEFAULT_RECURSION_LIMIT`] levels in both directions, and at most to [`MAX_RECURSION_LIMIT`] where
 //! an option says so. Nothing is allocated by a length that the input declares: to JSON, memory beside the output is two words per
-//! entry of a map, and where fields have to be sorted, five words per field; from JSON, a string that has escapes. Time is
+//! entry of a map, and where fields have to be sorted, three words per field; from JSON, a string that has escapes. Time is
 //! linear in the input, with the depth as a factor for groups that are out of order and for moving what is behind a length that
 //! needs more than one byte.
 //!
@@ -78,6 +78,7 @@ mod field_mask;
 mod from_json;
 mod options;
 mod path;
+mod scan;
 mod table;
 mod to_json;
 mod wire;

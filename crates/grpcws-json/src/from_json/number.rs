@@ -6,6 +6,9 @@ use super::decimal::{integer, number_length};
 use super::parser::{Parser, Step};
 use crate::table::Kind;
 
+/// So many digits always fit in 64 bits.
+const SHORT: usize = 19;
+
 impl<'a> Parser<'a> {
     /// Reads a number, in quotes or not: its text, which follows JSON's grammar unless it was in quotes.
     fn number_text(&mut self, kind: Kind) -> Step<(Cow<'a, [u8]>, bool)> {
@@ -30,6 +33,9 @@ impl<'a> Parser<'a> {
     #[inline]
     pub(super) fn integer(&mut self, kind: Kind) -> Step<(bool, u64)> {
         self.peek();
+        if let Some(found) = self.short_integer() {
+            return Ok(found);
+        }
         let start = self.at;
         let (text, quoted) = self.number_text(kind)?;
         let valid = !quoted || number_length(&text) == Some(text.len());
@@ -37,6 +43,42 @@ impl<'a> Parser<'a> {
             Some(found) if valid => Ok(found),
             _ => Err(self.invalid_for(kind, start)),
         }
+    }
+
+    /// Reads an integer of up to [`SHORT`] digits without fraction or exponent, in quotes or not; reads nothing where that
+    /// is not next.
+    #[inline]
+    fn short_integer(&mut self) -> Option<(bool, u64)> {
+        let rest = self.text.get(self.at..)?;
+        let (quoted, unquoted) = match rest {
+            [b'"', rest @ ..] => (true, rest),
+            _ => (false, rest),
+        };
+        let (negative, digits) = match unquoted {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, unquoted),
+        };
+        let mut value = 0;
+        let mut length = 0;
+        for &byte in digits {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            if length == SHORT {
+                return None;
+            }
+            value = value * 10 + u64::from(digit);
+            length += 1;
+        }
+        let leading_zero = length > 1 && digits.first() == Some(&b'0');
+        let next = digits.get(length).copied();
+        let ends = if quoted { next == Some(b'"') } else { !matches!(next, Some(b'.' | b'e' | b'E')) };
+        if length == 0 || leading_zero || !ends {
+            return None;
+        }
+        self.at += usize::from(quoted) * 2 + usize::from(negative) + length;
+        Some((negative, value))
     }
 
     pub(super) fn signed(&mut self, kind: Kind) -> Step<i64> {

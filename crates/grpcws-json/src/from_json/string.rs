@@ -4,9 +4,7 @@ use std::borrow::Cow;
 
 use super::parser::{Parser, Step};
 use crate::error::{FromJsonError, FromJsonErrorKind};
-
-/// Bytes that are looked at together.
-const BLOCK: usize = 16;
+use crate::scan::plain_prefix;
 
 /// The content of a string, as it stands in the text.
 pub(super) struct Raw<'a> {
@@ -84,22 +82,6 @@ impl<'a> Parser<'a> {
 
 fn byte_of_escape(escape: &[u8]) -> Option<u8> {
     escape.get(1).copied()
-}
-
-/// The length of what stands before a quote, a backslash, a control character or the end.
-#[inline]
-fn plain_prefix(bytes: &[u8]) -> usize {
-    let special = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
-    let (blocks, _) = bytes.as_chunks::<BLOCK>();
-    let mut length = 0;
-    for block in blocks {
-        if block.iter().fold(false, |any, &byte| any | special(byte)) {
-            break;
-        }
-        length += BLOCK;
-    }
-    let rest = bytes.get(length..).unwrap_or_default();
-    length + rest.iter().position(|&byte| special(byte)).unwrap_or(rest.len())
 }
 
 /// Resolves the escape at the beginning: the byte that it stands for, unless it appended a character itself, and

@@ -1,7 +1,6 @@
-//! Strings: scanned in blocks for the bytes that JSON must escape, copied in between.
+//! Strings: copied in one piece up to each byte that must be escaped.
 
-/// Bytes that are looked at together.
-const BLOCK: usize = 32;
+use crate::scan::plain_prefix;
 
 /// Appends the string in quotes.
 pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
@@ -11,53 +10,20 @@ pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
 /// Appends the bytes as a string in quotes; `false` and nothing appended where they are not UTF-8.
 #[inline]
 pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
-    let class = classify(bytes);
-    if class & 0x80 != 0 && std::str::from_utf8(bytes).is_err() {
+    if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         return false;
     }
     out.push(b'"');
-    if class & ESCAPE == 0 {
-        out.extend_from_slice(bytes);
-    } else {
-        put_escaped(out, bytes);
-    }
-    out.push(b'"');
-    true
-}
-
-/// Set in a class where a byte must be escaped.
-const ESCAPE: u8 = 1;
-
-/// The union of the bytes' classes: [`ESCAPE`], and 0x80 for bytes outside of ASCII. Written so that the compiler
-/// makes vector instructions of it.
-#[inline]
-fn classify(bytes: &[u8]) -> u8 {
-    let class = |byte: u8| u8::from(needs_escape(byte)) | (byte & 0x80);
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    let mut union = 0;
-    for block in blocks {
-        union |= block.iter().fold(0, |union, &byte| union | class(byte));
-    }
-    rest.iter().fold(union, |union, &byte| union | class(byte))
-}
-
-#[inline]
-fn needs_escape(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
-}
-
-fn put_escaped(out: &mut Vec<u8>, bytes: &[u8]) {
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|&byte| needs_escape(byte)) {
-        let (clean, special) = rest.split_at(at);
-        out.extend_from_slice(clean);
-        let Some((&byte, after)) = special.split_first() else {
-            break;
-        };
+    loop {
+        let (plain, special) = rest.split_at(plain_prefix(rest));
+        out.extend_from_slice(plain);
+        let Some((&byte, after)) = special.split_first() else { break };
         put_escape(out, byte);
         rest = after;
     }
-    out.extend_from_slice(rest);
+    out.push(b'"');
+    true
 }
 
 fn put_escape(out: &mut Vec<u8>, byte: u8) {
