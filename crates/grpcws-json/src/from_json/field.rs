@@ -19,7 +19,7 @@ impl<'a> Parser<'a> {
         depth: u32,
     ) -> Step {
         let singular = field.cardinality == Cardinality::Singular;
-        if self.peek() == Some(b'n') && !(singular && Self::is_null_value(field)) && self.accept_null() {
+        if self.peek() == Some(b'n') && !(singular && field.null_is_value) && self.accept_null() {
             return Ok(());
         }
         match field.cardinality {

@@ -3,7 +3,7 @@
 use crate::error::{FromJsonError, FromJsonErrorKind};
 use crate::options::{MAX_RECURSION_LIMIT, UnmarshalOptions};
 use crate::path::shortened;
-use crate::table::{Field, Kind, TableData};
+use crate::table::{Kind, TableData};
 
 pub(super) type Step<T = ()> = Result<T, FromJsonError>;
 
@@ -86,11 +86,6 @@ impl<'a> Parser<'a> {
     #[cold]
     pub(super) fn invalid_for(&self, kind: Kind, at: usize) -> FromJsonError {
         self.invalid(format!("a value of type {}", kind.name()), at)
-    }
-
-    #[inline]
-    pub(super) fn is_null_value(field: &Field) -> bool {
-        field.null_is_value
     }
 }
 

@@ -6,8 +6,9 @@ use super::descriptor::{
     EnumDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor, OneofDescriptor, files,
 };
 use super::features::{Features, Presence};
+use super::indices::{camel_case, finished, link_declared, quoted_key};
 use super::well_known::WELL_KNOWN;
-use super::{Cardinality, EnumType, Field, Kind, MessageType, NONE, NameIndex, Shape, TableData};
+use super::{Cardinality, EnumType, Field, Kind, NONE, Shape, TableData};
 use crate::error::TableError;
 
 const LABEL_REQUIRED: u64 = 2;
@@ -190,20 +191,9 @@ impl<'a> Builder<'a> {
             return Err(invalid("its number is out of range"));
         }
         let number = u32::try_from(descriptor.number).map_err(|_| invalid("its number is out of range"))?;
-        let oneof = match (descriptor.oneof_index, parent) {
-            (Some(index), Some(parent)) => {
-                let found = usize::try_from(index).ok().and_then(|index| parent.oneofs.get(index));
-                Some(found.ok_or_else(|| invalid("it is in a oneof that the message does not have"))?)
-            }
-            _ => None,
-        };
-        let mut features = inherited;
-        if let Some(oneof) = oneof {
-            features = features.overridden(oneof.features);
-        }
-        features = features.overridden(descriptor.features);
-        // The entries of a map and what is in them always have a length.
-        features.delimited &= !parent.is_some_and(|parent| parent.map_entry);
+        let oneof = oneof_of(descriptor, parent)
+            .map_err(|()| invalid("it is in a oneof that the message does not have"))?;
+        let features = features_of(descriptor, oneof, parent, inherited);
         let kind = self.kind(descriptor, full_name, features)?;
         let repeated = descriptor.label == LABEL_REPEATED;
         let is_message = matches!(kind, Kind::Message(_) | Kind::Group(_));
@@ -308,6 +298,32 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// The oneof that a field is in, real or not; fails where the message does not have it.
+fn oneof_of<'d>(
+    descriptor: &FieldDescriptor<'_>,
+    parent: Option<&'d MessageDescriptor<'d>>,
+) -> Result<Option<&'d OneofDescriptor<'d>>, ()> {
+    let (Some(index), Some(parent)) = (descriptor.oneof_index, parent) else { return Ok(None) };
+    let found = usize::try_from(index).ok().and_then(|index| parent.oneofs.get(index));
+    found.map(Some).ok_or(())
+}
+
+fn features_of(
+    descriptor: &FieldDescriptor<'_>,
+    oneof: Option<&OneofDescriptor<'_>>,
+    parent: Option<&MessageDescriptor<'_>>,
+    inherited: Features,
+) -> Features {
+    let mut features = inherited;
+    if let Some(oneof) = oneof {
+        features = features.overridden(oneof.features);
+    }
+    features = features.overridden(descriptor.features);
+    // The entries of a map and what is in them always have a length.
+    features.delimited &= !parent.is_some_and(|parent| parent.map_entry);
+    features
+}
+
 impl Pending<'_> {
     fn is_map_entry(&self) -> bool {
         let is_key = |kind| {
@@ -355,78 +371,4 @@ fn add(table: &mut TableData, name: String, mut pending: Pending<'_>) -> Result<
     }
     table.messages.push(message);
     Ok(())
-}
-
-fn finished(
-    full_name: Box<str>,
-    shape: Shape,
-    fields: Vec<Field>,
-    oneofs: Vec<Box<str>>,
-    map_entry: bool,
-) -> MessageType {
-    let room = u32::try_from(4 * fields.len() + 16).unwrap_or(NONE);
-    let mut by_small_number = Vec::new();
-    let mut names = NameIndex::default();
-    for (index, field) in (0..).zip(&fields) {
-        if field.number < room {
-            by_small_number.resize(field.number as usize, NONE);
-            by_small_number.push(index);
-        }
-        names.insert(&field.json_name, index);
-    }
-    for (index, field) in (0..).zip(&fields) {
-        names.insert(&field.name, index);
-    }
-    let required = (0..).zip(&fields).filter(|(_, field)| field.required).map(|(index, _)| index).collect();
-    MessageType {
-        full_name,
-        shape,
-        fields,
-        by_small_number,
-        names,
-        oneofs,
-        required,
-        declared_first: NONE,
-        map_entry,
-    }
-}
-
-/// Chains the fields in the order of `declared`, which are their numbers.
-fn link_declared(message: &mut MessageType, declared: &[u32]) {
-    let mut next = NONE;
-    for &number in declared.iter().rev() {
-        let Some((index, _)) = message.field_by_number(number) else {
-            continue;
-        };
-        if let Some(field) = message.fields.get_mut(index as usize) {
-            field.declared_next = next;
-        }
-        next = index;
-    }
-    message.declared_first = next;
-}
-
-/// `"name":`, escaped where a `json_name` option asks for it.
-fn quoted_key(name: &str) -> Box<[u8]> {
-    let mut key = Vec::with_capacity(name.len() + 3);
-    crate::to_json::put_string(&mut key, name);
-    key.push(b':');
-    key.into()
-}
-
-/// The JSON name of a field without a `json_name`.
-fn camel_case(name: &str) -> String {
-    let mut result = String::with_capacity(name.len());
-    let mut upper = false;
-    for character in name.chars() {
-        if character == '_' {
-            upper = true;
-        } else if upper {
-            result.push(character.to_ascii_uppercase());
-            upper = false;
-        } else {
-            result.push(character);
-        }
-    }
-    result
 }

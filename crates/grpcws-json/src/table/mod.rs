@@ -7,6 +7,7 @@ mod build;
 mod descriptor;
 mod enums;
 mod features;
+mod indices;
 mod names;
 mod well_known;
 
