@@ -103,6 +103,8 @@ fn the_largest_limit_fits_in_a_stack() {
             ("everything.v1.Tree", r#"{"named":{"a":"#, "}}"),
             ("everything.v1.Tree", r#"{"unknown":"#, "}"),
             ("legacy.v1.Partial", r#"{"[legacy.v1.Scope.inner]":"#, "}"),
+            ("google.protobuf.Any", r#"{"@type":"google.protobuf.Any","value":"#, "}"),
+            ("google.protobuf.Any", r#"{"value":"#, r#","@type":"google.protobuf.Any"}"#),
         ] {
             let json = open.repeat(depth) + "{}" + &close.repeat(depth);
             let wire = from_json_with(name, &json, &unmarshal).expect("not too deep");
