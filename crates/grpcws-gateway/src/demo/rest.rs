@@ -79,7 +79,10 @@ async fn command(
     let command: GameCommand =
         from_json(&body).map_err(|error| RestError(Status::invalid_argument(error.to_string())))?;
     let caller = Caller::new(game_id, "");
-    let summary = service.run_commands(caller, tokio_stream::once(Ok(command))).await.map_err(RestError)?;
+    let summary = service
+        .run_commands(caller, tokio_stream::once(Ok::<_, Status>(command)))
+        .await
+        .map_err(RestError)?;
     Ok(json_response(to_json(&summary)))
 }
 

@@ -49,9 +49,10 @@ impl GameService {
     }
 
     /// Plays: applies the actions and tells what happens. Errors end the stream that this returns.
-    pub fn play<S>(&self, caller: Caller, actions: S) -> UpdateStream<S>
+    pub fn play<S, E>(&self, caller: Caller, actions: S) -> UpdateStream<S>
     where
-        S: Stream<Item = Result<PlayerAction, Status>> + Unpin,
+        S: Stream<Item = Result<PlayerAction, E>> + Unpin,
+        E: Into<Status>,
     {
         UpdateStream::new(self.rooms.clone(), caller, actions)
     }
@@ -64,14 +65,19 @@ impl GameService {
     ///
     /// # Cancel safety
     /// What was applied before the future is dropped stays applied.
-    pub async fn run_commands<S>(&self, mut caller: Caller, mut commands: S) -> Result<CommandSummary, Status>
+    pub async fn run_commands<S, E>(
+        &self,
+        mut caller: Caller,
+        mut commands: S,
+    ) -> Result<CommandSummary, Status>
     where
-        S: Stream<Item = Result<GameCommand, Status>> + Unpin,
+        S: Stream<Item = Result<GameCommand, E>> + Unpin,
+        E: Into<Status>,
     {
         let mut summary = CommandSummary::default();
         let mut room = None;
         while let Some(command) = commands.next().await {
-            let command = command?;
+            let command = command.map_err(Into::into)?;
             let now = SystemTime::now();
             summary.received += 1;
             summary.started_at.get_or_insert_with(|| now.into());

@@ -116,9 +116,10 @@ impl<S> UpdateStream<S> {
     }
 }
 
-impl<S> UpdateStream<S>
+impl<S, E> UpdateStream<S>
 where
-    S: Stream<Item = Result<PlayerAction, Status>> + Unpin,
+    S: Stream<Item = Result<PlayerAction, E>> + Unpin,
+    E: Into<Status>,
 {
     fn poll_action(&mut self, context: &mut Context<'_>) -> Poll<Step> {
         if matches!(self.phase, Phase::Finishing(..) | Phase::Ended) {
@@ -126,7 +127,7 @@ where
         }
         Pin::new(&mut self.actions).poll_next(context).map(|action| match action {
             None => Step::HalfClosed,
-            Some(Err(status)) => Step::Failed(status),
+            Some(Err(error)) => Step::Failed(error.into()),
             Some(Ok(action)) => {
                 let sequence = action.sequence;
                 match self.act(action) {
@@ -156,9 +157,10 @@ where
     }
 }
 
-impl<S> Stream for UpdateStream<S>
+impl<S, E> Stream for UpdateStream<S>
 where
-    S: Stream<Item = Result<PlayerAction, Status>> + Unpin,
+    S: Stream<Item = Result<PlayerAction, E>> + Unpin,
+    E: Into<Status>,
 {
     type Item = Result<GameUpdate, Status>;
 
