@@ -7,7 +7,8 @@ use prost::Name;
 
 use super::proto::FILE_DESCRIPTOR_SET;
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| {
+/// The descriptors of the game's messages.
+pub(super) static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::from_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .expect("the build script has compiled this descriptor set")
 });

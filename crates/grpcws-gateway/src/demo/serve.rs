@@ -1,0 +1,82 @@
+//! Serves the demo: gRPC on one listener, WebSocket, REST, SSE and the page on another.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use grpcws::server::ServerOptions;
+use grpcws::{ConnectionOptions, GrpcWs, Shutdown};
+use tokio::net::TcpListener;
+use tonic::service::Routes;
+
+use super::json::TABLE;
+use super::proto::FILE_DESCRIPTOR_SET;
+use super::proto::game_service_server::GameServiceServer;
+use super::service::GameService;
+use super::{router, websocket};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where and how the demo is served.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DemoOptions {
+    /// The address of the page, of WebSocket, REST and SSE.
+    pub listen: SocketAddr,
+    /// The address of gRPC.
+    pub grpc_listen: SocketAddr,
+    /// How long streams may go on after the shutdown has begun.
+    pub grace: Duration,
+    /// Options of the WebSocket connections.
+    pub connection: ConnectionOptions,
+}
+
+impl DemoOptions {
+    /// The demo on these addresses, with default options and a grace of 2 s.
+    #[must_use]
+    pub fn new(listen: SocketAddr, grpc_listen: SocketAddr) -> Self {
+        let grace = Duration::from_secs(2);
+        Self { listen, grpc_listen, grace, connection: ConnectionOptions::default() }
+    }
+}
+
+/// Serves the demo until a signal ends it: SIGTERM or SIGINT begin the shutdown, a second one hurries it.
+///
+/// # Errors
+///
+/// An address that cannot be listened on.
+#[allow(clippy::print_stdout, reason = "the addresses are what the caller waits for")]
+pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
+    let listener = bind(options.listen).await?;
+    let grpc_listener = bind(options.grpc_listen).await?;
+    println!("listening ws://{}", listener.local_addr()?);
+    println!("listening grpc://{}", grpc_listener.local_addr()?);
+    println!("play at http://{}/ in two tabs; stop with Ctrl-C", listener.local_addr()?);
+
+    let service = GameService::default();
+    let shutdown = Shutdown::new();
+    crate::signals::shut_down_on_signal(&shutdown, options.grace)?;
+    let ws = GrpcWs::new(TABLE.clone()).options(options.connection).shutdown(shutdown.clone());
+    let app = router(service.clone()).merge(websocket::router(&ws, &service)?);
+    tokio::join!(
+        grpcws::server::serve(listener, app, ServerOptions::default(), shutdown.clone()),
+        grpcws::server::serve(grpc_listener, grpc(service)?, ServerOptions::default(), shutdown.clone()),
+    );
+    Ok(())
+}
+
+/// The service with server reflection, v1 and v1alpha.
+fn grpc(service: GameService) -> Result<Router, BoxError> {
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+    };
+    Ok(Routes::new(GameServiceServer::new(service))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?)
+        .into_axum_router())
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
+    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
+}
