@@ -122,6 +122,10 @@ class Answer:
         self.trailers = to_metadata(knobs.response_trailers)
         self.echoed = {}
         request = [(name, value) for name, value in context.invocation_metadata()]
+        remaining = context.time_remaining()
+        if remaining is not None:
+            # grpcio keeps the header to itself; what is left of the deadline says the same.
+            request.append(("grpc-timeout", f"{max(int(remaining * 1000), 0)}m"))
         echo = [(f"echo-{name}", value) for name, value in request]
         for place in knobs.echo_metadata:
             if place == pb.ECHO_METADATA_HEADERS:
