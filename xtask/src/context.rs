@@ -55,13 +55,19 @@ pub(crate) struct Failure {
     pub(crate) reason: String,
     /// What to do about it, where that is not the step's usual remedy.
     pub(crate) remedy: Option<String>,
-    /// How many tests failed, where that is known.
-    pub(crate) tests: usize,
+    /// How many tests passed and failed before the step gave up, where that is known.
+    pub(crate) passed: usize,
+    pub(crate) failed: usize,
 }
 
 impl Failure {
     pub(crate) fn new(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), remedy: None, tests: 0 }
+        Self { reason: reason.into(), remedy: None, passed: 0, failed: 0 }
+    }
+
+    pub(crate) fn counted(mut self, passed: usize, failed: usize) -> Self {
+        (self.passed, self.failed) = (passed, failed);
+        self
     }
 
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {

@@ -115,7 +115,7 @@ fn test(steps: &[&Step]) -> ExitCode {
                 println!("\n== {}: failed after {}: {failure}", step.name, seconds(start.elapsed()));
                 println!("   {}", failure.remedy.as_deref().unwrap_or(step.remedy));
                 println!("   again: cargo xtask test --only {}\n", step.name);
-                println!("{passed} passed, {} failed", failure.tests.max(1));
+                println!("{} passed, {} failed", passed + failure.passed, failure.failed.max(1));
                 return ExitCode::FAILURE;
             }
         }

@@ -127,7 +127,7 @@ fn cargo_test(context: &Context) -> Result<usize, Failure> {
             (all_passed + passed, all_failed + failed)
         });
     if failed > 0 {
-        return Err(Failure { tests: failed, ..Failure::new(format!("{failed} tests failed")) });
+        return Err(Failure::new(format!("{failed} tests failed")).counted(passed, failed));
     }
     if !finished.success || passed == 0 {
         return Err(Failure::new("cargo test did not succeed"));

@@ -171,8 +171,8 @@ fn count(command: &mut Command, name: &str) -> Result<usize, Failure> {
     let finished = run_and_read(command, LIMIT)?;
     match finished.lines.iter().rev().find_map(|line| totals(line)) {
         Some((passed, 0)) if passed > 0 && finished.success => Ok(passed),
-        Some((_, failed)) if failed > 0 => {
-            Err(Failure { tests: failed, ..Failure::new(format!("{name}: {failed} failed")) })
+        Some((passed, failed)) if failed > 0 => {
+            Err(Failure::new(format!("{name}: {failed} failed")).counted(passed, failed))
         }
         Some(_) => Err(Failure::new(format!("{name} passed nothing, or did not exit with 0"))),
         None => Err(Failure::new(format!("{name} did not end with \"N passed, N failed\""))),
