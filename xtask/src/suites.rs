@@ -97,10 +97,25 @@ pub(crate) const SUITES: &[Suite] = &[
     },
 ];
 
-/// Runs the suites of a step, each against servers of its own.
+/// Runs the suites of a step, each against servers of its own. All of them run, whichever fails.
 pub(crate) fn run_suites(context: &Context, step: &str) -> Result<usize, Failure> {
-    let suites = SUITES.iter().filter(|suite| suite.step == step);
-    suites.map(|suite| suite.run(context)).sum()
+    let (mut passed, mut failed, mut reasons) = (0, 0, Vec::new());
+    let mut remedy = None;
+    for suite in SUITES.iter().filter(|suite| suite.step == step) {
+        match suite.run(context) {
+            Ok(count) => passed += count,
+            Err(failure) => {
+                passed += failure.passed;
+                failed += failure.failed.max(1);
+                reasons.push(failure.reason);
+                remedy = remedy.or(failure.remedy);
+            }
+        }
+    }
+    if reasons.is_empty() {
+        return Ok(passed);
+    }
+    Err(Failure { remedy, ..Failure::new(reasons.join("; ")).counted(passed, failed) })
 }
 
 impl Suite {
