@@ -1,60 +1,128 @@
 //! Between the payload of a frame and the bytes of a protobuf message.
 
 use bytes::Bytes;
-use grpcws_json::{MarshalOptions, Message, UnmarshalOptions};
+use grpcws_json::{FromJsonError, MarshalOptions, Message, Table, ToJsonError, UnmarshalOptions};
 use grpcws_proto::DebugDetail;
 use grpcws_proto::message::data;
 use grpcws_proto::session::Payload;
 use serde_json::value::RawValue;
 
-/// Transcodes the messages of one method. Cheap to share; made once per route.
+/// A message type is not in the table; add its file to the `FileDescriptorSet` that the table is made from.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not in the descriptor table")]
+pub struct UnknownMessage(String);
+
+/// Transcodes the messages of one method between frames and protobuf bytes. The handlers use it; a program
+/// needs it by itself only to read or write frames outside of them, as in tests or in a log.
+///
+/// It does the half of a frame that depends on the method: `data`. The other half is in
+/// [`proto::message`](crate::proto::message): [`ClientMessage::parse`] reads an envelope, and one function
+/// for each other type writes it.
+///
+/// ```
+/// use grpcws::json::Table;
+/// use grpcws::proto::message::{self, ClientMessage};
+/// use grpcws::proto::session::Payload;
+/// use grpcws::{Code, Codec, Status};
+///
+/// // Every table has the well-known types; your own come from your `FileDescriptorSet`.
+/// let table = Table::from_file_descriptor_set(&[])?;
+/// let codec = Codec::new(&table, "google.protobuf.Duration", "google.protobuf.Timestamp")?;
+///
+/// let frame = r#"{"type":"data","data":"1.5s"}"#;
+/// let ClientMessage::Data { value, offset } = ClientMessage::parse(frame)? else { panic!("not data") };
+/// let request = codec.decode_request(Payload::Json { value, frame, offset })?;
+/// assert_eq!(request, b"\x08\x01\x10\x80\xca\xb5\xee\x01".as_slice());
+///
+/// let mut text = Vec::new();
+/// codec.encode_data(b"\x08\x01", &mut text)?;
+/// assert_eq!(text, br#"{"type":"data","data":"1970-01-01T00:00:01Z"}"#);
+///
+/// // The codec shows the error details whose types its table knows.
+/// let text = message::error(&Status::new(Code::NotFound, "no game"), &codec);
+/// assert!(text.starts_with(r#"{"type":"error","error":"rpc error: code = NotFound desc = no game","code":5"#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`ClientMessage::parse`]: crate::proto::message::ClientMessage::parse
 #[derive(Debug, Clone)]
-pub(crate) struct MethodCodec {
-    pub(crate) request: Message,
-    pub(crate) response: Message,
+pub struct Codec {
+    request: Message,
+    response: Message,
     /// Where the types of error details are looked up.
-    pub(crate) table: grpcws_json::Table,
-    pub(crate) marshal: MarshalOptions,
-    pub(crate) unmarshal: UnmarshalOptions,
+    table: Table,
+    marshal: MarshalOptions,
+    unmarshal: UnmarshalOptions,
 }
 
-impl MethodCodec {
-    /// The bytes of a request message, or what is wrong with it and where in its frame.
+impl Codec {
+    /// A codec for a method with these message types, by their full names, and the default JSON options.
     ///
-    /// `frame` is the buffer that the payload of a binary frame is a view of.
-    pub(crate) fn decode(&self, payload: Payload<'_>, frame: &Bytes) -> Result<Bytes, String> {
-        match payload {
-            Payload::Proto(bytes) => Ok(frame.slice_ref(bytes)),
-            Payload::Json { value, frame, offset } => {
-                let mut message = Vec::with_capacity(value.len() / 2);
-                let (document, offset) = match offset {
-                    Some(offset) => (frame, offset),
-                    None => (value, 0),
-                };
-                self.request
-                    .from_json_in(
-                        document.as_bytes(),
-                        offset..offset + value.len(),
-                        &self.unmarshal,
-                        &mut message,
-                    )
-                    .map_err(|error| error.to_string())?;
-                Ok(message.into())
-            }
-        }
+    /// # Errors
+    ///
+    /// [`UnknownMessage`] where a type is not in the table.
+    pub fn new(table: &Table, request: &str, response: &str) -> Result<Self, UnknownMessage> {
+        let message = |name: &str| table.message(name).ok_or_else(|| UnknownMessage(name.to_owned()));
+        Ok(Self {
+            request: message(request)?,
+            response: message(response)?,
+            table: table.clone(),
+            marshal: MarshalOptions::default(),
+            unmarshal: UnmarshalOptions::default(),
+        })
     }
 
-    /// The text of a `data` message around a response message.
-    pub(crate) fn encode_json(&self, message: &[u8], capacity: usize) -> Result<Vec<u8>, String> {
-        let mut text = Vec::with_capacity(capacity);
+    /// How responses are written as JSON.
+    #[must_use]
+    pub fn marshal(mut self, options: MarshalOptions) -> Self {
+        self.marshal = options;
+        self
+    }
+
+    /// How requests are read from JSON.
+    #[must_use]
+    pub fn unmarshal(mut self, options: UnmarshalOptions) -> Self {
+        self.unmarshal = options;
+        self
+    }
+
+    /// The protobuf bytes of a request message. Those of a binary frame are not looked into.
+    ///
+    /// # Errors
+    ///
+    /// What in the JSON does not fit the request type, with line, column and field path; the place is one
+    /// in the whole frame.
+    pub fn decode_request(&self, payload: Payload<'_>) -> Result<Bytes, FromJsonError> {
+        let (value, frame, offset) = match payload {
+            Payload::Proto(bytes) => return Ok(Bytes::copy_from_slice(bytes)),
+            Payload::Json { value, frame, offset: Some(offset) } => (value, frame, offset),
+            // An absent member has no place in the frame.
+            Payload::Json { value, offset: None, .. } => (value, value, 0),
+        };
+        let place = offset..offset.saturating_add(value.len());
+        let mut message = Vec::with_capacity(value.len() / 2);
+        self.request.from_json_in(frame.as_bytes(), place, &self.unmarshal, &mut message)?;
+        Ok(message.into())
+    }
+
+    /// Appends the text of the `data` message around a response message, given as its protobuf bytes.
+    ///
+    /// # Errors
+    ///
+    /// What in the bytes does not fit the response type. `text` is then as it was.
+    pub fn encode_data(&self, message: &[u8], text: &mut Vec<u8>) -> Result<(), ToJsonError> {
+        let start = text.len();
         text.extend_from_slice(data::PREFIX);
-        self.response.to_json(message, &self.marshal, &mut text).map_err(|error| error.to_string())?;
+        if let Err(error) = self.response.to_json(message, &self.marshal, text) {
+            text.truncate(start);
+            return Err(error);
+        }
         text.extend_from_slice(data::SUFFIX);
-        Ok(text)
+        Ok(())
     }
 }
 
-impl DebugDetail for MethodCodec {
+impl DebugDetail for Codec {
     fn debug(&self, type_name: &str, value: &[u8]) -> Option<Box<RawValue>> {
         let mut json = Vec::new();
         self.table.message(type_name)?.to_json(value, &self.marshal, &mut json).ok()?;

@@ -15,6 +15,7 @@ mod transport;
 pub mod typed;
 mod upgrade;
 
+pub use codec::{Codec, UnknownMessage};
 pub use context::CallContext;
 pub use grpcws_json as json;
 pub use grpcws_proto as proto;
@@ -27,5 +28,4 @@ pub use typed::PropagateCancel;
 #[cfg(feature = "axum")]
 pub use typed::{
     BidiStreamHandler, ClientStreamHandler, GrpcWs, ProtoMessage, Requests, ServerStreamHandler,
-    UnknownMessage,
 };

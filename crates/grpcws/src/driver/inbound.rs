@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use grpcws_proto::close::Cause;
-use grpcws_proto::session::{Event, Frame};
+use grpcws_proto::session::{Event, Frame, Payload};
 
 use super::{BUDGET, Driver};
 use crate::call::{Call, Room};
@@ -77,9 +77,14 @@ impl<C: Call + Unpin> Driver<C> {
             Event::HalfClose => self.outbox.half_close = HalfClose::Wanted,
             Event::Message { payload, last, cost } => {
                 self.observer.received(usize::try_from(cost).unwrap_or(usize::MAX));
-                match self.codec.decode(payload, bytes.unwrap_or(&Bytes::new())) {
+                let message = match (payload, bytes) {
+                    // The whole frame is the message.
+                    (Payload::Proto(_), Some(frame)) => Ok(frame.clone()),
+                    (payload, _) => self.codec.decode_request(payload),
+                };
+                match message {
                     Ok(message) => self.outbox.messages.push_back((message, cost)),
-                    Err(text) => self.session.fail(Cause::InvalidMessage(text), now),
+                    Err(error) => self.session.fail(Cause::InvalidMessage(error.to_string()), now),
                 }
                 if last {
                     self.outbox.half_close = HalfClose::Wanted;

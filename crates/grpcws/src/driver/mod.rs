@@ -26,7 +26,7 @@ use grpcws_proto::session::Session;
 use tokio::time::Sleep;
 
 use crate::call::Call;
-use crate::codec::MethodCodec;
+use crate::codec::Codec;
 use crate::hooks::{StreamHooks, StreamInfo};
 use crate::shutdown::Registration;
 use crate::socket::Socket;
@@ -42,7 +42,7 @@ pub(crate) struct DriverParts<C> {
     pub(crate) session: Session,
     /// `None` where the session ended before there was a call.
     pub(crate) call: Option<C>,
-    pub(crate) codec: Arc<MethodCodec>,
+    pub(crate) codec: Arc<Codec>,
     pub(crate) max_response_size: usize,
     pub(crate) registration: Registration,
     pub(crate) info: StreamInfo,
@@ -54,7 +54,7 @@ pub(crate) struct Driver<C> {
     socket: Socket,
     session: Session,
     call: Option<C>,
-    codec: Arc<MethodCodec>,
+    codec: Arc<Codec>,
     max_response_size: usize,
     outbox: Outbox,
     /// A response that came without credit.

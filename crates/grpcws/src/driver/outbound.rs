@@ -81,7 +81,8 @@ impl<C: Call + Unpin> Driver<C> {
             return Err(Cause::ResponseTooLarge(limit));
         }
         let length = if self.session.mode().is_json() {
-            let text = self.codec.encode_json(&message, self.text_capacity).map_err(undecodable)?;
+            let mut text = Vec::with_capacity(self.text_capacity);
+            self.codec.encode_data(&message, &mut text).map_err(|error| undecodable(error.to_string()))?;
             let length = text.len();
             self.text_capacity = length;
             let text = Utf8Bytes::try_from(text).map_err(|error| undecodable(error.to_string()))?;

@@ -13,7 +13,8 @@ use super::answers::{IntoAnswered, IntoResponses};
 use super::call::{Starting, TypedCall};
 use super::requests::{Requests, channel};
 use super::route::{Opened, Route, refuse};
-use super::{GrpcWs, ProtoMessage, UnknownMessage};
+use super::{GrpcWs, ProtoMessage};
+use crate::codec::UnknownMessage;
 use crate::context::CallContext;
 
 pub(super) type CreateStreaming<Req> = Arc<dyn Fn(Requests<Req>, CallContext) -> Starting + Send + Sync>;

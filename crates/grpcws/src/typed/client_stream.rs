@@ -12,7 +12,8 @@ use grpcws_proto::{MethodKind, Status};
 use super::answers::{IntoAnswered, IntoResponse};
 use super::bidi_stream::{CreateStreaming, StreamingHandler};
 use super::requests::Requests;
-use super::{GrpcWs, ProtoMessage, UnknownMessage};
+use super::{GrpcWs, ProtoMessage};
+use crate::codec::UnknownMessage;
 use crate::context::CallContext;
 
 /// A handler of a client-streaming method, for [`axum::routing::any`].

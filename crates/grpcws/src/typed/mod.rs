@@ -24,7 +24,7 @@ pub use message::{DecodeError, ProtoMessage};
 pub use propagate_cancel::PropagateCancel;
 pub use request_parser::{IntoParsed, RequestParser};
 pub use requests::{ClientRequests, Requests};
-pub use route::{GrpcWs, UnknownMessage};
+pub use route::GrpcWs;
 pub use server_stream::ServerStreamHandler;
 
 /// Which implementation of a trait applies; inferred, and never named by users.

@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use super::ProtoMessage;
 use crate::call::Call;
-use crate::codec::MethodCodec;
+use crate::codec::{Codec, UnknownMessage};
 use crate::context::CallContext;
 use crate::hooks::StreamHooks;
 use crate::options::ConnectionOptions;
@@ -27,11 +27,6 @@ pub struct GrpcWs {
     hooks: Option<Arc<dyn StreamHooks>>,
     shutdown: Shutdown,
 }
-
-/// A message type is not in the table; add its file to the `FileDescriptorSet` that the table is made from.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is not in the descriptor table")]
-pub struct UnknownMessage(String);
 
 impl GrpcWs {
     /// Handlers with default options, for messages of this table.
@@ -65,14 +60,9 @@ impl GrpcWs {
         &self,
         kind: MethodKind,
     ) -> Result<Route, UnknownMessage> {
-        let message = |name: String| self.table.message(&name).ok_or(UnknownMessage(name));
-        let codec = MethodCodec {
-            request: message(Req::full_name())?,
-            response: message(Resp::full_name())?,
-            table: self.table.clone(),
-            marshal: self.options.marshal.clone(),
-            unmarshal: self.options.unmarshal.clone(),
-        };
+        let codec = Codec::new(&self.table, &Req::full_name(), &Resp::full_name())?
+            .marshal(self.options.marshal.clone())
+            .unmarshal(self.options.unmarshal.clone());
         Ok(Route { ws: self.clone(), kind, codec: Arc::new(codec) })
     }
 }
@@ -88,7 +78,7 @@ impl std::fmt::Debug for GrpcWs {
 pub(super) struct Route {
     ws: GrpcWs,
     kind: MethodKind,
-    codec: Arc<MethodCodec>,
+    codec: Arc<Codec>,
 }
 
 /// A handshake that was checked, and what it says of the call.

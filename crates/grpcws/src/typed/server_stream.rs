@@ -14,7 +14,8 @@ use super::answers::{IntoAnswered, IntoResponses};
 use super::call::{Starting, TypedCall};
 use super::request_parser::rejection_status;
 use super::route::{Opened, Route, refuse};
-use super::{GrpcWs, ProtoMessage, RequestParser, UnknownMessage};
+use super::{GrpcWs, ProtoMessage, RequestParser};
+use crate::codec::UnknownMessage;
 use crate::context::CallContext;
 use crate::upgrade::close_connection;
 

@@ -14,7 +14,7 @@ use http_body_util::Full;
 
 use super::Handshake;
 use crate::call::Call;
-use crate::codec::MethodCodec;
+use crate::codec::Codec;
 use crate::driver::{Driver, DriverParts};
 use crate::hooks::{StreamHooks, StreamInfo};
 use crate::options::ConnectionOptions;
@@ -29,7 +29,7 @@ pub(crate) struct Accepted<C> {
     pub(crate) start: Start,
     /// The call, or the status with which it is refused after the upgrade.
     pub(crate) call: Result<C, Status>,
-    pub(crate) codec: Arc<MethodCodec>,
+    pub(crate) codec: Arc<Codec>,
     pub(crate) options: Arc<ConnectionOptions>,
     pub(crate) hooks: Option<Arc<dyn StreamHooks>>,
     pub(crate) shutdown: Shutdown,
