@@ -3,3 +3,13 @@
 pub mod cli;
 pub mod demo;
 pub mod signals;
+
+/// The Rust code of the repository's pages, compiled with the doctests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    mod readme {}
+
+    #[doc = include_str!("../../../docs/coming-from-go.md")]
+    mod coming_from_go {}
+}
