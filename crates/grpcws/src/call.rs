@@ -10,26 +10,19 @@ use http::HeaderMap;
 ///
 /// A payload is the bytes of one protobuf message, in both directions.
 pub(crate) trait Call: Send {
-    /// Whether the call takes another request message.
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Room>;
+    /// Sends a request message. The call keeps it until the upstream takes it; the session's receive window
+    /// bounds what it has to keep.
+    fn send(&mut self, message: Bytes, cost: u64) -> Result<(), Status>;
 
-    /// Sends a request message, after [`Call::poll_ready`] said [`Room::Open`].
-    fn send(&mut self, message: Bytes) -> Result<(), Status>;
+    /// The cost of what the upstream has taken since the last call of this. A message that it will never
+    /// read, having closed its side, counts as taken.
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<u64>;
 
-    /// Ends the stream of request messages.
+    /// Ends the stream of request messages, behind those that were sent.
     fn half_close(&mut self);
 
     /// What the upstream answers next. Not polled again after [`Answer::End`].
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer>;
-}
-
-/// Whether a call takes another request message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
-    /// It does.
-    Open,
-    /// The upstream reads no further; what is still sent is thrown away, as in gRPC.
-    Closed,
 }
 
 /// What the upstream answers.
@@ -44,12 +37,12 @@ pub(crate) enum Answer {
 }
 
 impl<C: Call + ?Sized> Call for Box<C> {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Room> {
-        (**self).poll_ready(cx)
+    fn send(&mut self, message: Bytes, cost: u64) -> Result<(), Status> {
+        (**self).send(message, cost)
     }
 
-    fn send(&mut self, message: Bytes) -> Result<(), Status> {
-        (**self).send(message)
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<u64> {
+        (**self).poll_taken(cx)
     }
 
     fn half_close(&mut self) {

@@ -1,5 +1,6 @@
 //! Serves the demo: gRPC on one listener, WebSocket, REST, SSE and the page on another.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -45,13 +46,14 @@ impl DemoOptions {
 /// # Errors
 ///
 /// An address that cannot be listened on.
-#[allow(clippy::print_stdout, reason = "the addresses are what the caller waits for")]
 pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
     let listener = bind(options.listen).await?;
     let grpc_listener = bind(options.grpc_listen).await?;
-    println!("listening ws://{}", listener.local_addr()?);
-    println!("listening grpc://{}", grpc_listener.local_addr()?);
-    println!("play at http://{}/ in two tabs; stop with Ctrl-C", listener.local_addr()?);
+    let page = listener.local_addr()?;
+    announce(&format!(
+        "listening ws://{page}\nlistening grpc://{}\nplay at http://{page}/ in two tabs; stop with Ctrl-C\n",
+        grpc_listener.local_addr()?
+    ));
 
     let service = GameService::default();
     let shutdown = Shutdown::new();
@@ -79,4 +81,10 @@ fn grpc(service: GameService) -> Result<Router, BoxError> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
     TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
+}
+
+/// Tells the addresses to whoever waits for them on stdout. That nobody does, or has stopped reading, is no
+/// reason to end.
+fn announce(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

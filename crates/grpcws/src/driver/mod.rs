@@ -1,7 +1,7 @@
 //! The one task of a socket: it moves frames and messages between the socket, the session and the call.
 //!
 //! ```text
-//!   socket ─▶ inbound ─▶ session ─▶ outbox ─▶ call        requests, at most a receive window of them
+//!   socket ─▶ inbound ─▶ session ──────────▶ call        requests, held there up to the receive window
 //!   socket ◀─ outbound ◀─ session ◀────────── call        responses, one of them held without credit
 //! ```
 //!
@@ -30,7 +30,6 @@ use crate::codec::Codec;
 use crate::hooks::{StreamHooks, StreamInfo};
 use crate::shutdown::Registration;
 use crate::socket::Socket;
-use inbound::Outbox;
 pub(crate) use observer::Observer;
 
 /// How many messages go one way before other tasks get their turn.
@@ -56,7 +55,6 @@ pub(crate) struct Driver<C> {
     call: Option<C>,
     codec: Arc<Codec>,
     max_response_size: usize,
-    outbox: Outbox,
     /// A response that came without credit.
     held: Option<Bytes>,
     /// How large the last text was: the next one is likely to be of the same size.
@@ -78,7 +76,6 @@ impl<C: Call + Unpin> Driver<C> {
             call: parts.call,
             codec: parts.codec,
             max_response_size: parts.max_response_size,
-            outbox: Outbox::default(),
             held: None,
             text_capacity: 0,
             registration: parts.registration,
@@ -117,7 +114,6 @@ impl<C: Call + Unpin> Driver<C> {
     fn release_call(&mut self) {
         if !self.session.is_live() {
             self.call = None;
-            self.outbox = Outbox::default();
             self.held = None;
         }
     }

@@ -20,7 +20,8 @@ pub(super) trait Answers: Send {
 
 /// What a call answers: headers, then messages.
 pub(super) struct Answered {
-    pub(super) headers: HeaderMap,
+    /// `None` for a response of trailers only.
+    pub(super) headers: Option<HeaderMap>,
     pub(super) answers: Box<dyn Answers>,
 }
 
@@ -65,7 +66,8 @@ where
 {
     #[allow(private_interfaces, reason = "the trait is sealed; only this crate calls it")]
     fn into_answered(self) -> Answered {
-        Answered { headers: HeaderMap::new(), answers: Box::new(Messages { stream: Box::pin(self) }) }
+        let answers = Messages { stream: Box::pin(self), trailers: HeaderMap::new() };
+        Answered { headers: Some(HeaderMap::new()), answers: Box::new(answers) }
     }
 }
 
@@ -76,7 +78,7 @@ impl<T: ProtoMessage> IntoResponse<marker::Plain> for T {
 impl<T: ProtoMessage> IntoAnswered<(marker::Plain,)> for T {
     #[allow(private_interfaces, reason = "the trait is sealed; only this crate calls it")]
     fn into_answered(self) -> Answered {
-        Answered { headers: HeaderMap::new(), answers: Box::new(OneMessage(Some(self))) }
+        Answered { headers: Some(HeaderMap::new()), answers: Box::new(OneMessage(Some(self))) }
     }
 }
 
@@ -100,8 +102,12 @@ where
     #[allow(private_interfaces, reason = "the trait is sealed; only this crate calls it")]
     fn into_answered(self) -> Answered {
         let (metadata, stream, _) = self.into_parts();
-        let answers = Box::new(Messages { stream: Box::pin(stream) });
-        Answered { headers: metadata.into_headers(), answers }
+        let metadata = metadata.into_headers();
+        // A response of trailers only has its status among what tonic calls the headers.
+        let trailers_only = metadata.contains_key("grpc-status");
+        let (headers, trailers) =
+            if trailers_only { (None, metadata) } else { (Some(metadata), HeaderMap::new()) };
+        Answered { headers, answers: Box::new(Messages { stream: Box::pin(stream), trailers }) }
     }
 }
 
@@ -115,12 +121,14 @@ impl<T: ProtoMessage> IntoAnswered<(marker::Tonic,)> for tonic::Response<T> {
     #[allow(private_interfaces, reason = "the trait is sealed; only this crate calls it")]
     fn into_answered(self) -> Answered {
         let (metadata, message, _) = self.into_parts();
-        Answered { headers: metadata.into_headers(), answers: Box::new(OneMessage(Some(message))) }
+        Answered { headers: Some(metadata.into_headers()), answers: Box::new(OneMessage(Some(message))) }
     }
 }
 
 struct Messages<S> {
     stream: Pin<Box<S>>,
+    /// The trailers that came before the stream's end, in a response of trailers only.
+    trailers: HeaderMap,
 }
 
 impl<S, T, E> Answers for Messages<S>
@@ -133,13 +141,17 @@ where
         Poll::Ready(match ready!(self.stream.as_mut().poll_next(cx)) {
             Some(Ok(message)) => Answer::Message(message.encode_message()),
             Some(Err(error)) => Answer::End(error.into()),
-            None => Answer::End(Status::ok().with_metadata(trailers::<S, T>(&mut self.stream))),
+            None => {
+                let trailers = trailers::<S, T>(&mut self.stream);
+                let trailers = trailers.unwrap_or_else(|| std::mem::take(&mut self.trailers));
+                Answer::End(Status::ok().with_metadata(trailers))
+            }
         })
     }
 }
 
 /// The trailers of a stream that has ended: only tonic's own has some.
-fn trailers<S: 'static, T: 'static>(stream: &mut Pin<Box<S>>) -> HeaderMap {
+fn trailers<S: 'static, T: 'static>(stream: &mut Pin<Box<S>>) -> Option<HeaderMap> {
     #[cfg(feature = "tonic")]
     if (&*stream as &dyn Any).is::<Pin<Box<tonic::Streaming<T>>>>()
         && let Some(streaming) = (stream as &mut dyn Any).downcast_mut::<Pin<Box<tonic::Streaming<T>>>>()
@@ -147,9 +159,9 @@ fn trailers<S: 'static, T: 'static>(stream: &mut Pin<Box<S>>) -> HeaderMap {
         && let Poll::Ready(Ok(Some(trailers))) =
             pin!(streaming.trailers()).poll(&mut Context::from_waker(Waker::noop()))
     {
-        return trailers.into_headers();
+        return Some(trailers.into_headers());
     }
-    HeaderMap::new()
+    None
 }
 
 struct OneMessage<T>(Option<T>);

@@ -11,7 +11,7 @@ use http::HeaderMap;
 use super::ProtoMessage;
 use super::answers::{Answered, Answers};
 use super::requests::RequestSender;
-use crate::call::{Answer, Call, Room};
+use crate::call::{Answer, Call};
 
 /// The future of a closure that starts a call.
 pub(super) type Starting = Pin<Box<dyn Future<Output = Result<Answered, Status>> + Send>>;
@@ -35,22 +35,21 @@ impl<T> TypedCall<T> {
 }
 
 impl<T: ProtoMessage> Call for TypedCall<T> {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Room> {
-        let Some(requests) = &mut self.requests else { return Poll::Ready(Room::Closed) };
-        requests.poll_ready(cx).map(|open| if open { Room::Open } else { Room::Closed })
-    }
-
-    fn send(&mut self, message: Bytes) -> Result<(), Status> {
+    fn send(&mut self, message: Bytes, cost: u64) -> Result<(), Status> {
         let message = T::decode_message(message)
             .map_err(|_| Status::invalid_argument(format!("data is not a {}", T::full_name())))?;
-        if let Some(requests) = &mut self.requests {
-            requests.send(message);
+        if let Some(requests) = &self.requests {
+            requests.send(message, cost);
         }
         Ok(())
     }
 
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<u64> {
+        self.requests.as_ref().map_or(Poll::Pending, |requests| requests.poll_taken(cx))
+    }
+
     fn half_close(&mut self) {
-        if let Some(requests) = &mut self.requests {
+        if let Some(requests) = &self.requests {
             requests.half_close();
         }
     }
@@ -60,7 +59,7 @@ impl<T: ProtoMessage> Call for TypedCall<T> {
             match &mut self.state {
                 State::Starting(starting) => match ready!(starting.as_mut().poll(cx)) {
                     Ok(Answered { headers, answers }) => {
-                        self.state = State::Answering { headers: Some(headers), answers };
+                        self.state = State::Answering { headers, answers };
                     }
                     Err(status) => return Poll::Ready(Answer::End(status)),
                 },

@@ -11,6 +11,7 @@ mod client_stream;
 mod message;
 #[cfg(feature = "tonic")]
 mod propagate_cancel;
+mod queue;
 mod request_parser;
 mod requests;
 mod route;

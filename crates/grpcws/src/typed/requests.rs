@@ -3,12 +3,13 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use futures_channel::mpsc;
 use futures_core::Stream;
 use grpcws_proto::{Code, Status};
 use tokio_util::sync::CancellationToken;
+
+use super::queue::{End, Reader, Writer, queue};
 
 /// The request messages of a client, in order.
 ///
@@ -19,17 +20,16 @@ use tokio_util::sync::CancellationToken;
 /// request of it.
 #[derive(Debug)]
 pub struct Requests<T> {
-    receiver: mpsc::Receiver<T>,
+    reader: Reader<T>,
     cancel: Cancel,
     ended: bool,
 }
 
-/// What the call and its request stream know of each other's end.
+/// What the call and the body that carries its requests know of each other's end.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cancel {
     /// Fires when the call is dropped.
     pub(super) token: CancellationToken,
-    half_closed: Arc<AtomicBool>,
     /// A [`PropagateCancel`](super::PropagateCancel) watches the body.
     watched: Arc<AtomicBool>,
 }
@@ -37,38 +37,28 @@ pub(super) struct Cancel {
 /// The sending half, held by the call.
 #[derive(Debug)]
 pub(super) struct RequestSender<T> {
-    sender: Option<mpsc::Sender<T>>,
+    writer: Writer<T>,
     cancel: Cancel,
 }
 
 /// A stream of request messages, and its sending half.
 pub(super) fn channel<T>() -> (RequestSender<T>, Requests<T>) {
-    // A channel of this crate holds one message more than its capacity for each sender.
-    let (sender, receiver) = mpsc::channel(0);
+    let (writer, reader) = queue();
     let cancel = Cancel::default();
-    let requests = Requests { receiver, cancel: cancel.clone(), ended: false };
-    (RequestSender { sender: Some(sender), cancel }, requests)
+    (RequestSender { writer, cancel: cancel.clone() }, Requests { reader, cancel, ended: false })
 }
 
 impl<T> RequestSender<T> {
-    /// Whether there is room for a message: `Some(false)` where nobody reads any more.
-    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        match &mut self.sender {
-            Some(sender) => sender.poll_ready(cx).map(|ready| ready.is_ok()),
-            None => Poll::Ready(false),
-        }
+    pub(super) fn send(&self, message: T, cost: u64) {
+        self.writer.send(message, cost);
     }
 
-    pub(super) fn send(&mut self, message: T) {
-        if let Some(sender) = &mut self.sender {
-            // A receiver that is gone reads no further, which is its right.
-            let _ = sender.start_send(message);
-        }
+    pub(super) fn poll_taken(&self, cx: &mut Context<'_>) -> Poll<u64> {
+        self.writer.poll_taken(cx)
     }
 
-    pub(super) fn half_close(&mut self) {
-        self.cancel.half_closed.store(true, Ordering::Release);
-        self.sender = None;
+    pub(super) fn half_close(&self) {
+        self.writer.end(End::HalfClosed);
     }
 }
 
@@ -85,13 +75,12 @@ impl<T> Stream for Requests<T> {
         if self.ended {
             return Poll::Ready(None);
         }
-        match std::task::ready!(Pin::new(&mut self.receiver).poll_next(cx)) {
-            Some(message) => Poll::Ready(Some(Ok(message))),
-            None => {
+        match ready!(self.reader.poll_next(cx)) {
+            Ok(message) => Poll::Ready(Some(Ok(message))),
+            Err(end) => {
                 self.ended = true;
-                let half_closed = self.cancel.half_closed.load(Ordering::Acquire);
                 let lost = || Err(Status::new(Code::Cancelled, "the call was cancelled by the client"));
-                Poll::Ready((!half_closed).then(lost))
+                Poll::Ready((end == End::Cancelled).then(lost))
             }
         }
     }
@@ -133,7 +122,7 @@ impl<T> Stream for ClientRequests<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        match std::task::ready!(Pin::new(&mut self.requests).poll_next(cx)) {
+        match ready!(Pin::new(&mut self.requests).poll_next(cx)) {
             Some(Ok(message)) => Poll::Ready(Some(message)),
             Some(Err(_)) if self.requests.cancel.watched.load(Ordering::Acquire) => Poll::Pending,
             Some(Err(_)) => {
