@@ -61,6 +61,12 @@ const TYPED_BRIDGE: Endpoint = Endpoint {
     gateway: (Program::Built("examples/typed_bridge"), &["--listen", "127.0.0.1:0"]),
 };
 
+/// The test service on grpcio, a server that is not ours, behind typed handlers.
+const GRPCIO_BRIDGE: Endpoint = Endpoint {
+    upstream: Some((Program::Python("tests/python/server.py"), &["--listen", "127.0.0.1:0"])),
+    ..TYPED_BRIDGE
+};
+
 /// A suite that runs longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -87,6 +93,12 @@ pub(crate) const SUITES: &[Suite] = &[
         step: "python",
         program: Program::Python("tests/python/abuse.py"),
         endpoint: &TYPED_BRIDGE,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "python",
+        program: Program::Python("tests/python/abuse.py"),
+        endpoint: &GRPCIO_BRIDGE,
         argument: Argument::WebSocket,
     },
     Suite {

@@ -115,11 +115,13 @@ const violations = [
   ["a continuation of nothing", [frame({ opcode: 0, payload: ping })]],
   ["a new message inside another", [frame({ fin: false, payload: "{" }), frame({ payload: ping })]],
   ["a close of one byte", [frame({ opcode: 8, payload: "x" })]],
-  ...[0, 999, 1004, 1005, 1006, 1015, 2999].map((code) => [
-    `a close with the code ${code}`,
-    [frame({ opcode: 8, payload: Buffer.from([code >> 8, code & 255]) })],
-  ]),
 ];
+
+/** Close frames with a code that nobody may send. They are answered, and PROTOCOL.md §6.2 leaves the reason of an answer open. */
+const badCloses = [0, 999, 1004, 1005, 1006, 1015, 2999].map((code) => [
+  `a close with the code ${code}`,
+  [frame({ opcode: 8, payload: Buffer.from([code >> 8, code & 255]) })],
+]);
 
 /** The checks that need a socket of their own. */
 export function rawChecks(checks, base) {
@@ -129,6 +131,9 @@ export function rawChecks(checks, base) {
     for (const [name, parts] of violations) {
       tasks.push([`violation: ${name} [${mode}]`, () => violate(url, mode, parts)]);
     }
+    for (const [name, parts] of badCloses) {
+      tasks.push([`violation: ${name} [${mode}]`, () => violate(url, mode, parts, { anyReason: true })]);
+    }
     tasks.push([`a message over the limit while the client is still sending [${mode}]`, () => stillSending(url, mode)]);
     tasks.push([`one byte at a time [${mode}]`, () => byteByByte(url, mode)]);
     tasks.push([`the connection ends without a close frame [${mode}]`, () => endWithoutClose(url, mode)]);
@@ -136,10 +141,11 @@ export function rawChecks(checks, base) {
   return tasks.reduce((done, [name, run]) => done.then(() => checks.check(name, run)), Promise.resolve());
 }
 
-async function violate(url, mode, parts) {
+async function violate(url, mode, parts, { anyReason = false } = {}) {
   const raw = await RawSocket.open(url, SUB_PROTOCOL[mode]);
   for (const part of parts) raw.write(part);
-  verifyEnd(await raw.ended(), silent(1002, 13));
+  const end = await raw.ended();
+  verifyEnd(anyReason ? { ...end, reason: "INTERNAL" } : end, silent(1002, 13));
 }
 
 /** A frame that claims 64 MiB: the answer has to come while it is being sent. */
