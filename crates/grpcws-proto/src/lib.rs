@@ -1,23 +1,4 @@
-//! The grpcws wire protocol as a state machine without I/O.
-//!
-//! ```
-//! use std::time::Instant;
-//! use grpcws_proto::session::{Event, Frame, Session, SessionOptions, Start, Transmit};
-//! use grpcws_proto::{MethodKind, Mode, Status};
-//!
-//! let now = Instant::now();
-//! let mut session = Session::new(SessionOptions::default(), Start::new(Mode::V1Json, MethodKind::Bidi), now);
-//! assert!(matches!(session.poll_transmit(), Some(Transmit::Text(open)) if open.starts_with(r#"{"type":"open""#)));
-//!
-//! // What the client sends goes in; what the call has to do comes out.
-//! let event = session.receive(Frame::Text(r#"{"type":"end_send"}"#), now);
-//! assert!(matches!(event, Event::HalfClose));
-//!
-//! // What the call answers goes in; what the client is to be sent comes out.
-//! session.upstream_end(Status::ok(), &(), now);
-//! assert_eq!(session.poll_transmit(), Some(Transmit::Text(r#"{"type":"stream_end"}"#.into())));
-//! assert!(matches!(session.poll_transmit(), Some(Transmit::Close(close)) if close.code.number() == 1000));
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! # The path of a message
 //!

@@ -1,8 +1,8 @@
 //! An accept loop with safe limits, for HTTP/1.1 and HTTP/2 with WebSockets over both (RFC 8441).
 //!
 //! `axum::serve` serves WebSockets too, but it waits for request headers without end, accepts any number
-//! of connections, and does not tell HTTP/2 clients that they may open WebSockets. This loop has a header
-//! timeout, a limit of connections that upgraded ones count against as well, and a graceful end.
+//! of connections, and does not wait for WebSockets when it shuts down. This loop has a header timeout, a
+//! limit of connections that upgraded ones count against as well, and an end that is graceful for them.
 //!
 //! ```no_run
 //! # async fn run() -> std::io::Result<()> {

@@ -3,6 +3,79 @@
 //! A handler is made from a closure that starts the call: a call of a tonic client, or any async function
 //! that returns a stream of responses. Handlers are ordinary axum handlers; mount them with
 //! [`axum::routing::any`], since a WebSocket is opened by GET over HTTP/1.1 and by CONNECT over HTTP/2.
+//!
+//! ```
+//! use axum::{Router, extract::Path, routing::any};
+//! use grpcws::{BidiStreamHandler, ClientStreamHandler, GrpcWs, PropagateCancel, ServerStreamHandler, UnknownMessage};
+//! # use grpcws_test::pb::{ServerStreamRequest as WatchRequest, test_service_client::TestServiceClient as Client};
+//! use tonic::transport::Channel;
+//!
+//! fn routes(ws: &GrpcWs, client: Client<PropagateCancel<Channel>>) -> Result<Router, UnknownMessage> {
+//!     let (watching, sending, talking) = (client.clone(), client.clone(), client);
+//!     let watch = ServerStreamHandler::new(
+//!         ws,
+//!         move |request: WatchRequest, call| {
+//!             let mut client = watching.clone();
+//!             async move { client.server_stream(call.request(request)).await }
+//!         },
+//!         |Path(count): Path<i64>| async move { WatchRequest { count, ..Default::default() } },
+//!     )?;
+//!     let send = ClientStreamHandler::new(ws, move |requests, call| {
+//!         let mut client = sending.clone();
+//!         async move { client.client_stream(call.streaming_request(requests)).await }
+//!     })?;
+//!     let talk = BidiStreamHandler::new(ws, move |requests, call| {
+//!         let mut client = talking.clone();
+//!         async move { client.bidi(call.streaming_request(requests)).await }
+//!     })?;
+//!     Ok(Router::new()
+//!         .route("/ws/watch/{count}", any(watch))
+//!         .route("/ws/send", any(send))
+//!         .route("/ws/talk", any(talk)))
+//! }
+//! ```
+//!
+//! # Who may call
+//!
+//! Browsers exempt WebSockets from the same-origin policy: a page of any site can open one, and the browser
+//! sends the user's cookies along. So each handler checks the `Origin` header before the call is made or the
+//! request parser runs:
+//!
+//! - An origin whose host and port are those of the request (`Host`, or `:authority`) is accepted. The scheme is not
+//!   compared, since a server behind a proxy that ends TLS does not know its own. The proxy has to pass the
+//!   `Host` of the request on; where it does not, allow the origin by name.
+//! - An origin on the list of [`ConnectionOptions::allow_origin`](crate::ConnectionOptions::allow_origin) is accepted, scheme
+//!   included.
+//! - A request without the header comes from no browser, and is accepted. So the check protects users from other sites;
+//!   it does not tell a user from a stranger.
+//! - Every other one gets 403, in all modes. [`OriginPolicy::any`](crate::proto::handshake::OriginPolicy::any) turns the
+//!   check off, and is for services that know no users.
+//!
+//! A call gets no header of the handshake as metadata but `authorization`, `x-request-id`, `traceparent`, `tracestate`
+//! and those that begin with `grpc-metadata-`; [`MetadataPolicy`](crate::proto::metadata::MetadataPolicy) changes the list.
+//! Cookies never pass, nor does what belongs to the transport. A client of the v1 sub-protocols may send any other
+//! metadata, and credentials, as sub-protocols; neither is echoed or logged.
+//!
+//! Check credentials in [`CallContext::metadata`](crate::CallContext), where the token is whichever way it came; a layer in
+//! front of the route sees only the header. A status that a closure returns reaches the client as the call's own:
+//!
+//! ```
+//! use grpcws::proto::metadata::MetadataPolicy;
+//! use grpcws::{CallContext, Code, ConnectionOptions, Status};
+//!
+//! let options = ConnectionOptions::default()
+//!     .allow_origin("https://app.example.com")
+//!     .metadata(MetadataPolicy::default().prefix("")); // no header passes under another name
+//!
+//! // At the head of a closure: check_token(&call)?;
+//! fn check_token(call: &CallContext) -> Result<(), Status> {
+//!     match call.metadata.get("authorization") {
+//!         Some(value) if value == "Bearer my-token" => Ok(()),
+//!         _ => Err(Status::new(Code::Unauthenticated, "a token is required")),
+//!     }
+//! }
+//! # let _ = (options, check_token);
+//! ```
 
 mod answers;
 mod bidi_stream;
