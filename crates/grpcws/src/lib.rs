@@ -10,10 +10,10 @@
 //! ```
 //!
 //! A handler checks the handshake, calls its closure and answers with the upgrade. From then on one task owns
-//! the socket: it decodes frames ([`proto::session::Session`] says what each one means), turns JSON into protobuf
-//! bytes ([`Codec`]) and those into your message type, and the same in reverse. Nothing is queued between
-//! the hops but what the receive window permits: when the call does not take requests, the client is held back; when
-//! the client does not take responses, the call is not polled.
+//! the socket: it decodes frames ([`proto::session::Session`] says what each one means), turns JSON into
+//! protobuf bytes ([`Codec`]) and those into your message type, and the same in reverse. Nothing is queued
+//! between the hops but what the receive window permits: when the call does not take requests, the client is
+//! held back; when the client does not take responses, the call is not polled.
 //!
 //! [`typed`] says how handlers are made and mounted, and who may call them.
 //!
@@ -43,16 +43,16 @@
 //! | a write without progress | 60 s | [`ConnectionOptions::write_stall_timeout`] |
 //! | the close handshake | 2 s or 1 MiB | [`SessionOptions::linger`](proto::session::SessionOptions::linger) |
 //!
-//! A connection holds at most the receive window and two messages of a client, and 16 KiB and two response messages
-//! towards it. What passes a limit ends the stream with a status and a close code that name it.
+//! A connection holds at most the receive window and two messages of a client, and 16 KiB and two response
+//! messages towards it. What passes a limit ends the stream with a status and a close code that name it.
 //!
 //! # Cancellation
 //!
-//! A call is cancelled by dropping the future or stream that the closure returned. That happens when the client
-//! sends `cancel`, closes the socket with whatever code, or is lost; at the deadline of its `grpc-timeout`; and
-//! when a limit or a shutdown ends the stream. A closure that reads [`Requests`] sees an `Err` with code 1
-//! where the client is lost, and the end of the stream only where the client has half-closed: half an upload is
-//! never taken for a whole one.
+//! A call is cancelled by dropping the future or stream that the closure returned. That happens when the
+//! client sends `cancel`, closes the socket with whatever code, or is lost; at the deadline of its
+//! `grpc-timeout`; and when a limit or a shutdown ends the stream. A closure that reads [`Requests`] sees an
+//! `Err` with code 1 where the client is lost, and the end of the stream only where the client has
+//! half-closed: half an upload is never taken for a whole one.
 //!
 //! [`Shutdown`] ends all streams of a program, each with code 14 and close code 1012.
 //!
@@ -60,17 +60,17 @@
 //!
 //! - One WebSocket carries one call. Unary methods have no handler of their own.
 //! - In seed mode a browser can send no metadata, since JavaScript cannot set headers on a WebSocket.
-//! - A tonic `Channel` is one HTTP/2 connection, and each WebSocket is a stream of it: calls beyond the server's
-//!   limit of streams (200 by default with hyper) wait without an error. Its windows are the program's to set; with
-//!   `initial_stream_window_size(64 * 1024)` and `initial_connection_window_size((1 << 31) - 1)` a client that does not
-//!   read holds back no other one.
+//! - A tonic `Channel` is one HTTP/2 connection, and each WebSocket is a stream of it: calls beyond the
+//!   server's limit of streams (200 by default with hyper) wait without an error. Its windows are the
+//!   program's to set: with `initial_stream_window_size(64 * 1024)` and
+//!   `initial_connection_window_size((1 << 31) - 1)` a client that does not read holds back no other one.
 //! - A request stream of a tonic client can end but not fail; see [`PropagateCancel`].
 //! - tonic merges the trailers of a client-streaming reply into its headers.
 //! - Over HTTP/2 a lost client is seen only by reading. While flow control keeps the socket unread, its call
 //!   goes on, until the write stall, a deadline or the end of the connection.
 //! - Extensions of WebSocket, permessage-deflate among them, are not negotiated.
-//! - `axum::serve` serves the handlers too, but has no header timeout and no limit of connections, and does not
-//!   wait for open WebSockets at its end; wait for [`Shutdown::finished`] there.
+//! - `axum::serve` serves the handlers too, but has no header timeout and no limit of connections, and does
+//!   not wait for open WebSockets at its end; wait for [`Shutdown::finished`] there.
 
 mod call;
 mod codec;

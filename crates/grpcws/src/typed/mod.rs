@@ -6,8 +6,10 @@
 //!
 //! ```
 //! use axum::{Router, extract::Path, routing::any};
-//! use grpcws::{BidiStreamHandler, ClientStreamHandler, GrpcWs, PropagateCancel, ServerStreamHandler, UnknownMessage};
-//! # use grpcws_test::pb::{ServerStreamRequest as WatchRequest, test_service_client::TestServiceClient as Client};
+//! use grpcws::{BidiStreamHandler, ClientStreamHandler, GrpcWs, ServerStreamHandler};
+//! use grpcws::{PropagateCancel, UnknownMessage};
+//! # use grpcws_test::pb::ServerStreamRequest as WatchRequest;
+//! # use grpcws_test::pb::test_service_client::TestServiceClient as Client;
 //! use tonic::transport::Channel;
 //!
 //! fn routes(ws: &GrpcWs, client: Client<PropagateCancel<Channel>>) -> Result<Router, UnknownMessage> {
@@ -41,23 +43,26 @@
 //! sends the user's cookies along. So each handler checks the `Origin` header before the call is made or the
 //! request parser runs:
 //!
-//! - An origin whose host and port are those of the request (`Host`, or `:authority`) is accepted. The scheme is not
-//!   compared, since a server behind a proxy that ends TLS does not know its own. The proxy has to pass the
-//!   `Host` of the request on; where it does not, allow the origin by name.
-//! - An origin on the list of [`ConnectionOptions::allow_origin`](crate::ConnectionOptions::allow_origin) is accepted, scheme
-//!   included.
-//! - A request without the header comes from no browser, and is accepted. So the check protects users from other sites;
-//!   it does not tell a user from a stranger.
-//! - Every other one gets 403, in all modes. [`OriginPolicy::any`](crate::proto::handshake::OriginPolicy::any) turns the
-//!   check off, and is for services that know no users.
+//! - An origin whose host and port are those of the request (`Host`, or `:authority`) is accepted. The scheme
+//!   is not compared, since a server behind a proxy that ends TLS does not know its own. The proxy has to
+//!   pass the `Host` of the request on; where it does not, allow the origin by name.
+//! - An origin on the list of [`ConnectionOptions::allow_origin`](crate::ConnectionOptions::allow_origin) is
+//!   accepted, scheme included.
+//! - A request without the header comes from no browser, and is accepted. So the check protects users from
+//!   other sites; it does not tell a user from a stranger.
+//! - Every other one gets 403, in all modes.
+//!   [`OriginPolicy::any`](crate::proto::handshake::OriginPolicy::any) turns the check off, and is for
+//!   services that know no users.
 //!
-//! A call gets no header of the handshake as metadata but `authorization`, `x-request-id`, `traceparent`, `tracestate`
-//! and those that begin with `grpc-metadata-`; [`MetadataPolicy`](crate::proto::metadata::MetadataPolicy) changes the list.
-//! Cookies never pass, nor does what belongs to the transport. A client of the v1 sub-protocols may send any other
-//! metadata, and credentials, as sub-protocols; neither is echoed or logged.
+//! A call gets no header of the handshake as metadata but `authorization`, `x-request-id`, `traceparent`,
+//! `tracestate` and those that begin with `grpc-metadata-`;
+//! [`MetadataPolicy`](crate::proto::metadata::MetadataPolicy) changes the list. Cookies never pass, nor does
+//! what belongs to the transport. A client of the v1 sub-protocols may send any other metadata, and
+//! credentials, as sub-protocols; neither is echoed or logged.
 //!
-//! Check credentials in [`CallContext::metadata`](crate::CallContext), where the token is whichever way it came; a layer in
-//! front of the route sees only the header. A status that a closure returns reaches the client as the call's own:
+//! Check credentials in [`CallContext::metadata`](crate::CallContext), where the token is whichever way it
+//! came; a layer in front of the route sees only the header. A status that a closure returns reaches the
+//! client as the call's own:
 //!
 //! ```
 //! use grpcws::proto::metadata::MetadataPolicy;
