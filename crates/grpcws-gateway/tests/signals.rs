@@ -1,59 +1,27 @@
 //! What the process does on SIGTERM: every stream is told, and the exit code is 0.
 
-use std::process::{ExitStatus, Stdio};
+mod common;
+
 use std::time::Duration;
 
+use common::{Demo, SOON};
 use futures_util::StreamExt;
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-const SOON: Duration = Duration::from_secs(20);
-
-struct Demo {
-    child: Child,
-    address: String,
-}
-
-impl Demo {
-    async fn start(grace: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_grpcws"))
-            .args(["demo", "--listen", "127.0.0.1:0", "--grpc-listen", "127.0.0.1:0", "--grace", grace])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("the binary is built");
-        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let line = lines.next_line().await.expect("a line").expect("the address");
-        let address = line.strip_prefix("listening ws://").expect("the WebSocket listener first").to_owned();
-        Self { child, address }
+/// Sockets on streams that do not end by themselves.
+async fn sockets(demo: &Demo, count: usize) -> Vec<Socket> {
+    let mut sockets = Vec::new();
+    for number in 0..count {
+        let path = ["subscribe", "sync", "commands"][number % 3];
+        let url = format!("ws://{}/ws/v1/games/drained/{path}", demo.address);
+        sockets.push(connect_async(url).await.expect("the handshake succeeds").0);
     }
-
-    /// Sockets on streams that do not end by themselves.
-    async fn sockets(&self, count: usize) -> Vec<Socket> {
-        let mut sockets = Vec::new();
-        for number in 0..count {
-            let path = ["subscribe", "sync", "commands"][number % 3];
-            let url = format!("ws://{}/ws/v1/games/drained/{path}", self.address);
-            sockets.push(connect_async(url).await.expect("the handshake succeeds").0);
-        }
-        sockets
-    }
-
-    fn terminate(&self) {
-        let id = i32::try_from(self.child.id().expect("it runs")).expect("a process id");
-        kill_process(Pid::from_raw(id).expect("not zero"), Signal::TERM).expect("it is ours");
-    }
-
-    async fn exit(mut self) -> ExitStatus {
-        tokio::time::timeout(SOON, self.child.wait()).await.expect("it ends").expect("it can be waited for")
-    }
+    sockets
 }
 
 /// Reads until the close frame: the last message and the close code.
@@ -76,7 +44,7 @@ async fn end(mut socket: Socket) -> (String, u16) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sigterm_tells_200_streams_and_exits_with_0() {
     let demo = Demo::start("2").await;
-    let sockets = demo.sockets(200).await;
+    let sockets = sockets(&demo, 200).await;
     demo.terminate();
     let ends: Vec<_> = sockets.into_iter().map(|socket| tokio::spawn(end(socket))).collect();
     for ended in ends {
@@ -93,7 +61,7 @@ async fn sigterm_tells_200_streams_and_exits_with_0() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_sigterm_ends_at_once_with_close_frames() {
     let demo = Demo::start("600").await;
-    let sockets = demo.sockets(3).await;
+    let sockets = sockets(&demo, 3).await;
     demo.terminate();
     // The listener closes when the first signal has been taken.
     while TcpStream::connect(&demo.address).await.is_ok() {

@@ -1,14 +1,18 @@
-//! Serves the demo: gRPC on one listener, WebSocket, REST, SSE and the page on another.
+//! Serves the demo: WebSocket, REST, SSE, the page and gRPC on one listener, gRPC alone on another.
 
+use std::convert::Infallible;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::Response;
 use grpcws::server::ServerOptions;
 use grpcws::{ConnectionOptions, GrpcWs, Shutdown};
 use tokio::net::TcpListener;
-use tonic::service::Routes;
+use tonic::server::NamedService;
+use tower_service::Service;
 
 use super::json::TABLE;
 use super::proto::FILE_DESCRIPTOR_SET;
@@ -59,7 +63,7 @@ pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
     let shutdown = Shutdown::new();
     crate::signals::shut_down_on_signal(&shutdown, options.grace)?;
     let ws = GrpcWs::new(TABLE.clone()).options(options.connection).shutdown(shutdown.clone());
-    let app = router(service.clone()).merge(websocket::router(&ws, &service)?);
+    let app = router(service.clone()).merge(websocket::router(&ws, &service)?).merge(grpc(service.clone())?);
     tokio::join!(
         grpcws::server::serve(listener, app, ServerOptions::default(), shutdown.clone()),
         grpcws::server::serve(grpc_listener, grpc(service)?, ServerOptions::default(), shutdown.clone()),
@@ -67,16 +71,27 @@ pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The service with server reflection, v1 and v1alpha.
+/// The service with server reflection, v1 and v1alpha. A path that is none of theirs is left to others, so
+/// that it can share its port; a gRPC client reads the 404 as UNIMPLEMENTED.
 fn grpc(service: GameService) -> Result<Router, BoxError> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
     };
-    Ok(Routes::new(GameServiceServer::new(service))
-        .add_service(reflection().build_v1()?)
-        .add_service(reflection().build_v1alpha()?)
-        .into_axum_router())
+    Ok(Router::new()
+        .merge(methods_of(GameServiceServer::new(service)))
+        .merge(methods_of(reflection().build_v1()?))
+        .merge(methods_of(reflection().build_v1alpha()?)))
+}
+
+/// One service of tonic at the paths of its methods.
+fn methods_of<S>(service: S) -> Router
+where
+    S: Service<Request, Response = Response<tonic::body::Body>, Error = Infallible>,
+    S: NamedService + Clone + Send + Sync + 'static,
+    S::Future: Send + 'static,
+{
+    Router::new().route_service(&format!("/{}/{{method}}", S::NAME), service)
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
