@@ -38,9 +38,14 @@ impl<Req: ProtoMessage> BidiStreamHandler<Req> {
         E: Into<Status>,
     {
         let route = ws.route::<Req, R::Message>(MethodKind::Bidi)?;
+        let create = Arc::new(create);
         let create: CreateStreaming<Req> = Arc::new(move |requests, context| {
-            let started = create(requests, context);
-            Box::pin(async move { started.await.map(IntoAnswered::into_answered).map_err(Into::into) })
+            let create = Arc::clone(&create);
+            // The closure runs in the task of the socket: not before there is one, nor for a deadline that
+            // has passed, and a panic in it ends this stream alone.
+            Box::pin(async move {
+                create(requests, context).await.map(IntoAnswered::into_answered).map_err(Into::into)
+            })
         });
         Ok(Self(StreamingHandler { route, create }))
     }
@@ -61,7 +66,7 @@ impl<Req> Clone for StreamingHandler<Req> {
 impl<Req: ProtoMessage> StreamingHandler<Req> {
     pub(super) fn respond(&self, request: Request) -> Response {
         let (mut parts, _) = request.into_parts();
-        let Opened { handshake, start, context } = match self.route.open(&mut parts) {
+        let Opened { opening, context } = match self.route.open(&mut parts) {
             Ok(opened) => opened,
             Err(refusal) => return refuse(refusal, &parts),
         };
@@ -69,7 +74,7 @@ impl<Req: ProtoMessage> StreamingHandler<Req> {
             let (sender, requests) = channel();
             TypedCall::new((self.create)(requests, context), Some(sender))
         });
-        self.route.accept(&parts, handshake, start, call)
+        self.route.accept(&parts, opening, call)
     }
 }
 

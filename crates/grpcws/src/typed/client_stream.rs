@@ -35,9 +35,14 @@ impl<Req: ProtoMessage> ClientStreamHandler<Req> {
         E: Into<Status>,
     {
         let route = ws.route::<Req, R::Message>(MethodKind::ClientStreaming)?;
+        let create = Arc::new(create);
         let create: CreateStreaming<Req> = Arc::new(move |requests, context| {
-            let started = create(requests, context);
-            Box::pin(async move { started.await.map(IntoAnswered::into_answered).map_err(Into::into) })
+            let create = Arc::clone(&create);
+            // The closure runs in the task of the socket: not before there is one, nor for a deadline that
+            // has passed, and a panic in it ends this stream alone.
+            Box::pin(async move {
+                create(requests, context).await.map(IntoAnswered::into_answered).map_err(Into::into)
+            })
         });
         Ok(Self(StreamingHandler { route, create }))
     }

@@ -1,10 +1,12 @@
 //! What all handlers of a program share, and the way from a request to a stream.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::response::Response;
 use grpcws_json::Table;
+use grpcws_proto::close::Cause;
 use grpcws_proto::session::Start;
 use grpcws_proto::{MethodKind, Status};
 use http::request::Parts;
@@ -83,43 +85,57 @@ pub(super) struct Route {
 
 /// A handshake that was checked, and what it says of the call.
 pub(super) struct Opened {
+    pub(super) opening: Opening,
+    pub(super) context: Result<CallContext, Status>,
+}
+
+/// A handshake that was checked, with what its stream begins with.
+pub(super) struct Opening {
     pub(super) handshake: Handshake,
     pub(super) start: Start,
-    pub(super) context: Result<CallContext, Status>,
+    /// When the call is ended.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl Opening {
+    /// Runs a part of the handshake for no longer than the call may take.
+    pub(super) async fn within_deadline<F: Future>(&self, future: F) -> Result<F::Output, Status> {
+        match self.deadline {
+            Some(deadline) => {
+                let timed_out = |_| Cause::Deadline.status();
+                tokio::time::timeout_at(deadline.into(), future).await.map_err(timed_out)
+            }
+            None => Ok(future.await),
+        }
+    }
 }
 
 impl Route {
     /// Checks the handshake.
     pub(super) fn open(&self, parts: &mut Parts) -> Result<Opened, Refusal> {
+        let now = Instant::now();
         if self.ws.shutdown.is_draining() {
             return Err(Refusal::Draining);
         }
         let handshake = Handshake::check(parts, &self.ws.options)?;
         let metadata = handshake.metadata(&parts.headers, &self.ws.options.metadata);
         let mut start = Start::new(handshake.mode, self.kind);
+        let mut deadline = None;
         let context = metadata.map(|request| {
-            start = start.clone().timeout(request.timeout).credit(request.credit);
-            CallContext {
-                metadata: request.metadata,
-                request: parts.clone(),
-                deadline: request.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
-            }
+            start = start.clone().credit(request.credit);
+            deadline = request.timeout.and_then(|timeout| now.checked_add(timeout));
+            CallContext { metadata: request.metadata, request: parts.clone(), deadline }
         });
-        Ok(Opened { handshake, start, context })
+        Ok(Opened { opening: Opening { handshake, start, deadline }, context })
     }
 
     /// Answers the handshake with an upgrade; a call that failed is told by the protocol, or by HTTP in
     /// seed mode.
-    pub(super) fn accept<C>(
-        &self,
-        parts: &Parts,
-        handshake: Handshake,
-        start: Start,
-        call: Result<C, Status>,
-    ) -> Response
+    pub(super) fn accept<C>(&self, parts: &Parts, opening: Opening, call: Result<C, Status>) -> Response
     where
         C: Call + Unpin + 'static,
     {
+        let Opening { handshake, start, deadline } = opening;
         match call {
             Err(status) if !handshake.mode.is_v1() => {
                 Refusal::Status(status).into_response(parts.version).map(axum::body::Body::new)
@@ -128,6 +144,7 @@ impl Route {
                 handshake,
                 kind: self.kind,
                 start,
+                deadline,
                 call,
                 codec: Arc::clone(&self.codec),
                 options: Arc::clone(&self.ws.options),

@@ -68,9 +68,14 @@ impl<Req: ProtoMessage, P, M> ServerStreamHandler<Req, P, M> {
         E: Into<Status>,
     {
         let route = ws.route::<Req, R::Message>(MethodKind::ServerStreaming)?;
+        let create = Arc::new(create);
         let create: Create<Req> = Arc::new(move |request, context| {
-            let started = create(request, context);
-            Box::pin(async move { started.await.map(IntoAnswered::into_answered).map_err(Into::into) })
+            let create = Arc::clone(&create);
+            // The closure runs in the task of the socket: not before there is one, nor for a deadline that
+            // has passed, and a panic in it ends this stream alone.
+            Box::pin(async move {
+                create(request, context).await.map(IntoAnswered::into_answered).map_err(Into::into)
+            })
         });
         Ok(Self { route, create, parse, marker: PhantomData })
     }
@@ -101,22 +106,24 @@ where
     fn call(self, request: Request, state: S) -> Self::Future {
         Box::pin(async move {
             let (mut parts, _) = request.into_parts();
-            let Opened { handshake, start, context } = match self.route.open(&mut parts) {
+            let Opened { mut opening, context } = match self.route.open(&mut parts) {
                 Ok(opened) => opened,
                 Err(refusal) => return refuse(refusal, &parts),
             };
             let call = match context {
                 Err(status) => Err(status),
-                Ok(context) => match self.parse.parse(&mut parts, &state).await {
-                    Ok(request) => Ok(TypedCall::<Req>::new((self.create)(request, context), None)),
-                    Err(mut rejection) if !handshake.mode.is_v1() => {
+                Ok(context) => match opening.within_deadline(self.parse.parse(&mut parts, &state)).await {
+                    Ok(Ok(request)) => Ok(TypedCall::<Req>::new((self.create)(request, context), None)),
+                    Ok(Err(mut rejection)) if !opening.handshake.mode.is_v1() => {
                         close_connection(&mut rejection, parts.version);
                         return rejection;
                     }
-                    Err(rejection) => Err(rejection_status(rejection).await),
+                    Ok(Err(rejection)) => Err(rejection_status(rejection).await),
+                    Err(timed_out) => Err(timed_out),
                 },
             };
-            self.route.accept(&parts, handshake, start.request_bound(), call)
+            opening.start = opening.start.request_bound();
+            self.route.accept(&parts, opening, call)
         })
     }
 }

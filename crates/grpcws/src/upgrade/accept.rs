@@ -27,6 +27,8 @@ pub(crate) struct Accepted<C> {
     pub(crate) handshake: Handshake,
     pub(crate) kind: MethodKind,
     pub(crate) start: Start,
+    /// When the call is to be ended.
+    pub(crate) deadline: Option<Instant>,
     /// The call, or the status with which it is refused after the upgrade.
     pub(crate) call: Result<C, Status>,
     pub(crate) codec: Arc<Codec>,
@@ -41,7 +43,7 @@ pub(crate) fn accept<C: Call + Unpin + 'static>(accepted: Accepted<C>) -> Respon
     let response = response(&accepted.handshake);
     let registration = accepted.shutdown.register();
     tokio::spawn(async move {
-        let Accepted { handshake, kind, start, call, codec, options, hooks, path, .. } = accepted;
+        let Accepted { handshake, kind, start, deadline, call, codec, options, hooks, path, .. } = accepted;
         let upgraded = match handshake.on_upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => {
@@ -51,6 +53,8 @@ pub(crate) fn accept<C: Call + Unpin + 'static>(accepted: Accepted<C>) -> Respon
         };
         let (transport, already_read) = unwrap_upgraded(upgraded);
         let now = Instant::now();
+        // The deadline counts from the handshake, whatever time the request parser and the upgrade took.
+        let start = start.timeout(deadline.map(|deadline| deadline.saturating_duration_since(now)));
         let mut session = Session::new(options.session.clone(), start, now);
         let call = call.map_err(|status| session.fail(Cause::Refused(status), now)).ok();
         let info = StreamInfo { id: next_id(), path, mode: handshake.mode, kind };

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod app;
+pub(crate) mod raw;
+pub(crate) mod recorder;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use grpcws::server::{ServerOptions, serve};
 use grpcws::{ConnectionOptions, GrpcWs, Shutdown};
 use grpcws_test::{ServeOptions, TestService};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::Request;
@@ -82,8 +85,8 @@ impl Bridge {
 }
 
 /// A WebSocket client.
-pub(crate) struct Client {
-    pub(crate) socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub(crate) struct Client<S = MaybeTlsStream<TcpStream>> {
+    pub(crate) socket: WebSocketStream<S>,
 }
 
 impl Client {
@@ -91,7 +94,9 @@ impl Client {
         let (socket, _) = tokio_tungstenite::connect_async(request).await.expect("the handshake succeeds");
         Self { socket }
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     pub(crate) async fn send(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.expect("the socket is open");
     }
