@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use grpcws_proto::{Code, Status};
 use http::StatusCode;
 use http::request::Parts;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 
 use super::{ProtoMessage, marker};
 use crate::upgrade::Refusal;
@@ -18,8 +18,9 @@ use crate::upgrade::Refusal;
 /// response as the error.
 ///
 /// In seed mode the rejection is the HTTP answer, as from any axum handler. In the v1 protocol a browser
-/// could not see that, so the socket opens, and the rejection's text becomes an `error` with code 3; a
-/// rejection that is a [`Status`] keeps its code.
+/// could not see that, so the socket opens, and the rejection's text becomes an `error`. A rejection that is
+/// a [`Status`] keeps its code; else 401 is code 16, 403 is 7, 429 is 8, 503 is 14, any other status from 500
+/// is 13, and all that is left is 3.
 pub trait RequestParser<Req, S, M>: Clone + Send + Sync + 'static {
     /// Runs the extractors and the function.
     fn parse(&self, parts: &mut Parts, state: &S) -> impl Future<Output = Result<Req, Response>> + Send;
@@ -107,6 +108,8 @@ pub(super) async fn rejection_status(response: Response) -> Status {
     let code = match parts.status {
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         StatusCode::FORBIDDEN => Code::PermissionDenied,
+        StatusCode::TOO_MANY_REQUESTS => Code::ResourceExhausted,
+        StatusCode::SERVICE_UNAVAILABLE => Code::Unavailable,
         status if status.is_server_error() => Code::Internal,
         _ => Code::InvalidArgument,
     };
@@ -115,10 +118,15 @@ pub(super) async fn rejection_status(response: Response) -> Status {
     Status::new(code, text.filter(|text| !text.is_empty()).unwrap_or_else(fallback))
 }
 
-async fn rejection_text(body: Body) -> Option<String> {
-    let bytes = match Limited::new(body, MAX_TEXT).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(_) => return None,
-    };
-    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+/// The beginning of a body, as text.
+async fn rejection_text(mut body: Body) -> Option<String> {
+    let mut bytes = Vec::new();
+    while bytes.len() <= MAX_TEXT
+        && let Some(frame) = body.frame().await
+    {
+        bytes.extend_from_slice(&frame.ok()?.into_data().unwrap_or_default());
+    }
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    text.truncate(text.floor_char_boundary(MAX_TEXT));
+    Some(text.trim().to_owned())
 }
