@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::header::{HeaderValue, UPGRADE};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -21,6 +22,7 @@ use tower_service::Service;
 use super::overload::Overload;
 use super::{Connection, ServerOptions};
 use crate::shutdown::Shutdown;
+use crate::upgrade::close_connection;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -110,6 +112,16 @@ fn http(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
     http
 }
 
+/// Whether an HTTP/1.1 request asks for a WebSocket. What follows such a request may be frames, so where it
+/// is refused, by whichever part of the app, nothing behind it may be taken for a request.
+fn is_handshake(request: &Request<Incoming>) -> bool {
+    let names_websocket = |value: &HeaderValue| {
+        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+    };
+    request.version() < Version::HTTP_2 && request.headers().get_all(UPGRADE).iter().any(names_websocket)
+}
+
 struct Server<S> {
     app: S,
     http: auto::Builder<TokioExecutor>,
@@ -130,7 +142,15 @@ where
         let heard = Arc::clone(&spoken);
         let service = service_fn(move |request| {
             heard.store(true, Ordering::Relaxed);
-            self.app.clone().call(request)
+            let (version, handshake) = (request.version(), is_handshake(&request));
+            let response = self.app.clone().call(request);
+            async move {
+                let mut response = response.await?;
+                if handshake && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                    close_connection(&mut response, version);
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let io = TokioIo::new(Connection::new(stream, permit));
         let mut connection = pin!(self.http.serve_connection_with_upgrades(io, service));

@@ -68,7 +68,7 @@ impl Refusal {
         if self.http_status() == StatusCode::UPGRADE_REQUIRED {
             headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
-        if self.http_status() == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self.http_status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -78,6 +78,8 @@ impl Refusal {
 /// Makes an answer the last one of its HTTP/1.1 connection.
 pub(crate) fn close_connection<B>(response: &mut Response<B>, version: Version) {
     if version < Version::HTTP_2 {
+        // With a later version in the answer, hyper would keep a connection of HTTP/1.0 that asks for it.
+        *response.version_mut() = version;
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }
