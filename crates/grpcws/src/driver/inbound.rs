@@ -44,12 +44,12 @@ impl<C: Call + Unpin> Driver<C> {
     }
 
     fn receive(&mut self, message: &Incoming, now: Instant) {
-        let (frame, bytes) = match message {
-            Incoming::Text(text) => (Frame::Text(text), None),
-            Incoming::Binary(bytes) => (Frame::Binary(bytes), Some(bytes)),
-            Incoming::Ping => (Frame::Ping, None),
-            Incoming::Pong => (Frame::Pong, None),
-            Incoming::Close(code) => (Frame::Close(*code), None),
+        let (frame, bytes, length) = match message {
+            Incoming::Text(text) => (Frame::Text(text), None, text.len()),
+            Incoming::Binary(bytes) => (Frame::Binary(bytes), Some(bytes), bytes.len()),
+            Incoming::Ping => (Frame::Ping, None, 0),
+            Incoming::Pong => (Frame::Pong, None, 0),
+            Incoming::Close(code) => (Frame::Close(*code), None, 0),
         };
         match self.session.receive(frame, now) {
             Event::None | Event::Ping => {}
@@ -60,7 +60,7 @@ impl<C: Call + Unpin> Driver<C> {
                 }
             }
             Event::Message { payload, last, cost } => {
-                self.observer.received(usize::try_from(cost).unwrap_or(usize::MAX));
+                self.observer.received(length);
                 let message = match (payload, bytes) {
                     // The whole frame is the message.
                     (Payload::Proto(_), Some(frame)) => Ok(frame.clone()),

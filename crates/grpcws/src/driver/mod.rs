@@ -161,7 +161,6 @@ impl<C: Call + Unpin> Driver<C> {
         if std::mem::replace(&mut self.faulted, true) {
             return Poll::Ready(());
         }
-        self.observer.silence();
         self.session.fail(Cause::Fault("internal error".to_owned()), Instant::now());
         Poll::Pending
     }

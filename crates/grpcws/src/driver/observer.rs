@@ -1,5 +1,6 @@
 //! Counts what passes, and tells the hooks.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use grpcws_proto::close::Cause;
@@ -61,7 +62,7 @@ impl Observer {
         }
     }
 
-    /// Tells the end once, whatever happens inside a hook.
+    /// Tells the end once. A hook that panics does not keep the others from being told.
     pub(super) fn ended(&mut self, outcome: Option<&Outcome>) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -72,19 +73,20 @@ impl Observer {
                 outcome.cause,
                 Cause::Deadline | Cause::InitTimeout(_) | Cause::HeartbeatTimeout(_) | Cause::Policy(_)
             ) {
-                hooks.on_timeout(&self.info, outcome);
+                self.guard(|| hooks.on_timeout(&self.info, outcome));
             }
             if !outcome.status.is_ok() {
-                hooks.on_error(&self.info, &outcome.status);
+                self.guard(|| hooks.on_error(&self.info, &outcome.status));
             }
         }
-        hooks.on_close(&self.info, outcome, &self.metrics);
+        self.guard(|| hooks.on_close(&self.info, outcome, &self.metrics));
     }
 
-    /// A hook panicked. It is not called again but for the end of the stream.
-    pub(super) fn silence(&mut self) {
-        if self.ended {
-            self.hooks = None;
+    /// Runs a hook of the end of the stream, when there is nothing left that a panic could end.
+    fn guard(&self, hook: impl FnOnce()) {
+        // The hook gets shared references only, and what it may have left half done is the program's own.
+        if catch_unwind(AssertUnwindSafe(hook)).is_err() {
+            tracing::error!(path = %self.info.path, "a hook panicked at the end of a stream");
         }
     }
 }
