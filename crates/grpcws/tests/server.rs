@@ -1,0 +1,239 @@
+//! The accept loop: its time limits, its limit of connections, and its end.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::routing::get;
+use common::raw::{Handshake, Raw, serve_app};
+use common::{Received, SOON, app};
+use grpcws::server::ServerOptions;
+use grpcws::{ConnectionOptions, Shutdown};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+const HEADER_TIMEOUT: Duration = Duration::from_millis(200);
+const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: example.com\r\n\r\n";
+const SOCKET: &str = "/ws/test/bidi";
+const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+struct Server {
+    address: SocketAddr,
+    shutdown: Shutdown,
+    served: JoinHandle<()>,
+    /// Lets `/slow` answer.
+    go: watch::Sender<bool>,
+    /// How many requests for `/slow` have come.
+    waiting: watch::Receiver<usize>,
+}
+
+async fn serve(options: ServerOptions) -> Server {
+    let shutdown = Shutdown::new();
+    let ws = app::grpcws(ConnectionOptions::default(), &shutdown);
+    // No call of these tests reaches the upstream.
+    let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
+    let (go, gone) = watch::channel(false);
+    let (came, waiting) = watch::channel(0);
+    let slow = move || {
+        let (mut gone, came) = (gone.clone(), came.clone());
+        async move {
+            came.send_modify(|count| *count += 1);
+            gone.wait_for(|go| *go).await.expect("the test lives");
+            "slow"
+        }
+    };
+    let app: Router = app::app(&ws, channel)
+        .expect("known")
+        .route("/hello", get(|| async { "hello" }))
+        .route("/slow", get(slow))
+        .route("/stream", axum::routing::any(silent_stream(&ws)));
+    let (address, served) = serve_app(app, options, &shutdown).await;
+    Server { address, shutdown, served, go, waiting }
+}
+
+/// A call that neither says anything nor ends.
+fn silent_stream(ws: &grpcws::GrpcWs) -> grpcws::BidiStreamHandler<grpcws_test::pb::BidiRequest> {
+    type Silent = tokio_stream::Pending<Result<grpcws_test::pb::BidiResponse, grpcws::Status>>;
+    let silent = |_, _| async { Ok::<Silent, grpcws::Status>(tokio_stream::pending()) };
+    grpcws::BidiStreamHandler::new(ws, silent).expect("known")
+}
+
+fn short_header_timeout() -> ServerOptions {
+    ServerOptions::default().header_timeout(HEADER_TIMEOUT)
+}
+
+/// Asserts that the server closes the connection at the header timeout, and not before.
+async fn assert_closed_in_time(raw: &mut Raw, since: Instant, what: &str) {
+    raw.rest().await;
+    let elapsed = since.elapsed();
+    assert!(elapsed >= HEADER_TIMEOUT - Duration::from_millis(5), "{what} was closed after {elapsed:?}");
+    assert!(elapsed < Duration::from_secs(5), "{what} was closed after {elapsed:?} only");
+}
+
+#[tokio::test]
+async fn a_connection_that_sends_no_whole_request_is_closed_at_the_header_timeout() {
+    let server = serve(short_header_timeout()).await;
+    for (what, bytes) in [
+        ("a silent connection", ""),
+        ("half a header", "GET /hello HTTP/1.1\r\nHost: exam"),
+        ("half an HTTP/2 preface", &PREFACE[..20]),
+        ("an HTTP/2 preface without a request", PREFACE),
+    ] {
+        let begun = Instant::now();
+        let mut raw = Raw::connect(server.address).await;
+        raw.send(bytes).await;
+        assert_closed_in_time(&mut raw, begun, what).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_drips_its_headers_is_closed_at_the_header_timeout() {
+    let server = serve(short_header_timeout()).await;
+    let begun = Instant::now();
+    let raw = Raw::connect(server.address).await;
+    let (reader, mut writer) = raw.stream.into_split();
+    let drip = tokio::spawn(async move {
+        for byte in REQUEST.bytes().cycle().filter(|byte| *byte != b'\n') {
+            if tokio::io::AsyncWriteExt::write_all(&mut writer, &[byte]).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    let mut rest = Vec::new();
+    let mut reader = reader;
+    let read = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut rest);
+    let _ = tokio::time::timeout(SOON, read).await.expect("the server closes the connection");
+    let elapsed = begun.elapsed();
+    assert!((HEADER_TIMEOUT..Duration::from_secs(5)).contains(&elapsed), "{elapsed:?}");
+    tokio::time::timeout(SOON, drip).await.expect("the connection is gone").expect("no panic");
+}
+
+#[tokio::test]
+async fn the_next_request_of_a_connection_has_the_same_time() {
+    let server = serve(short_header_timeout()).await;
+    for (what, next) in [("an idle connection", ""), ("half a second header", "GET /hel")] {
+        let mut raw = Raw::connect(server.address).await;
+        raw.send(REQUEST).await;
+        // The connection is there before the answer is.
+        let begun = Instant::now();
+        assert_eq!(raw.answer().await.body, "hello");
+        raw.send(next).await;
+        assert_closed_in_time(&mut raw, begun, what).await;
+    }
+}
+
+#[tokio::test]
+async fn neither_a_slow_answer_nor_a_socket_is_bound_by_the_header_timeout() {
+    let mut server = serve(short_header_timeout()).await;
+    let mut client = Handshake::new("/stream").open(server.address).await;
+    let mut raw = Raw::connect(server.address).await;
+    raw.send(REQUEST.replace("hello", "slow")).await;
+    server.waiting.wait_for(|count| *count == 1).await.expect("the server lives");
+    // This one is what shows that the time has passed.
+    let mut silent = Raw::connect(server.address).await;
+    silent.rest().await;
+    server.go.send(true).expect("the request waits");
+    assert_eq!(raw.answer().await.body, "slow");
+    client.send(r#"{"type":"ping","pingId":3}"#).await;
+    assert_eq!(client.next().await, Received::Text(r#"{"type":"pong","pingId":3}"#.to_owned()));
+}
+
+#[tokio::test]
+async fn a_connection_too_many_gets_503_and_a_socket_holds_its_place_until_it_ends() {
+    let server = serve(ServerOptions::default().max_connections(2)).await;
+    let refused = async || {
+        let mut raw = Raw::connect(server.address).await;
+        raw.send(REQUEST).await;
+        let answer = raw.answer().await;
+        assert_eq!((answer.status, answer.header("retry-after").as_deref()), (503, Some("1")));
+        assert_eq!(answer.header("connection").as_deref(), Some("close"));
+        assert!(raw.rest().await.is_empty());
+    };
+    let mut client = Handshake::new("/stream").open(server.address).await;
+    let mut raw = Raw::connect(server.address).await;
+    raw.send(REQUEST).await;
+    assert_eq!(raw.answer().await.status, 200);
+    for _ in 0..3 {
+        refused().await;
+    }
+
+    // The place of the socket is free once it has ended.
+    client.send(r#"{"type":"cancel"}"#).await;
+    client.rest().await;
+    drop(client);
+    wait_for_place(&server).await;
+    // So is that of a connection.
+    drop(raw);
+    let _first = wait_for_place(&server).await;
+    let _second = wait_for_place(&server).await;
+    refused().await;
+}
+
+/// A connection that was served once more: when a place becomes free is seen only by asking.
+async fn wait_for_place(server: &Server) -> Raw {
+    let served = async {
+        loop {
+            let mut raw = Raw::connect(server.address).await;
+            raw.send(REQUEST).await;
+            match raw.answer().await.status {
+                200 => return raw,
+                status => assert_eq!(status, 503),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, served).await.expect("a place becomes free")
+}
+
+#[tokio::test]
+async fn a_shutdown_closes_idle_connections_and_lets_a_request_finish() {
+    let mut server = serve(ServerOptions::default()).await;
+    let silent = Raw::connect(server.address).await;
+    let mut idle = Raw::connect(server.address).await;
+    idle.send(REQUEST).await;
+    assert_eq!(idle.answer().await.status, 200);
+    let mut running = Raw::connect(server.address).await;
+    running.send(REQUEST.replace("hello", "slow")).await;
+    server.waiting.wait_for(|count| *count == 1).await.expect("the server lives");
+
+    server.shutdown.begin(Duration::from_secs(60));
+    for mut raw in [silent, idle] {
+        let begun = Instant::now();
+        assert!(raw.rest().await.is_empty());
+        assert!(begun.elapsed() < Duration::from_secs(5), "only after {:?}", begun.elapsed());
+    }
+    let refused = tokio::net::TcpStream::connect(server.address).await;
+    assert!(refused.is_err(), "the listener is closed");
+    assert!(!server.served.is_finished(), "a request is still running");
+
+    server.go.send(true).expect("the request waits");
+    let answer = running.answer().await;
+    assert_eq!((answer.body.as_str(), answer.header("connection").as_deref()), ("slow", Some("close")));
+    assert!(running.rest().await.is_empty());
+    tokio::time::timeout(SOON, server.served).await.expect("the server ends").expect("no panic");
+}
+
+#[tokio::test]
+async fn a_server_ends_when_its_sockets_have_been_told() {
+    let server = serve(ServerOptions::default()).await;
+    let mut client = Handshake::new("/stream").open(server.address).await;
+    server.shutdown.begin(Duration::from_millis(100));
+    let (texts, code, _) = client.rest().await;
+    assert!(texts[0].contains(r#""code":14,"#), "{texts:?}");
+    assert_eq!(code, 1012);
+    drop(client);
+    tokio::time::timeout(SOON, server.served).await.expect("the server ends").expect("no panic");
+}
+
+#[tokio::test]
+async fn a_refused_socket_frees_its_place() {
+    let server = serve(ServerOptions::default().max_connections(1)).await;
+    let (answer, mut raw) = Handshake::new(SOCKET).without("Upgrade").send(server.address).await;
+    assert_eq!(answer.status, 426, "{answer:?}");
+    raw.rest().await;
+    drop(raw);
+    wait_for_place(&server).await;
+}
