@@ -22,7 +22,7 @@ async fn both_ports_serve_grpc_with_reflection() {
             .await
             .expect("it listens");
         let status = GameServiceClient::new(channel.clone())
-            .get_game(GetGameRequest { game_id: "missing".to_owned(), ..GetGameRequest::default() })
+            .get_game(GetGameRequest { game_id: "missing".to_owned() })
             .await
             .expect_err("there is no such game");
         assert_eq!((status.code(), status.message()), (Code::NotFound, "game not found"));

@@ -16,8 +16,7 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// Sockets on streams that do not end by themselves.
 async fn sockets(demo: &Demo, count: usize) -> Vec<Socket> {
     let mut sockets = Vec::new();
-    for number in 0..count {
-        let path = ["subscribe", "sync", "commands"][number % 3];
+    for path in ["subscribe", "sync", "commands"].into_iter().cycle().take(count) {
         let url = format!("ws://{}/ws/v1/games/drained/{path}", demo.address);
         sockets.push(connect_async(url).await.expect("the handshake succeeds").0);
     }

@@ -1,9 +1,7 @@
 //! What the closures of typed handlers may return.
 
-use std::any::Any;
-use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use grpcws_proto::Status;
@@ -151,16 +149,24 @@ where
 }
 
 /// The trailers of a stream that has ended: only tonic's own has some.
+#[cfg(feature = "tonic")]
 fn trailers<S: 'static, T: 'static>(stream: &mut Pin<Box<S>>) -> Option<HeaderMap> {
-    #[cfg(feature = "tonic")]
-    if (&*stream as &dyn Any).is::<Pin<Box<tonic::Streaming<T>>>>()
-        && let Some(streaming) = (stream as &mut dyn Any).downcast_mut::<Pin<Box<tonic::Streaming<T>>>>()
-        // The stream has ended, so its trailers are there without waiting.
-        && let Poll::Ready(Ok(Some(trailers))) =
-            pin!(streaming.trailers()).poll(&mut Context::from_waker(Waker::noop()))
-    {
-        return Some(trailers.into_headers());
+    use std::any::Any;
+    use std::future::Future;
+    use std::pin::pin;
+    use std::task::Waker;
+
+    let streaming = (stream as &mut dyn Any).downcast_mut::<Pin<Box<tonic::Streaming<T>>>>()?;
+    // The stream has ended, so its trailers are there without waiting.
+    match pin!(streaming.trailers()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(trailers)) => trailers.map(tonic::metadata::MetadataMap::into_headers),
+        _ => None,
     }
+}
+
+#[cfg(not(feature = "tonic"))]
+#[allow(clippy::extra_unused_type_parameters, reason = "it has the shape of the other one")]
+fn trailers<S, T>(_: &mut Pin<Box<S>>) -> Option<HeaderMap> {
     None
 }
 
