@@ -100,3 +100,18 @@ async fn a_status_comes_with_all_its_parts() {
     );
     assert_eq!((code, reason.as_str()), (4005, "NOT_FOUND: no game"));
 }
+
+#[tokio::test]
+async fn the_end_is_said_however_many_messages_come_before_it() {
+    // Around the numbers of messages after which the task gives way to others.
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    for count in (120..136).chain(250..260) {
+        for mode in ["", V1] {
+            let mut client = bridge.connect(&format!("server-stream?count={count}"), mode).await;
+            let (texts, code, _) = client.rest().await;
+            let data = texts.iter().filter(|text| text.contains(r#""type":"data""#)).count();
+            assert_eq!((data, code), (count, 1000), "{count} in {mode:?}");
+            assert_eq!(texts.last().map(String::as_str), Some(r#"{"type":"stream_end"}"#));
+        }
+    }
+}

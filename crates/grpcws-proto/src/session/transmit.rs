@@ -18,6 +18,14 @@ pub(super) struct Pending {
 }
 
 impl Session {
+    /// Whether the stream has ended and all that its end has to say was taken from
+    /// [`Session::poll_transmit`].
+    #[must_use]
+    pub const fn end_is_said(&self) -> bool {
+        let Pending { open, headers, terminal, close, .. } = &self.pending;
+        !self.is_live() && open.is_none() && headers.is_none() && terminal.is_none() && close.is_none()
+    }
+
     /// The next thing to send to the client, in the order in which it is to be sent.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         if self.is_closed() {

@@ -99,10 +99,12 @@ impl<C: Call + Unpin> Driver<C> {
         }
         self.poll_inbound(cx, now);
         let more = self.poll_outbound(cx, now);
-        self.release_call();
-        if self.session.is_closed() || (!self.session.is_live() && self.poll_ending(cx, now).is_ready()) {
-            self.observer.ended(self.session.outcome());
-            return Poll::Ready(());
+        if !self.session.is_live() {
+            self.release_call();
+            if self.session.is_closed() || self.poll_ending(cx, now).is_ready() {
+                self.observer.closed(self.session.outcome());
+                return Poll::Ready(());
+            }
         }
         if more {
             cx.waker().wake_by_ref();
@@ -112,14 +114,20 @@ impl<C: Call + Unpin> Driver<C> {
 
     /// A stream that has ended needs its call no longer: dropping it cancels it upstream.
     fn release_call(&mut self) {
-        if !self.session.is_live() {
-            self.call = None;
-            self.held = None;
-        }
+        self.call = None;
+        self.held = None;
+        self.observer.ended(self.session.outcome());
     }
 
     /// Delivers what is left to say, then ends the connection.
     fn poll_ending(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        if !self.session.end_is_said() {
+            // The turn ended before all was said. A blocked socket wakes the task; any other needs a nudge.
+            if !self.socket.is_blocked() {
+                cx.waker().wake_by_ref();
+            }
+            return Poll::Pending;
+        }
         if !self.close_flushed {
             match self.socket.poll_flush(cx) {
                 Poll::Ready(Ok(())) => {

@@ -15,11 +15,12 @@ pub(crate) struct Observer {
     metrics: StreamMetrics,
     started: bool,
     ended: bool,
+    closed: bool,
 }
 
 impl Observer {
     pub(super) fn new(hooks: Option<Arc<dyn StreamHooks>>, info: StreamInfo) -> Self {
-        Self { hooks, info, metrics: StreamMetrics::new(), started: false, ended: false }
+        Self { hooks, info, metrics: StreamMetrics::new(), started: false, ended: false, closed: false }
     }
 
     pub(super) fn path(&self) -> &str {
@@ -62,24 +63,30 @@ impl Observer {
         }
     }
 
-    /// Tells the end once. A hook that panics does not keep the others from being told.
+    /// The outcome is known: tells it once, before the socket is closed.
     pub(super) fn ended(&mut self, outcome: Option<&Outcome>) {
-        if std::mem::replace(&mut self.ended, true) {
+        let Some(outcome) = outcome.filter(|_| !std::mem::replace(&mut self.ended, true)) else { return };
+        let Some(hooks) = &self.hooks else { return };
+        if matches!(
+            outcome.cause,
+            Cause::Deadline | Cause::InitTimeout(_) | Cause::HeartbeatTimeout(_) | Cause::Policy(_)
+        ) {
+            self.guard(|| hooks.on_timeout(&self.info, outcome));
+        }
+        if !outcome.status.is_ok() {
+            self.guard(|| hooks.on_error(&self.info, &outcome.status));
+        }
+    }
+
+    /// The stream is over: tells it once.
+    pub(super) fn closed(&mut self, outcome: Option<&Outcome>) {
+        self.ended(outcome);
+        if std::mem::replace(&mut self.closed, true) {
             return;
         }
-        let Some(hooks) = &self.hooks else { return };
-        if let Some(outcome) = outcome {
-            if matches!(
-                outcome.cause,
-                Cause::Deadline | Cause::InitTimeout(_) | Cause::HeartbeatTimeout(_) | Cause::Policy(_)
-            ) {
-                self.guard(|| hooks.on_timeout(&self.info, outcome));
-            }
-            if !outcome.status.is_ok() {
-                self.guard(|| hooks.on_error(&self.info, &outcome.status));
-            }
+        if let Some(hooks) = &self.hooks {
+            self.guard(|| hooks.on_close(&self.info, outcome, &self.metrics));
         }
-        self.guard(|| hooks.on_close(&self.info, outcome, &self.metrics));
     }
 
     /// Runs a hook of the end of the stream, when there is nothing left that a panic could end.
@@ -93,8 +100,8 @@ impl Observer {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        if self.started && !self.ended && !std::thread::panicking() {
-            self.ended(None);
+        if self.started && !self.closed && !std::thread::panicking() {
+            self.closed(None);
         }
     }
 }
