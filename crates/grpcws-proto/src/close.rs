@@ -51,6 +51,7 @@ pub struct Close {
 
 /// Why a stream ended.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub enum Cause {
     /// The upstream ended the call with this status, or could not be reached.
     Upstream(Status),

@@ -13,7 +13,10 @@ pub(crate) struct Heartbeat {
 
 impl Heartbeat {
     pub(crate) fn new(period: Option<Duration>, timeout: Option<Duration>, now: Instant) -> Self {
-        Self { period, timeout, next_ping: period.map(|period| now + period), next_id: 1, last_heard: now }
+        // A period of zero is none: it would always be due.
+        let period = period.filter(|period| !period.is_zero());
+        let next_ping = period.and_then(|period| now.checked_add(period));
+        Self { period, timeout, next_ping, next_id: 1, last_heard: now }
     }
 
     /// A sign of life.
@@ -23,7 +26,7 @@ impl Heartbeat {
 
     /// When the client counts as dead.
     pub(crate) fn dead_at(&self) -> Option<Instant> {
-        self.timeout.map(|timeout| self.last_heard + timeout)
+        self.last_heard.checked_add(self.timeout?)
     }
 
     pub(crate) const fn next_ping(&self) -> Option<Instant> {
@@ -36,7 +39,8 @@ impl Heartbeat {
         if now < due {
             return None;
         }
-        self.next_ping = Some(if due + period > now { due + period } else { now + period });
+        self.next_ping =
+            due.checked_add(period).filter(|next| *next > now).or_else(|| now.checked_add(period));
         let id = self.next_id;
         self.next_id += 1;
         Some(id)

@@ -2,6 +2,7 @@
 
 /// The form of the messages on one WebSocket, selected by its sub-protocol (PROTOCOL §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Mode {
     /// No sub-protocol: the messages of the Go package `grpcws`.
     Seed,

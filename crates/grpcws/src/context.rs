@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::request::Parts;
 
 /// What the handshake says of the call: metadata, deadline, and what middleware has put into the request.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct CallContext {
     /// The metadata for the call: the headers that are let through, and what the sub-protocols carry.
@@ -15,6 +15,17 @@ pub struct CallContext {
     pub request: Parts,
     /// When the call is ended with code 4, if the client gave a `grpc-timeout`.
     pub deadline: Option<Instant>,
+}
+
+/// Without values of headers and metadata, which may be secrets.
+impl std::fmt::Debug for CallContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CallContext")
+            .field("path", &self.request.uri.path())
+            .field("metadata", &self.metadata.keys().collect::<Vec<_>>())
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
 }
 
 impl CallContext {

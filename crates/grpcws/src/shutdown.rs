@@ -87,6 +87,12 @@ impl Shutdown {
         self.shared.drain.get().map_or(Duration::ZERO, |drain| drain.grace)
     }
 
+    /// Resolves when the streams that are left are to be ended at once.
+    #[cfg(feature = "server")]
+    pub(crate) async fn hurried(&self) {
+        self.shared.hurried.cancelled().await;
+    }
+
     /// Whether the shutdown has begun.
     #[must_use]
     pub fn is_draining(&self) -> bool {
@@ -144,17 +150,19 @@ impl Registration {
             return Some(Instant::now());
         }
         self.signal = Some(hurried);
-        self.shared.drain.get().map(|drain| drain.end_of(self.number))
+        self.shared.drain.get().and_then(|drain| drain.end_of(self.number))
     }
 }
 
 impl Drain {
     /// When the stream with this number is ended: evenly spread over the second half of the grace.
-    fn end_of(&self, number: u64) -> Instant {
+    /// `None` where that is beyond what a clock can tell.
+    fn end_of(&self, number: u64) -> Option<Instant> {
         // Successive numbers times the golden ratio fall evenly into the unit interval.
         let fraction = u32::try_from(number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).unwrap_or(0);
         let share = f64::from(fraction) / f64::from(u32::MAX);
-        self.begun_at + self.grace.mul_f64(f64::midpoint(1.0, share))
+        let after = Duration::try_from_secs_f64(self.grace.as_secs_f64() * f64::midpoint(1.0, share)).ok()?;
+        self.begun_at.checked_add(after)
     }
 }
 
@@ -165,7 +173,8 @@ mod tests {
     #[test]
     fn ends_are_spread_over_the_second_half_of_the_grace() {
         let drain = Drain { begun_at: Instant::now(), grace: Duration::from_secs(10) };
-        let mut ends: Vec<Duration> = (0..100).map(|number| drain.end_of(number) - drain.begun_at).collect();
+        let mut ends: Vec<Duration> =
+            (0..100).map(|number| drain.end_of(number).expect("soon") - drain.begun_at).collect();
         ends.sort_unstable();
         assert!(ends[0] >= Duration::from_secs(5) && ends[99] <= Duration::from_secs(10));
         // No tenth of the window is left out, and none has more than twice its share.

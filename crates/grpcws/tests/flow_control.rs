@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Bridge, Client, Received};
+use common::{Bridge, Client, Received, SOON};
 use futures_util::{SinkExt, StreamExt};
 use grpcws::ConnectionOptions;
 use grpcws_test::pb::call::Outcome;
@@ -265,4 +265,32 @@ async fn a_deadline_reaches_a_client_without_credit() {
         "{texts:?}"
     );
     assert_eq!(code, 4004);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_of_pings_from_a_client_that_reads_nothing_takes_no_memory() {
+    let _alone = ALONE.lock().await;
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    // The socket is full of responses before the pings come.
+    let path = "server-stream?count=1000000&size=10000&tag=pings";
+    let mut client = bridge.connect(path, "grpcws.v1.proto").await;
+    steady(|| bridge.service.stats_of("pings", 1).recent.first().map_or(0, |call| call.sent)).await;
+    let memory = allocated();
+    let payload = vec![b'p'; 125];
+    // Written past the client's own codec, which would read, and so make room.
+    let MaybeTlsStream::Plain(stream) = client.socket.get_mut() else { panic!("not a TCP stream") };
+    let mut frames = Vec::new();
+    for _ in 0..1_000 {
+        frames.extend([0x89, 0x80 | 125, 0, 0, 0, 0]);
+        frames.extend(&payload);
+    }
+    for _ in 0..200 {
+        let sent = tokio::time::timeout(SOON, tokio::io::AsyncWriteExt::write_all(stream, &frames)).await;
+        sent.expect("pings are read").expect("the socket is open");
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let grown = allocated().saturating_sub(memory);
+    assert!(grown < MIB, "{grown} bytes more after 25 MB of pings");
+    reset(client);
+    bridge.settle().await;
 }

@@ -21,9 +21,18 @@ impl Session {
         self.phase = Phase::Closed;
     }
 
-    /// The gateway shuts down: the stream may go on until `at`, and is then ended.
+    /// The gateway shuts down: the stream may go on until `at`, and is then ended. One that has ended already
+    /// may be delivered until then.
     pub fn drain(&mut self, at: Instant) {
         self.drain_at = Some(at);
+        let lingered = self.lingered(at);
+        if let Phase::Ending { until } = &mut self.phase {
+            *until = [*until, lingered].into_iter().flatten().min();
+        }
+    }
+
+    fn lingered(&self, from: Instant) -> Option<Instant> {
+        from.checked_add(self.options.linger)
     }
 
     /// The close frame has left: from now on only the client is waited for, and not for long.
@@ -47,10 +56,12 @@ impl Session {
             });
         }
         self.pending.close.clone_from(&close);
+        // The end has a time of its own; a stall that led to it must not cut that short.
+        self.stalled_at = None;
         self.phase = match &cause {
             Cause::ConnectionLost => Phase::Closed,
             // The call's own end waits behind its data for as long as the client takes some.
-            Cause::Upstream(_) => Phase::Ending { until: None },
+            Cause::Upstream(_) => Phase::Ending { until: self.drain_at.and_then(|at| self.lingered(at)) },
             _ => Phase::Ending { until: now.checked_add(self.options.linger) },
         };
         self.outcome = Some(Box::new(Outcome { cause, status, close }));

@@ -94,7 +94,7 @@ impl Session {
         } else if start.kind.is_client_streaming() {
             Requests::Open
         } else {
-            Requests::Awaited { until: options.init_timeout.map(|timeout| now + timeout) }
+            Requests::Awaited { until: options.init_timeout.and_then(|timeout| now.checked_add(timeout)) }
         };
         let mut pending = Pending::default();
         if start.mode.is_v1() {

@@ -8,7 +8,7 @@ use crate::{MethodKind, Mode};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SessionOptions {
-    /// The time between two pings of the gateway; `None` for no pings. Default: 30 s.
+    /// The time between two pings of the gateway; `None` or zero for no pings. Default: 30 s.
     pub ping_period: Option<Duration>,
     /// How long a client may be silent before its call is cancelled; `None` for ever. Default: 90 s.
     pub pong_timeout: Option<Duration>,

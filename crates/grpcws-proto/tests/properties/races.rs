@@ -134,6 +134,7 @@ impl Model {
                 Mode::V1Json => self.end(Some(3), Some(1003)),
                 Mode::V1Proto if self.half_closed => self.end(Some(3), Some(4003)),
                 Mode::V1Proto => self.requests += 1,
+                other => panic!("the model does not know {other:?}"),
             },
             Step::Ping => self.pongs += 1,
             Step::Credit(_) if !v1 => self.end(Some(3), Some(4003)),

@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
@@ -29,11 +30,11 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// How long the loop rests when the process can accept nothing: out of file descriptors, or of memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
-/// How long connections may take to end after the grace of a shutdown is over.
+/// How long connections may take to end after the grace of a shutdown is over, or was cut short.
 const AFTER_GRACE: Duration = Duration::from_secs(5);
 
 /// Serves an app, an axum `Router` for one, until the shutdown begins, and then until all connections and
-/// streams have ended, or the grace and 5 s are over.
+/// streams have ended, or the grace and 5 s are over. [`Shutdown::hurry`] cuts the grace short.
 pub async fn serve<S, B>(listener: TcpListener, app: S, options: ServerOptions, shutdown: Shutdown)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
@@ -45,7 +46,13 @@ where
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let overload = Overload::default();
     let tasks = TaskTracker::new();
-    let server = Arc::new(Server { app, http: http(&options), options, shutdown: shutdown.clone() });
+    let server = Arc::new(Server {
+        app,
+        http: http(&options),
+        options,
+        shutdown: shutdown.clone(),
+        abort: CancellationToken::new(),
+    });
     loop {
         let stream = tokio::select! {
             biased;
@@ -66,13 +73,22 @@ where
         tasks.wait().await;
         shutdown.finished().await;
     };
-    if tokio::time::timeout(shutdown.grace() + AFTER_GRACE, all).await.is_err() {
-        tracing::warn!(
-            connections = tasks.len(),
-            streams = shutdown.streams(),
-            "some connections outlived the grace"
-        );
+    let over = async {
+        tokio::select! {
+            () = tokio::time::sleep(shutdown.grace()) => {}
+            () = shutdown.hurried() => {}
+        }
+        tokio::time::sleep(AFTER_GRACE).await;
+    };
+    tokio::select! {
+        () = all => {}
+        () = over => {
+            let (connections, streams) = (tasks.len(), shutdown.streams());
+            tracing::warn!(connections, streams, "some connections outlived the grace");
+        }
     }
+    // Responses without an end, such as SSE, are cut off here.
+    server.abort.cancel();
 }
 
 /// The next connection. Errors of a single connection are passed over; those of the process make it rest,
@@ -127,6 +143,8 @@ struct Server<S> {
     http: auto::Builder<TokioExecutor>,
     options: ServerOptions,
     shutdown: Shutdown,
+    /// Ends the connections that are left.
+    abort: CancellationToken,
 }
 
 impl<S, B> Server<S>
@@ -171,6 +189,7 @@ where
                         return;
                     }
                 }
+                () = self.abort.cancelled() => return,
                 () = self.shutdown.begun(), if !draining => {
                     draining = true;
                     connection.as_mut().graceful_shutdown();

@@ -54,8 +54,8 @@ pub(crate) enum Incoming {
 impl Socket {
     pub(crate) fn new(transport: Transport, already_read: &Bytes, max_message_size: u64) -> Self {
         let max_message_size = usize::try_from(max_message_size).unwrap_or(usize::MAX);
-        // The write buffer has no limit of its own here: the driver feeds nothing to a blocked socket, so it
-        // holds `WRITE_BUFFER` and at most one message more.
+        // The driver feeds nothing to a blocked socket, so the write buffer holds `WRITE_BUFFER` and at most one
+        // message more. Only the codec's own answers could grow it further; see `with_bounded_answers`.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
@@ -73,10 +73,31 @@ impl Socket {
         }
     }
 
+    /// Lets the codec work while its own answers, to pings, find no more room than there is anyway. It then keeps
+    /// the newest pong back and drops the ones before, in place of a buffer that a flood of pings would fill.
+    ///
+    /// Messages need no such limit, since they come one at a time; nor does the answer to the peer's close,
+    /// which is the last.
+    fn with_bounded_answers<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        work: impl FnOnce(&mut WebSocketContext, &mut Adapter<'_, '_>) -> T,
+    ) -> T {
+        let bounded = self.codec.can_read();
+        if bounded {
+            self.codec.set_config(|config| config.max_write_buffer_size = WRITE_BUFFER + 1);
+        }
+        let mut adapter = Adapter { transport: &mut self.transport, written: &mut self.written, cx };
+        let result = work(&mut self.codec, &mut adapter);
+        if bounded {
+            self.codec.set_config(|config| config.max_write_buffer_size = usize::MAX);
+        }
+        result
+    }
+
     /// The next message of the peer, or why there is none and never will be.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Cause>> {
-        let mut adapter = Adapter { transport: &mut self.transport, written: &mut self.written, cx };
-        let message = match self.codec.read(&mut adapter) {
+        let message = match self.with_bounded_answers(cx, |codec, adapter| codec.read(adapter)) {
             Ok(message) => message,
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
             Err(error) => {
@@ -139,8 +160,9 @@ impl Socket {
 
     /// Writes out what is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
-        let mut adapter = Adapter { transport: &mut self.transport, written: &mut self.written, cx };
-        match self.codec.flush(&mut adapter) {
+        match self.with_bounded_answers(cx, |codec, adapter| codec.flush(adapter)) {
+            // What was kept back while the buffer was full goes now.
+            Ok(()) if std::mem::take(&mut self.blocked) => self.poll_flush(cx),
             Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
                 self.blocked = false;
                 Poll::Ready(Ok(()))

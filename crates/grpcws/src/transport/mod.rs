@@ -14,6 +14,9 @@ use hyper_util::rt::TokioIo;
 pub(crate) use tcp::Tcp;
 pub(crate) use upgraded::unwrap_upgraded;
 
+/// The most bytes that are handed to hyper's upgraded stream in one piece: a DATA frame of HTTP/2.
+const MAX_PIECE: usize = 16 * 1024;
+
 /// The byte stream under a WebSocket.
 #[derive(Debug)]
 pub(crate) enum Transport {
@@ -57,7 +60,12 @@ impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Tcp(io) => Pin::new(io).poll_write(cx, buf),
-            Self::Upgraded(io) => Pin::new(io).poll_write(cx, buf),
+            // A stream of HTTP/2 takes whatever it is given, at once, into a buffer of its own; small pieces keep
+            // that buffer small, and progress visible.
+            Self::Upgraded(io) => {
+                let piece = buf.get(..MAX_PIECE).unwrap_or(buf);
+                Pin::new(io).poll_write(cx, piece)
+            }
         }
     }
 

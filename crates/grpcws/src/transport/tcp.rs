@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use tokio::io::Interest;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 type Watch = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -31,6 +33,8 @@ impl Tcp {
     ///
     /// tokio tells a closed read side apart from readable data only to those who wait for neither reading
     /// nor writing, and only by a future, which is kept between polls here.
+    /// Other systems than Linux do not tell, so there it never resolves.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn poll_peer_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let watch = self.watch.get_or_insert_with(|| {
             let stream = Arc::clone(&self.stream);
@@ -40,6 +44,11 @@ impl Tcp {
             })
         });
         watch.as_mut().poll(cx)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn poll_peer_closed(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
     }
 
     pub(crate) fn stop_watching(&mut self) {

@@ -95,7 +95,7 @@ impl<T> Requests<T> {
     /// before the reset.
     #[must_use]
     pub fn into_client_requests(self) -> ClientRequests<T> {
-        ClientRequests { requests: self, warned: false }
+        ClientRequests { requests: self, cancelled: false }
     }
 
     #[cfg(feature = "tonic")]
@@ -115,26 +115,59 @@ impl Cancel {
 #[derive(Debug)]
 pub struct ClientRequests<T> {
     requests: Requests<T>,
-    warned: bool,
+    /// The call was cancelled, and the body says so: nothing more comes from here, not even an end.
+    cancelled: bool,
 }
 
 impl<T> Stream for ClientRequests<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if self.cancelled {
+            return Poll::Pending;
+        }
         match ready!(Pin::new(&mut self.requests).poll_next(cx)) {
             Some(Ok(message)) => Poll::Ready(Some(message)),
-            Some(Err(_)) if self.requests.cancel.watched.load(Ordering::Acquire) => Poll::Pending,
             Some(Err(_)) => {
-                if !std::mem::replace(&mut self.warned, true) {
-                    tracing::warn!(
-                        "a cancelled call ends its request stream: wrap the channel in grpcws::PropagateCancel, \
-                         or its upstream may take this for a half-close"
-                    );
+                self.cancelled = self.requests.cancel.watched.load(Ordering::Acquire);
+                if self.cancelled {
+                    return Poll::Pending;
                 }
+                tracing::warn!(
+                    "a cancelled call ends its request stream: wrap the channel in grpcws::PropagateCancel, \
+                     or its upstream may take this for a half-close"
+                );
                 Poll::Ready(None)
             }
             None => Poll::Ready(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn a_cancelled_stream_that_is_watched_never_ends() {
+        let (sender, requests) = channel::<u8>();
+        requests.cancel.watched.store(true, Ordering::Release);
+        let mut stream = requests.into_client_requests();
+        drop(sender);
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..3 {
+            assert!(Pin::new(&mut stream).poll_next(&mut cx).is_pending(), "an end would be a half-close");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_not_watched_ends() {
+        let (sender, requests) = channel::<u8>();
+        let mut stream = requests.into_client_requests();
+        drop(sender);
+        let mut cx = Context::from_waker(Waker::noop());
+        assert_eq!(Pin::new(&mut stream).poll_next(&mut cx), Poll::Ready(None));
     }
 }
