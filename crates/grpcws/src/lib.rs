@@ -25,7 +25,7 @@
 //! | --- | --- |
 //! | `axum` | the typed handlers |
 //! | `server` | [`server`], an accept loop with limits and a graceful end |
-//! | `tonic` | closures may return tonic's responses, streams and statuses; [`CallContext::request`] and [`CallContext::streaming_request`] make requests for tonic's clients; [`PropagateCancel`] |
+//! | `tonic` | closures may return tonic's responses, streams and statuses; [`CallContext::request`] and [`CallContext::streaming_request`] make requests for tonic's clients |
 //!
 //! # Limits and defaults
 //!
@@ -64,7 +64,8 @@
 //!   server's limit of streams (200 by default with hyper) wait without an error. Its windows are the
 //!   program's to set: with `initial_stream_window_size(64 * 1024)` and
 //!   `initial_connection_window_size((1 << 31) - 1)` a client that does not read holds back no other one.
-//! - A request stream of a tonic client can end but not fail; see [`PropagateCancel`].
+//! - A request stream of a tonic client can end but not fail: make its request with
+//!   [`CallContext::streaming_request`], which resets it when the call is cancelled.
 //! - tonic merges the trailers of a client-streaming reply into its headers.
 //! - Over HTTP/2 a lost client is seen only by reading. While flow control keeps the socket unread, its call
 //!   goes on, until the write stall, a deadline or the end of the connection.
@@ -98,8 +99,6 @@ pub use grpcws_proto::{Code, MethodKind, Mode, Status};
 pub use hooks::{Direction, StreamHooks, StreamInfo, StreamMetrics};
 pub use options::ConnectionOptions;
 pub use shutdown::Shutdown;
-#[cfg(all(feature = "axum", feature = "tonic"))]
-pub use typed::PropagateCancel;
 #[cfg(feature = "axum")]
 pub use typed::{
     BidiStreamHandler, ClientStreamHandler, GrpcWs, ProtoMessage, Requests, ServerStreamHandler,

@@ -7,12 +7,12 @@
 //! ```
 //! use axum::{Router, extract::Path, routing::any};
 //! use grpcws::{BidiStreamHandler, ClientStreamHandler, GrpcWs, ServerStreamHandler};
-//! use grpcws::{PropagateCancel, UnknownMessage};
+//! use grpcws::UnknownMessage;
 //! # use grpcws_test::pb::ServerStreamRequest as WatchRequest;
 //! # use grpcws_test::pb::test_service_client::TestServiceClient as Client;
 //! use tonic::transport::Channel;
 //!
-//! fn routes(ws: &GrpcWs, client: Client<PropagateCancel<Channel>>) -> Result<Router, UnknownMessage> {
+//! fn routes(ws: &GrpcWs, client: Client<Channel>) -> Result<Router, UnknownMessage> {
 //!     let (watching, sending, talking) = (client.clone(), client.clone(), client);
 //!     let watch = ServerStreamHandler::new(
 //!         ws,
@@ -87,8 +87,6 @@ mod bidi_stream;
 mod call;
 mod client_stream;
 mod message;
-#[cfg(feature = "tonic")]
-mod propagate_cancel;
 mod queue;
 mod request_parser;
 mod requests;
@@ -99,8 +97,6 @@ pub use answers::{IntoResponse, IntoResponses};
 pub use bidi_stream::BidiStreamHandler;
 pub use client_stream::ClientStreamHandler;
 pub use message::{DecodeError, ProtoMessage};
-#[cfg(feature = "tonic")]
-pub use propagate_cancel::PropagateCancel;
 pub use request_parser::{IntoParsed, RequestParser};
 pub use requests::{ClientRequests, Requests};
 pub use route::GrpcWs;

@@ -1,13 +1,11 @@
 //! The stream of request messages that a typed handler reads.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 use grpcws_proto::{Code, Status};
-use tokio_util::sync::CancellationToken;
 
 use super::queue::{End, Reader, Writer, queue};
 
@@ -25,13 +23,45 @@ pub struct Requests<T> {
     ended: bool,
 }
 
-/// What the call and the body that carries its requests know of each other's end.
+/// How the end of the call reaches the body that carries its requests to an upstream.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cancel {
-    /// Fires when the call is dropped.
-    pub(super) token: CancellationToken,
-    /// A [`PropagateCancel`](super::PropagateCancel) watches the body.
-    watched: Arc<AtomicBool>,
+pub(super) struct Cancel(Arc<Mutex<CancelState>>);
+
+#[derive(Debug, Default)]
+struct CancelState {
+    /// The call was dropped.
+    over: bool,
+    /// A tonic client watches for that.
+    watched: bool,
+    #[cfg(feature = "tonic")]
+    handle: Option<tonic::CancellationHandle>,
+}
+
+impl Cancel {
+    fn lock(&self) -> MutexGuard<'_, CancelState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cancel(&self) {
+        let mut state = self.lock();
+        state.over = true;
+        #[cfg(feature = "tonic")]
+        if let Some(handle) = state.handle.take() {
+            handle.cancel();
+        }
+    }
+
+    /// Resets the request with this handle when the call is dropped.
+    #[cfg(feature = "tonic")]
+    fn watch(&self, handle: tonic::CancellationHandle) {
+        let mut state = self.lock();
+        state.watched = true;
+        if state.over {
+            handle.cancel();
+        } else {
+            state.handle = Some(handle);
+        }
+    }
 }
 
 /// The sending half, held by the call.
@@ -64,7 +94,7 @@ impl<T> RequestSender<T> {
 
 impl<T> Drop for RequestSender<T> {
     fn drop(&mut self) {
-        self.cancel.token.cancel();
+        self.cancel.cancel();
     }
 }
 
@@ -89,25 +119,25 @@ impl<T> Stream for Requests<T> {
 impl<T> Requests<T> {
     /// The messages alone, as the clients of tonic take them.
     ///
-    /// Such a stream has no item for a cancelled call. Behind a
-    /// [`PropagateCancel`](super::PropagateCancel) it stays silent, and the body that it is sent in is
-    /// cancelled; without one it ends, which the upstream of a bidi method may see as a half-close just
-    /// before the reset.
+    /// Such a stream has no item for a cancelled call. In a request of
+    /// [`CallContext::streaming_request`](crate::CallContext::streaming_request) it stays silent, and the
+    /// request is reset; in any other it ends, which an upstream may see as a half-close.
     #[must_use]
     pub fn into_client_requests(self) -> ClientRequests<T> {
         ClientRequests { requests: self, cancelled: false }
     }
-
-    #[cfg(feature = "tonic")]
-    pub(super) fn cancel(&self) -> Cancel {
-        self.cancel.clone()
-    }
 }
 
 #[cfg(feature = "tonic")]
-impl Cancel {
-    pub(super) fn watch(&self) {
-        self.watched.store(true, Ordering::Release);
+impl crate::CallContext {
+    /// A streaming request for a tonic client, with the metadata and the deadline of this call. When the call
+    /// is cancelled, or its client is lost, the request is reset; it never looks half-closed.
+    #[must_use]
+    pub fn streaming_request<T>(&self, requests: Requests<T>) -> tonic::Request<ClientRequests<T>> {
+        let cancel = requests.cancel.clone();
+        let mut request = self.request(requests.into_client_requests());
+        cancel.watch(request.cancellation_handle());
+        request
     }
 }
 
@@ -129,13 +159,14 @@ impl<T> Stream for ClientRequests<T> {
         match ready!(Pin::new(&mut self.requests).poll_next(cx)) {
             Some(Ok(message)) => Poll::Ready(Some(message)),
             Some(Err(_)) => {
-                self.cancelled = self.requests.cancel.watched.load(Ordering::Acquire);
-                if self.cancelled {
+                let watched = self.requests.cancel.lock().watched;
+                self.cancelled = watched;
+                if watched {
                     return Poll::Pending;
                 }
                 tracing::warn!(
-                    "a cancelled call ends its request stream: wrap the channel in grpcws::PropagateCancel, \
-                     or its upstream may take this for a half-close"
+                    "a cancelled call ends its request stream, which its upstream may take for a half-close: make \
+                     the request with CallContext::streaming_request"
                 );
                 Poll::Ready(None)
             }
@@ -153,7 +184,7 @@ mod tests {
     #[test]
     fn a_cancelled_stream_that_is_watched_never_ends() {
         let (sender, requests) = channel::<u8>();
-        requests.cancel.watched.store(true, Ordering::Release);
+        requests.cancel.lock().watched = true;
         let mut stream = requests.into_client_requests();
         drop(sender);
         let mut cx = Context::from_waker(Waker::noop());

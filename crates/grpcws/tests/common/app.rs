@@ -6,8 +6,8 @@ use axum::extract::RawQuery;
 use axum::routing::any;
 use grpcws::json::Table;
 use grpcws::{
-    BidiStreamHandler, ClientStreamHandler, ConnectionOptions, GrpcWs, PropagateCancel, ServerStreamHandler,
-    Shutdown, Status, UnknownMessage,
+    BidiStreamHandler, ClientStreamHandler, ConnectionOptions, GrpcWs, ServerStreamHandler, Shutdown, Status,
+    UnknownMessage,
 };
 use grpcws_test::pb::ServerStreamRequest;
 use grpcws_test::pb::test_service_client::TestServiceClient;
@@ -21,7 +21,7 @@ pub(crate) fn grpcws(options: ConnectionOptions, shutdown: &Shutdown) -> GrpcWs 
 
 /// The routes `/ws/test/server-stream`, `/ws/test/client-stream` and `/ws/test/bidi`.
 pub(crate) fn app(ws: &GrpcWs, channel: Channel) -> Result<Router, UnknownMessage> {
-    let client = TestServiceClient::new(PropagateCancel::new(channel))
+    let client = TestServiceClient::new(channel)
         .max_decoding_message_size(usize::MAX)
         .max_encoding_message_size(usize::MAX);
     let server_stream = ServerStreamHandler::new(
