@@ -23,41 +23,23 @@ pub(crate) fn from_metadata(metadata: &MetadataMap) -> Result<Option<Script>, St
     from_query(text).map(Some).map_err(|error| Status::invalid_argument(error.to_string()))
 }
 
-impl Script {
-    /// Takes the knobs that every method has.
-    pub(crate) fn take_answer(&mut self) -> AnswerKnobs {
-        AnswerKnobs {
-            fail: self.fail.take(),
-            echo: std::mem::take(&mut self.echo_metadata),
-            headers: std::mem::take(&mut self.response_headers),
-            trailers: std::mem::take(&mut self.response_trailers),
+macro_rules! take_answer {
+    ($($message:ty),+) => {$(
+        impl $message {
+            /// Takes the knobs that every method has.
+            pub(crate) fn take_answer(&mut self) -> AnswerKnobs {
+                AnswerKnobs {
+                    fail: self.fail.take(),
+                    echo: std::mem::take(&mut self.echo_metadata),
+                    headers: std::mem::take(&mut self.response_headers),
+                    trailers: std::mem::take(&mut self.response_trailers),
+                }
+            }
         }
-    }
+    )+};
 }
 
-impl ServerStreamRequest {
-    /// Takes the knobs that every method has.
-    pub(crate) fn take_answer(&mut self) -> AnswerKnobs {
-        AnswerKnobs {
-            fail: self.fail.take(),
-            echo: std::mem::take(&mut self.echo_metadata),
-            headers: std::mem::take(&mut self.response_headers),
-            trailers: std::mem::take(&mut self.response_trailers),
-        }
-    }
-}
-
-impl UnaryRequest {
-    /// Takes the knobs that every method has.
-    pub(crate) fn take_answer(&mut self) -> AnswerKnobs {
-        AnswerKnobs {
-            fail: self.fail.take(),
-            echo: std::mem::take(&mut self.echo_metadata),
-            headers: std::mem::take(&mut self.response_headers),
-            trailers: std::mem::take(&mut self.response_trailers),
-        }
-    }
-}
+take_answer!(Script, ServerStreamRequest, UnaryRequest);
 
 /// A payload of `size` bytes in a pattern that a reader can check: byte `i` is `i % 251`.
 pub(crate) fn payload(size: u32) -> Bytes {

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use super::{Event, Frame, Payload, Requests, Session};
+use crate::Mode;
 use crate::close::Cause;
 use crate::message::ClientMessage;
-use crate::{MethodKind, Mode};
 
 impl Session {
     /// Takes a frame of the client and says what the call has to do. Frames that come after the end of
@@ -136,7 +136,7 @@ impl Session {
             self.heartbeat.heard(now);
         }
         let grant = self.receive_window.release(cost);
-        if self.mode.is_v1() && matches!(self.kind, MethodKind::ClientStreaming | MethodKind::Bidi) {
+        if self.mode.is_v1() && self.kind.is_client_streaming() {
             self.pending.credit += grant.unwrap_or(0);
         }
     }

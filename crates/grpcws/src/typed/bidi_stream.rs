@@ -9,15 +9,13 @@ use axum::handler::Handler;
 use axum::response::Response;
 use grpcws_proto::{MethodKind, Status};
 
-use super::answers::{IntoAnswered, IntoResponses};
-use super::call::{Starting, TypedCall};
+use super::answers::IntoResponses;
+use super::call::{Create, TypedCall, create as create_call};
 use super::requests::{Requests, channel};
 use super::route::{Opened, Route, refuse};
 use super::{GrpcWs, ProtoMessage};
 use crate::codec::UnknownMessage;
 use crate::context::CallContext;
-
-pub(super) type CreateStreaming<Req> = Arc<dyn Fn(Requests<Req>, CallContext) -> Starting + Send + Sync>;
 
 /// A handler of a bidi-streaming method, for [`axum::routing::any`].
 ///
@@ -38,23 +36,14 @@ impl<Req: ProtoMessage> BidiStreamHandler<Req> {
         E: Into<Status>,
     {
         let route = ws.route::<Req, R::Message>(MethodKind::Bidi)?;
-        let create = Arc::new(create);
-        let create: CreateStreaming<Req> = Arc::new(move |requests, context| {
-            let create = Arc::clone(&create);
-            // The closure runs in the task of the socket: not before there is one, nor for a deadline that
-            // has passed, and a panic in it ends this stream alone.
-            Box::pin(async move {
-                create(requests, context).await.map(IntoAnswered::into_answered).map_err(Into::into)
-            })
-        });
-        Ok(Self(StreamingHandler { route, create }))
+        Ok(Self(StreamingHandler { route, create: create_call(create) }))
     }
 }
 
 /// What the two kinds of handler with a stream of requests have in common.
 pub(super) struct StreamingHandler<Req> {
     pub(super) route: Route,
-    pub(super) create: CreateStreaming<Req>,
+    pub(super) create: Create<Requests<Req>>,
 }
 
 impl<Req> Clone for StreamingHandler<Req> {

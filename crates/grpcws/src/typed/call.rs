@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -9,12 +10,34 @@ use grpcws_proto::Status;
 use http::HeaderMap;
 
 use super::ProtoMessage;
-use super::answers::{Answered, Answers};
+use super::answers::{Answered, Answers, IntoAnswered};
 use super::requests::RequestSender;
 use crate::call::{Answer, Call};
+use crate::context::CallContext;
 
 /// The future of a closure that starts a call.
-pub(super) type Starting = Pin<Box<dyn Future<Output = Result<Answered, Status>> + Send>>;
+type Starting = Pin<Box<dyn Future<Output = Result<Answered, Status>> + Send>>;
+
+/// A closure that starts calls, with its types out of sight.
+pub(super) type Create<A> = Arc<dyn Fn(A, CallContext) -> Starting + Send + Sync>;
+
+/// Makes one of a closure. The closure itself runs when the call is first polled, in the task of its socket.
+pub(super) fn create<A, F, Fut, R, E, M>(closure: F) -> Create<A>
+where
+    A: Send + 'static,
+    F: Fn(A, CallContext) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, E>> + Send + 'static,
+    R: IntoAnswered<M>,
+    E: Into<Status>,
+{
+    let closure = Arc::new(closure);
+    Arc::new(move |argument, context| {
+        let closure = Arc::clone(&closure);
+        Box::pin(async move {
+            closure(argument, context).await.map(IntoAnswered::into_answered).map_err(Into::into)
+        })
+    })
+}
 
 /// A call that a closure of the program makes.
 pub(super) struct TypedCall<T> {

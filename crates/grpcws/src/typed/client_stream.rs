@@ -2,15 +2,15 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
 use grpcws_proto::{MethodKind, Status};
 
-use super::answers::{IntoAnswered, IntoResponse};
-use super::bidi_stream::{CreateStreaming, StreamingHandler};
+use super::answers::IntoResponse;
+use super::bidi_stream::StreamingHandler;
+use super::call::create as create_call;
 use super::requests::Requests;
 use super::{GrpcWs, ProtoMessage};
 use crate::codec::UnknownMessage;
@@ -35,16 +35,7 @@ impl<Req: ProtoMessage> ClientStreamHandler<Req> {
         E: Into<Status>,
     {
         let route = ws.route::<Req, R::Message>(MethodKind::ClientStreaming)?;
-        let create = Arc::new(create);
-        let create: CreateStreaming<Req> = Arc::new(move |requests, context| {
-            let create = Arc::clone(&create);
-            // The closure runs in the task of the socket: not before there is one, nor for a deadline that
-            // has passed, and a panic in it ends this stream alone.
-            Box::pin(async move {
-                create(requests, context).await.map(IntoAnswered::into_answered).map_err(Into::into)
-            })
-        });
-        Ok(Self(StreamingHandler { route, create }))
+        Ok(Self(StreamingHandler { route, create: create_call(create) }))
     }
 }
 

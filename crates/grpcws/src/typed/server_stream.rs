@@ -10,16 +10,14 @@ use axum::handler::Handler;
 use axum::response::Response;
 use grpcws_proto::{MethodKind, Status};
 
-use super::answers::{IntoAnswered, IntoResponses};
-use super::call::{Starting, TypedCall};
+use super::answers::IntoResponses;
+use super::call::{Create, TypedCall, create as create_call};
 use super::request_parser::rejection_status;
 use super::route::{Opened, Route, refuse};
 use super::{GrpcWs, ProtoMessage, RequestParser};
 use crate::codec::UnknownMessage;
 use crate::context::CallContext;
 use crate::upgrade::close_connection;
-
-type Create<Req> = Arc<dyn Fn(Req, CallContext) -> Starting + Send + Sync>;
 
 /// A handler of a server-streaming method, for [`axum::routing::any`].
 ///
@@ -68,16 +66,7 @@ impl<Req: ProtoMessage, P, M> ServerStreamHandler<Req, P, M> {
         E: Into<Status>,
     {
         let route = ws.route::<Req, R::Message>(MethodKind::ServerStreaming)?;
-        let create = Arc::new(create);
-        let create: Create<Req> = Arc::new(move |request, context| {
-            let create = Arc::clone(&create);
-            // The closure runs in the task of the socket: not before there is one, nor for a deadline that
-            // has passed, and a panic in it ends this stream alone.
-            Box::pin(async move {
-                create(request, context).await.map(IntoAnswered::into_answered).map_err(Into::into)
-            })
-        });
-        Ok(Self { route, create, parse, marker: PhantomData })
+        Ok(Self { route, create: create_call(create), parse, marker: PhantomData })
     }
 }
 
