@@ -82,6 +82,8 @@ mod context;
 mod driver;
 mod hooks;
 mod options;
+mod queue;
+mod route;
 #[cfg(feature = "server")]
 pub mod server;
 mod shutdown;
