@@ -84,6 +84,7 @@ mod hooks;
 mod options;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod services;
 mod shutdown;
 mod socket;
 mod transport;
