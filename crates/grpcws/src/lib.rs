@@ -86,6 +86,7 @@ mod queue;
 mod route;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod services;
 mod shutdown;
 mod socket;
 mod transport;
