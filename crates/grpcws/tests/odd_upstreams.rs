@@ -6,7 +6,9 @@ use bytes::Bytes;
 use common::whole::{Script, open};
 use grpcws::ConnectionOptions;
 
-const GRPC: (&str, &str) = ("content-type", "application/grpc");
+type Header = (&'static str, &'static str);
+
+const GRPC: Header = ("content-type", "application/grpc");
 /// A `UnaryResponse` with the sequence number 7, in its frame.
 const SEVEN: Bytes = Bytes::from_static(b"\0\0\0\0\x02\x08\x07");
 
@@ -20,7 +22,7 @@ async fn answer(script: Script) -> (String, u16, usize) {
     (terminal, code, texts.iter().filter(|text| text.starts_with(r#"{"type":"data""#)).count())
 }
 
-fn script(status: u16, headers: &[(&'static str, &'static str)]) -> Script {
+fn script(status: u16, headers: &[Header]) -> Script {
     Script { status, headers: headers.to_vec(), ..Script::default() }
 }
 
@@ -30,7 +32,7 @@ impl Script {
         self
     }
 
-    fn trailers(mut self, trailers: &[(&'static str, &'static str)]) -> Self {
+    fn trailers(mut self, trailers: &[Header]) -> Self {
         self.trailers = Some(trailers.to_vec());
         self
     }
@@ -110,7 +112,7 @@ async fn a_method_with_one_response_has_exactly_one() {
 
 #[tokio::test]
 async fn malformed_and_oversized_messages_end_the_call() {
-    let cases: [(&[(&'static str, &'static str)], &'static [u8], u16, &str); 5] = [
+    let cases: [(&[Header], &'static [u8], u16, &str); 5] = [
         (&[], b"\x02\0\0\0\0", 13, "compressed flag"),
         (&[], b"\x01\0\0\0\x01x", 13, "without a grpc-encoding"),
         (&[("grpc-encoding", "gzip")], b"\x01\0\0\0\x01x", 13, "gzip"),
