@@ -43,7 +43,6 @@ fn every_field_is_described_as_prost_reflect_describes_it() {
             );
             assert_eq!(found.is_map(), field.is_map(), "{name}");
             assert_eq!(found.is_delimited(), field.is_group(), "{name}");
-            assert_eq!(found.is_packed(), field.is_packed(), "{name}");
             assert!(same_kind(&found.kind(), &field.kind()), "{name}: {:?}", found.kind());
             let mut siblings: Vec<_> = field
                 .containing_oneof()

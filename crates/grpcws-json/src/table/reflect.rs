@@ -130,12 +130,6 @@ impl FieldDescriptor {
         self.field().cardinality == Cardinality::Map
     }
 
-    /// Whether the values of a repeated field are written packed, by the field's options.
-    #[must_use]
-    pub fn is_packed(&self) -> bool {
-        self.field().packed
-    }
-
     /// Whether a message is written between group tags in place of behind its length.
     #[must_use]
     pub fn is_delimited(&self) -> bool {
