@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod demo;
+pub mod descriptors;
 pub mod signals;
 
 /// The Rust code of the repository's pages, compiled with the doctests.
