@@ -1,4 +1,5 @@
 //! Connections that the upstream ends, and requests that it has not seen.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, in its helpers too")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Limits of streams, of connections, and of waiting.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, in its helpers too")]
 
 mod common;
 
