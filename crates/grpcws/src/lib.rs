@@ -84,6 +84,7 @@ mod hooks;
 mod options;
 mod queue;
 mod route;
+pub mod routes;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod services;

@@ -1,18 +1,14 @@
 //! Services read from descriptor sets.
 
+mod common_protos;
+
+use common_protos::library;
 use grpcws::MethodKind;
 use grpcws::services::{Descriptors, Services, ServicesError};
 use prost::Message as _;
 use prost_types::{
     DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
 };
-
-fn library() -> Vec<u8> {
-    let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto");
-    let mut compiler = protox::Compiler::new([protos]).expect("the folder is there");
-    compiler.include_imports(true).open_file("library.proto").expect("it compiles");
-    compiler.encode_file_descriptor_set()
-}
 
 #[test]
 fn methods_are_found_by_service_and_name() {

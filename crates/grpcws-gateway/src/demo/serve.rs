@@ -1,14 +1,15 @@
 //! Serves the demo: WebSocket, REST, SSE, the page and gRPC on one listener, gRPC alone on another.
 
 use std::convert::Infallible;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Response;
+use grpcws::bridge::Bridge;
 use grpcws::server::ServerOptions;
+use grpcws::services::Services;
 use grpcws::{ConnectionOptions, GrpcWs, Shutdown};
 use tokio::net::TcpListener;
 use tonic::server::NamedService;
@@ -54,7 +55,7 @@ pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
     let listener = bind(options.listen).await?;
     let grpc_listener = bind(options.grpc_listen).await?;
     let page = listener.local_addr()?;
-    announce(&format!(
+    crate::announce(&format!(
         "listening ws://{page}\nlistening grpc://{}\nplay at http://{page}/ in two tabs; stop with Ctrl-C\n",
         grpc_listener.local_addr()?
     ));
@@ -62,8 +63,17 @@ pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
     let service = GameService::default();
     let shutdown = Shutdown::new();
     crate::signals::shut_down_on_signal(&shutdown, options.grace)?;
-    let ws = GrpcWs::new(TABLE.clone()).options(options.connection).shutdown(shutdown.clone());
-    let app = router(service.clone()).merge(websocket::router(&ws, &service)?).merge(grpc(service.clone())?);
+    let ws = GrpcWs::new(TABLE.clone()).options(options.connection.clone()).shutdown(shutdown.clone());
+    let grpc_app = grpc(service.clone())?;
+    let bridge = Bridge::new(grpc_app.clone())
+        .descriptors(Services::from_file_descriptor_set(FILE_DESCRIPTOR_SET)?)
+        .prefix("/ws")
+        .options(options.connection)
+        .shutdown(shutdown.clone());
+    let app = router(service.clone())
+        .merge(websocket::router(&ws, &service)?)
+        .route_service("/ws/{service}/{method}", bridge)
+        .merge(grpc_app);
     tokio::join!(
         grpcws::server::serve(listener, app, ServerOptions::default(), shutdown.clone()),
         grpcws::server::serve(grpc_listener, grpc(service)?, ServerOptions::default(), shutdown.clone()),
@@ -96,10 +106,4 @@ where
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
     TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
-}
-
-/// Tells the addresses to whoever waits for them on stdout. That nobody does, or has stopped reading, is no
-/// reason to end.
-fn announce(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -9,11 +9,13 @@ use grpcws_json::Table;
 use super::build;
 use super::error::ServicesError;
 use super::method::Method;
+use crate::routes::{ExtraRoute, RouteError, Routes};
 
 /// The services of one descriptor set, with the table of its messages. Cheap to clone.
 #[derive(Clone)]
 pub struct Services {
-    pub(super) data: Arc<ServicesData>,
+    data: Arc<ServicesData>,
+    routes: Arc<Routes>,
 }
 
 pub(super) struct ServicesData {
@@ -30,7 +32,18 @@ impl Services {
     ///
     /// The bytes are not a descriptor set, name types that are not in it, or define something twice.
     pub fn from_file_descriptor_set(bytes: &[u8]) -> Result<Self, ServicesError> {
-        Ok(Self { data: Arc::new(build::build(bytes)?) })
+        let data = build::build(bytes)?;
+        let routes = Routes::new(&data.services);
+        Ok(Self { data: Arc::new(data), routes: Arc::new(routes) })
+    }
+
+    /// The same services with routes besides those of their annotations, in the place of any that were added before.
+    ///
+    /// # Errors
+    ///
+    /// A route is not valid, its method is not there, or another one of them has its path.
+    pub fn with_routes(self, extra: &[ExtraRoute]) -> Result<Self, RouteError> {
+        Ok(Self { routes: Arc::new(Routes::with_extra(&self.data.services, extra)?), data: self.data })
     }
 
     /// The method of this name of the service of this full name: `("game.v1.GameService", "Subscribe")`.
@@ -53,6 +66,12 @@ impl Services {
     /// All methods of all services.
     pub fn methods(&self) -> impl Iterator<Item = &Method> {
         self.iter().flat_map(Service::methods)
+    }
+
+    /// The routes by the annotations of the methods, and those that were added.
+    #[must_use]
+    pub fn routes(&self) -> &Routes {
+        &self.routes
     }
 
     /// What transcodes the messages of the methods, and every other message of the descriptor set.
