@@ -296,3 +296,56 @@ async fn settle(bridge: &Whole) {
     };
     tokio::time::timeout(common::SOON, settled).await.expect("no call is left");
 }
+
+/// A bridge with routes besides the generic ones.
+async fn routed() -> Whole {
+    use grpcws::routes::ExtraRoute;
+    let method = |name: &str| format!("grpcws.test.v1.TestService/{name}");
+    let routes = [
+        ExtraRoute::new("/count/{count}", method("ServerStream")).field("first_sequence", "5"),
+        ExtraRoute::new("/echo/{tag}", method("Unary")).body("*"),
+        ExtraRoute::new("/talk/{sequence}", method("Bidi")),
+    ];
+    let services = common::whole::services().with_routes(&routes).expect("valid routes");
+    Whole::start_with(ConnectionOptions::default(), |bridge| bridge.descriptors(services)).await
+}
+
+#[tokio::test]
+async fn path_and_query_are_the_request_or_stand_in_every_message() {
+    let bridge = routed().await;
+    let mut client = open(bridge.address, "/ws/count/2?stamp=false", "").await;
+    let (texts, _, _) = client.rest().await;
+    assert_eq!(
+        texts,
+        [data(r#"{"sequence":"5"}"#), data(r#"{"sequence":"6"}"#), r#"{"type":"stream_end"}"#.to_owned()]
+    );
+
+    let mut client = open(bridge.address, "/ws/echo/t?sequence=9", JSON).await;
+    client.send(&data(r#"{"sequence":"1","payload":"AQ=="}"#)).await;
+    assert_eq!(client.rest().await.0[2], data(r#"{"sequence":"9","payload":"AQ=="}"#));
+
+    let mut client = open(bridge.address, "/ws/talk/4", PROTO).await;
+    for sequence in [1, 2] {
+        send_proto(&mut client, &BidiRequest { sequence, ..Default::default() }).await;
+    }
+    client.send(END_SEND).await;
+    let (messages, _, _) = binary_rest(&mut client).await;
+    for message in messages {
+        assert_eq!(BidiResponse::decode(&*message).expect("a response").request_sequence, Some(4));
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_bind_is_told_by_the_protocol_or_by_http() {
+    let bridge = routed().await;
+    for (path, text) in
+        [("/ws/count/x", "count"), ("/ws/count/2?nothing=1", "nothing"), ("/ws/count/%zz", "%zz")]
+    {
+        let mut client = open(bridge.address, path, JSON).await;
+        let (texts, code, _) = client.rest().await;
+        assert!(texts[1].contains(r#""code":3"#) && texts[1].contains(text), "{path}: {texts:?}");
+        assert_eq!(code, 4003);
+        let answer = common::raw::Handshake::new(path).send(bridge.address).await.0;
+        assert_eq!(answer.status, 400, "{path}");
+    }
+}

@@ -13,10 +13,10 @@ use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
 
-use super::target::Target;
+use super::target::{Bound, Target};
 use crate::context::CallContext;
 use crate::forwarded;
-use crate::grpc::{CallRequest, Encoding, GrpcCall, RequestBody, Sending};
+use crate::grpc::{CallRequest, Encoding, GrpcCall, RequestBody};
 use crate::hooks::StreamHooks;
 use crate::options::ConnectionOptions;
 use crate::route::{Opened, Route, refuse};
@@ -109,16 +109,19 @@ where
     fn respond(&self, mut parts: Parts) -> Response<Full<Bytes>> {
         let Settings { route, prefix, descriptors, .. } = &*self.settings;
         let path = parts.uri.path().strip_prefix(prefix.as_str()).unwrap_or_default();
-        let Some(target) = Target::find(path, descriptors.as_ref()) else {
+        let Some(target) = Target::find(path, parts.uri.query(), descriptors.as_ref()) else {
             return refuse(Refusal::NoRoute, &parts);
         };
         // A method that is not known may be of any kind, and bidi is the one that forbids nothing.
         let opened = route.open(&mut parts, target.kind().unwrap_or(MethodKind::Bidi));
-        let Opened { opening, context } = match opened {
+        let Opened { mut opening, context } = match opened {
             Ok(opened) => opened,
             Err(refusal) => return refuse(refusal, &parts),
         };
         let codec = target.codec(opening.handshake.mode, &route.options);
+        if matches!(&target.bound, Some(Ok(Bound { complete: true, .. }))) {
+            opening.start = opening.start.request_bound();
+        }
         let (call, codec) = match codec.and_then(|codec| Ok((self.call(target, context?), codec))) {
             Ok((call, codec)) => (Ok(call), codec.map(Arc::new)),
             Err(status) => (Err(status), None),
@@ -128,10 +131,6 @@ where
 
     fn call(&self, target: Target, context: CallContext) -> GrpcCall<B> {
         let kind = target.kind();
-        let sending = match kind {
-            Some(MethodKind::Unary | MethodKind::ServerStreaming) => Sending::One,
-            _ => Sending::Any,
-        };
         let mut metadata = context.metadata;
         forwarded::append(&context.request, &mut metadata);
         let request = CallRequest {
@@ -141,7 +140,12 @@ where
             encoding: self.settings.request_encoding,
         };
         let limit = self.settings.route.options.max_response_size;
-        GrpcCall::new(self.service.clone(), request, kind, sending, limit)
+        let call = GrpcCall::new(self.service.clone(), request, kind, limit);
+        match target.bound {
+            Some(Ok(Bound { request, complete: true, .. })) => call.with_request(request.message()),
+            Some(Ok(Bound { request, .. })) => call.bound(request),
+            Some(Err(_)) | None => call,
+        }
     }
 }
 

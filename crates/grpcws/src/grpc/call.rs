@@ -19,6 +19,7 @@ use super::response::{Head, Responding};
 use super::{Encoding, RequestBody, error};
 use crate::call::{Answer, Call};
 use crate::queue::{End, Writer, queue};
+use crate::routes::BoundRequest;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Starting<B> = Pin<Box<dyn Future<Output = Result<Response<B>, BoxError>> + Send>>;
@@ -37,21 +38,14 @@ pub(crate) struct CallRequest {
     pub(crate) encoding: Option<Encoding>,
 }
 
-/// When a call begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sending {
-    /// At once: the client may have nothing to say before the upstream has spoken.
-    Any,
-    /// With its one request message, so that both leave together.
-    One,
-}
-
 /// One call of a gRPC service. Dropping it cancels it.
 pub(crate) struct GrpcCall<B> {
     state: State<B>,
     requests: Writer<Bytes>,
-    /// Whether the call waits for its one request message.
+    /// Whether the call waits for its one request message, so that both leave together.
     waiting: bool,
+    /// What path and query set in every request message.
+    bound: Option<BoundRequest>,
     max_response_size: usize,
     single_response: bool,
 }
@@ -72,7 +66,6 @@ where
         service: S,
         request: CallRequest,
         kind: Option<MethodKind>,
-        sending: Sending,
         max_response_size: usize,
     ) -> Self
     where
@@ -85,10 +78,24 @@ where
         Self {
             state: State::Starting(Box::pin(start(service, request, body))),
             requests,
-            waiting: sending == Sending::One,
+            waiting: matches!(kind, Some(MethodKind::Unary | MethodKind::ServerStreaming)),
+            bound: None,
             max_response_size,
             single_response: matches!(kind, Some(MethodKind::Unary | MethodKind::ClientStreaming)),
         }
+    }
+
+    /// The call with its one request message.
+    pub(crate) fn with_request(mut self, message: Bytes) -> Self {
+        self.requests.send(message, 0);
+        self.half_close();
+        self
+    }
+
+    /// The call with fields that are set in every request message.
+    pub(crate) fn bound(mut self, bound: BoundRequest) -> Self {
+        self.bound = Some(bound);
+        self
     }
 }
 
@@ -132,6 +139,10 @@ where
     B::Error: Into<BoxError>,
 {
     fn send(&mut self, message: Bytes, cost: u64) -> Result<(), Status> {
+        let message = match &self.bound {
+            Some(bound) => bound.merge(message)?,
+            None => message,
+        };
         self.requests.send(message, cost);
         Ok(())
     }

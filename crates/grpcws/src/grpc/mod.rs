@@ -12,7 +12,7 @@ mod error;
 mod request_body;
 mod response;
 
-pub(crate) use call::{CallRequest, GrpcCall, Sending};
+pub(crate) use call::{CallRequest, GrpcCall};
 pub use compression::Encoding;
 pub use request_body::RequestBody;
 
