@@ -64,7 +64,7 @@ impl From<DemoArguments> for DemoOptions {
     }
 }
 
-fn origin(text: &str) -> Result<String, String> {
+pub(crate) fn origin(text: &str) -> Result<String, String> {
     match grpcws::proto::handshake::parse_origin(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err("an origin has the form https://app.example.com or http://localhost:3000".to_owned()),

@@ -20,6 +20,11 @@ pub(crate) fn base64_encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Base64 as the names of sub-protocols carry it: URL-safe alphabet, no padding.
+pub(crate) fn base64url_encode(bytes: &[u8]) -> String {
+    URL_SAFE.encode(bytes)
+}
+
 /// Base64 in any of its four forms.
 pub(crate) fn base64_decode(text: &[u8]) -> Option<Vec<u8>> {
     let url_safe = text.iter().any(|byte| matches!(byte, b'-' | b'_'));

@@ -16,6 +16,7 @@
 //! A session holds no payload. Its own memory is the terminal message (with the trailers of the
 //! call) and at most one pending message of each control type.
 
+pub mod client;
 pub mod close;
 mod credit;
 mod encoding;

@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use grpcws_proto::Status;
+use grpcws_proto::close::Cause;
 use http::HeaderMap;
 
 /// One gRPC call. Dropping it cancels it.
@@ -34,6 +35,8 @@ pub(crate) enum Answer {
     Message(Bytes),
     /// The end, with trailers in the status.
     End(Status),
+    /// The end that the gateway puts to the call: the upstream breaks gRPC, or a limit.
+    Abort(Cause),
 }
 
 impl<C: Call + ?Sized> Call for Box<C> {

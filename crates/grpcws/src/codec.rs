@@ -63,13 +63,18 @@ impl Codec {
     /// [`UnknownMessage`] where a type is not in the table.
     pub fn new(table: &Table, request: &str, response: &str) -> Result<Self, UnknownMessage> {
         let message = |name: &str| table.message(name).ok_or_else(|| UnknownMessage(name.to_owned()));
-        Ok(Self {
-            request: message(request)?,
-            response: message(response)?,
+        Ok(Self::of(table, &message(request)?, &message(response)?))
+    }
+
+    /// A codec for a method with these message types of the table.
+    pub(crate) fn of(table: &Table, request: &Message, response: &Message) -> Self {
+        Self {
+            request: request.clone(),
+            response: response.clone(),
             table: table.clone(),
             marshal: MarshalOptions::default(),
             unmarshal: UnmarshalOptions::default(),
-        })
+        }
     }
 
     /// How responses are written as JSON.

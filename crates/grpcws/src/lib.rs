@@ -73,17 +73,21 @@
 //! - `axum::serve` serves the handlers too, but has no header timeout and no limit of connections, and does
 //!   not wait for open WebSockets at its end; wait for [`Shutdown::finished`] there.
 
-// Without typed handlers nothing here drives a call yet; the bridge of whole services will, and needs no axum.
-#![cfg_attr(not(feature = "axum"), allow(dead_code, unused_imports))]
-
+pub mod bridge;
 mod call;
 mod codec;
 mod context;
 mod driver;
+mod forwarded;
+mod grpc;
 mod hooks;
 mod options;
+mod queue;
+mod route;
+pub mod routes;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod services;
 mod shutdown;
 mod socket;
 mod transport;
@@ -93,6 +97,7 @@ mod upgrade;
 
 pub use codec::{Codec, UnknownMessage};
 pub use context::CallContext;
+pub use forwarded::PeerAddress;
 pub use grpcws_json as json;
 pub use grpcws_proto as proto;
 pub use grpcws_proto::{Code, MethodKind, Mode, Status};

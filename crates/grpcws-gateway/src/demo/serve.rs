@@ -8,7 +8,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Response;
+use grpcws::bridge::Bridge;
 use grpcws::server::ServerOptions;
+use grpcws::services::Services;
 use grpcws::{ConnectionOptions, GrpcWs, Shutdown};
 use tokio::net::TcpListener;
 use tonic::server::NamedService;
@@ -62,8 +64,17 @@ pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
     let service = GameService::default();
     let shutdown = Shutdown::new();
     crate::signals::shut_down_on_signal(&shutdown, options.grace)?;
-    let ws = GrpcWs::new(TABLE.clone()).options(options.connection).shutdown(shutdown.clone());
-    let app = router(service.clone()).merge(websocket::router(&ws, &service)?).merge(grpc(service.clone())?);
+    let ws = GrpcWs::new(TABLE.clone()).options(options.connection.clone()).shutdown(shutdown.clone());
+    let grpc_app = grpc(service.clone())?;
+    let bridge = Bridge::new(grpc_app.clone())
+        .descriptors(Services::from_file_descriptor_set(FILE_DESCRIPTOR_SET)?)
+        .prefix("/ws")
+        .options(options.connection)
+        .shutdown(shutdown.clone());
+    let app = router(service.clone())
+        .merge(websocket::router(&ws, &service)?)
+        .route_service("/ws/{service}/{method}", bridge)
+        .merge(grpc_app);
     tokio::join!(
         grpcws::server::serve(listener, app, ServerOptions::default(), shutdown.clone()),
         grpcws::server::serve(grpc_listener, grpc(service)?, ServerOptions::default(), shutdown.clone()),

@@ -9,6 +9,7 @@ mod enums;
 mod features;
 mod indices;
 mod names;
+mod reflect;
 mod well_known;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 pub(crate) use enums::EnumType;
 pub(crate) use names::NameIndex;
+pub use reflect::{EnumDescriptor, FieldDescriptor, FieldKind};
 pub(crate) use well_known::Shape;
 
 use crate::error::TableError;

@@ -2,6 +2,8 @@
 
 mod offer;
 mod origin;
+mod request;
 
 pub use offer::{Offer, Refusal};
 pub use origin::{OriginPolicy, parse_origin};
+pub use request::subprotocols;

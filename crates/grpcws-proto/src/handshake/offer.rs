@@ -6,8 +6,8 @@ use crate::encoding::base64_decode;
 use crate::metadata::parse_object;
 use crate::{Mode, Status};
 
-const BEARER: &str = "grpcws.bearer.";
-const METADATA: &str = "grpcws.metadata.";
+pub(super) const BEARER: &str = "grpcws.bearer.";
+pub(super) const METADATA: &str = "grpcws.metadata.";
 
 /// The sub-protocols that a client offers, sorted into names and carriers of metadata.
 ///

@@ -5,7 +5,13 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::metadata::MAX_SAFE_INTEGER;
+use super::envelope::{MessageError, integer, parse_object, required};
+
+/// The text of `end_send`: the client has sent its last request message.
+pub const END_SEND: &str = r#"{"type":"end_send"}"#;
+
+/// The text of `cancel`: the client ends the call.
+pub const CANCEL: &str = r#"{"type":"cancel"}"#;
 
 /// A message from a client, as its frame says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,11 +47,6 @@ pub enum ClientMessage<'a> {
     },
 }
 
-/// A frame that is not a message, with the place and the reason: `line 1 column 9: expected value`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct MessageError(String);
-
 #[derive(Deserialize)]
 #[serde(expecting = "a message: a JSON object with the member \"type\"")]
 struct Envelope<'a> {
@@ -79,39 +80,12 @@ impl<'a> ClientMessage<'a> {
             "cancel" => Self::Cancel,
             "pong" => Self::Pong,
             "ping" => Self::Ping { ping_id: integer(envelope.ping_id, "pingId", 0)?.unwrap_or(0) },
-            "credit" => Self::Credit {
-                bytes: integer(envelope.bytes, "bytes", 1)?
-                    .ok_or_else(|| MessageError("credit without \"bytes\"".to_owned()))?,
-            },
+            "credit" => {
+                Self::Credit { bytes: required(integer(envelope.bytes, "bytes", 1)?, "credit", "bytes")? }
+            }
             _ => Self::Unknown { kind: envelope.kind },
         })
     }
-}
-
-/// Reads a JSON object; serde would take an array for a struct as well.
-fn parse_object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, MessageError> {
-    let not_object = text.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('[');
-    if not_object {
-        return Err(MessageError(
-            "line 1 column 1: expected a message: a JSON object with the member \"type\"".into(),
-        ));
-    }
-    serde_json::from_str(text).map_err(|error| {
-        let text = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
-        let reason = text.strip_suffix(place.as_str()).unwrap_or(&text);
-        MessageError(format!("line {} column {}: {reason}", error.line().max(1), error.column().max(1)))
-    })
-}
-
-fn integer(value: Option<&RawValue>, name: &str, least: u64) -> Result<Option<u64>, MessageError> {
-    let Some(value) = value.filter(|value| value.get() != "null") else {
-        return Ok(None);
-    };
-    let number = value.get().parse::<u64>().ok().filter(|number| (least..=MAX_SAFE_INTEGER).contains(number));
-    number
-        .map(Some)
-        .ok_or_else(|| MessageError(format!("\"{name}\" is not an integer from {least} to 2^53-1")))
 }
 
 fn absent<'a>() -> &'a RawValue {

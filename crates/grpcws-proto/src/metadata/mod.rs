@@ -11,6 +11,7 @@ mod timeout;
 pub use json::{MetadataError, parse_object};
 pub(crate) use json::{push_string, write_object};
 pub use policy::MetadataPolicy;
+pub(crate) use policy::is_reserved;
 pub(crate) use request::MAX_SAFE_INTEGER;
 pub use request::RequestMetadata;
 pub use timeout::{format_timeout, parse_timeout};

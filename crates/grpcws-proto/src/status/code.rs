@@ -59,6 +59,12 @@ impl Code {
         TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
     }
 
+    /// The code with this name in grpc-go's error texts (`NotFound`).
+    #[must_use]
+    pub fn from_go_name(name: &str) -> Option<Self> {
+        TABLE.iter().find(|row| row.2 == name).map(|row| row.0)
+    }
+
     /// gRPC's number for the code.
     #[must_use]
     pub const fn number(self) -> u8 {
@@ -93,6 +99,7 @@ mod tests {
         for (number, row) in TABLE.iter().enumerate() {
             assert_eq!(usize::from(row.0.number()), number);
             assert_eq!(Code::from_name(row.1), Some(row.0));
+            assert_eq!(Code::from_go_name(row.2), Some(row.0));
         }
         assert_eq!(Code::from_number(17), Code::Unknown);
         assert_eq!(Code::from_number(-1), Code::Unknown);

@@ -4,6 +4,7 @@ mod code;
 mod details;
 #[cfg(feature = "tonic")]
 mod tonic;
+mod trailers;
 
 use bytes::Bytes;
 use http::HeaderMap;

@@ -1,7 +1,7 @@
 //! Property tests: whatever happens in whatever order, a stream has one outcome and loses nothing.
 //!
-//! `races` compares a session with a small reference model of PROTOCOL §6. `pair` puts a small model of a
-//! client at the other end of a network with queues, and checks P1 to P5 of PROTOCOL §12.
+//! `races` compares a session with a small reference model of PROTOCOL §6. `pair` puts a client's
+//! session at the other end of a network with queues, and checks P1 to P5 of PROTOCOL §12.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
 

@@ -1,9 +1,9 @@
 //! A client and a gateway with a network between them: nothing is lost, doubled or taken for success.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use grpcws_proto::close::code_for_close;
+use grpcws_proto::client::{ClientOptions, ClientSession, Event, Frame, Payload, Transmit};
 use grpcws_proto::session::{SessionOptions, Start};
 use grpcws_proto::{Code, MethodKind, Mode, Status};
 use proptest::prelude::*;
@@ -18,7 +18,8 @@ enum Step {
     Cancel,
     Close,
     Break,
-    Grant(u64),
+    /// The application takes so many responses.
+    Read(usize),
     /// So many frames arrive at the gateway, at the client.
     Up(usize),
     Down(usize),
@@ -38,99 +39,113 @@ const LONGEST_FRAME: u64 = 64;
 enum Outcome {
     /// A terminal message, with its code.
     Told(Code),
-    /// A close, or a connection that broke, without a terminal message.
+    /// A close, a connection that broke, or a time limit, without a terminal message.
     Derived(Code),
     /// The client has left.
     Left,
 }
 
-/// What a client has to know of the protocol.
+/// A client's session, with an application that takes responses when a test says so.
 struct Client {
-    mode: Mode,
-    /// How many bytes it may send; `None` in seed mode, where nobody says.
-    window: Option<i64>,
+    session: ClientSession,
     sent: u64,
     half_closed: bool,
     cancelled: bool,
+    /// Sends whatever its window says.
+    ignores_window: bool,
+    credit: Option<u64>,
     received: u64,
-    terminal: Option<Code>,
-    outcome: Option<Outcome>,
-    replies: Vec<FromClient>,
+    /// What the application has not taken yet, by its cost.
+    unread: VecDeque<u64>,
+    told: bool,
+    left: bool,
 }
 
 impl Client {
-    fn new(mode: Mode) -> Self {
+    fn new(mode: Mode, credit: Option<u64>, now: Instant) -> Self {
         Self {
-            mode,
-            // Before `open` a client does not know its window; one frame always fits.
-            window: mode.is_v1().then_some(0),
+            session: ClientSession::new(mode, ClientOptions::default().credit(credit), now),
             sent: 0,
             half_closed: false,
             cancelled: false,
+            ignores_window: false,
+            credit,
             received: 0,
-            terminal: None,
-            outcome: None,
-            replies: Vec::new(),
+            unread: VecDeque::new(),
+            told: false,
+            left: false,
         }
     }
 
+    fn outcome(&self) -> Option<Outcome> {
+        if self.left {
+            return Some(Outcome::Left);
+        }
+        let code = self.session.outcome()?.code();
+        Some(if self.told { Outcome::Told(code) } else { Outcome::Derived(code) })
+    }
+
     fn may_send(&self) -> bool {
-        let open = self.window.is_none_or(|window| window > 0);
-        open && !self.half_closed && !self.cancelled && self.outcome.is_none()
+        let beyond = self.ignores_window && self.session.is_live() && !self.half_closed;
+        !self.left && (beyond || self.session.can_send())
     }
 
     fn send(&mut self) -> FromClient {
-        let frame = frame(self.mode, self.sent);
+        let frame = frame(self.session.mode(), self.sent);
         let length = match &frame {
             FromClient::Text(text) => text.len(),
             FromClient::Binary(bytes) => bytes.len(),
             _ => 0,
         };
-        self.window = self.window.map(|window| window - i64::try_from(length).unwrap());
+        self.session.message_sent(length);
         self.sent += 1;
         frame
     }
 
-    fn receive(&mut self, frame: ToClient) {
-        if self.outcome.is_some() {
-            return;
-        }
-        match frame {
-            ToClient::Ping => self.replies.push(FromClient::Pong),
-            ToClient::Binary(bytes) => self.response(u64::from_le_bytes(bytes[1..].try_into().unwrap())),
-            ToClient::Close { code, .. } => {
-                let derived = if self.cancelled { Code::Cancelled } else { code_for_close(Some(code)) };
-                self.outcome = Some(self.terminal.map_or(Outcome::Derived(derived), Outcome::Told));
+    /// Takes a frame of the gateway, and says what the socket answers by itself.
+    fn receive(&mut self, frame: &ToClient, now: Instant) -> Option<FromClient> {
+        let was_over = self.session.outcome().is_some();
+        let event = match frame {
+            ToClient::Ping => self.session.receive(Frame::Ping, now),
+            ToClient::Binary(bytes) => self.session.receive(Frame::Binary(bytes), now),
+            ToClient::Text(text) => self.session.receive(Frame::Text(text), now),
+            ToClient::Close { code, reason } => {
+                self.session.receive(Frame::Close { code: Some(*code), reason }, now)
             }
-            ToClient::Text(text) => self.control(&serde_json::from_str(&text).unwrap()),
-        }
-    }
-
-    fn control(&mut self, message: &Value) {
-        assert_eq!(self.terminal, None, "{message} after the terminal message");
-        match message["type"].as_str().unwrap() {
-            "open" => self.grant(message["receiveWindow"].as_i64().unwrap()),
-            "credit" => self.grant(message["bytes"].as_i64().unwrap()),
-            "data" => self.response(message["data"]["n"].as_str().unwrap().parse().unwrap()),
-            "ping" => {
-                let pong = format!(r#"{{"type":"pong","pingId":{}}}"#, message["pingId"]);
-                self.replies.push(FromClient::Text(pong));
+        };
+        match event {
+            Event::Message { payload, cost } => {
+                assert!(!was_over, "a response after the end");
+                self.response(number(&payload), cost);
             }
-            "stream_end" => self.terminal = Some(Code::Ok),
-            "error" => self.terminal = Some(Code::from_number(message["code"].as_i64().unwrap())),
-            other => panic!("no message is called {other:?}"),
+            Event::Headers(_) | Event::None => {}
         }
+        if let ToClient::Text(text) = frame {
+            let message: Value = serde_json::from_str(text).unwrap();
+            self.told |= !was_over && matches!(message["type"].as_str(), Some("stream_end" | "error"));
+        }
+        matches!(frame, ToClient::Ping).then_some(FromClient::Pong)
     }
 
-    fn grant(&mut self, bytes: i64) {
-        self.window = self.window.map(|window| window + bytes);
-    }
-
-    /// P1: responses come in order, each once.
-    fn response(&mut self, number: u64) {
-        assert_eq!(self.terminal, None, "a response after the terminal message");
+    /// P1: responses come in order, each once. P5: the credit bounds what the application has not taken.
+    fn response(&mut self, number: u64, cost: u64) {
         assert_eq!(number, self.received, "responses are lost or out of order");
         self.received += 1;
+        self.unread.push_back(cost);
+        let unread: u64 = self.unread.iter().sum();
+        assert!(
+            self.credit.is_none_or(|credit| unread <= credit + LONGEST_FRAME),
+            "{unread} bytes are unread"
+        );
+    }
+}
+
+fn number(payload: &Payload<'_>) -> u64 {
+    match payload {
+        Payload::Json(value) => {
+            serde_json::from_str::<Value>(value).unwrap()["n"].as_str().unwrap().parse().unwrap()
+        }
+        Payload::Proto(bytes) => u64::from_le_bytes(bytes[1..].try_into().unwrap()),
     }
 }
 
@@ -161,7 +176,6 @@ struct World {
     answers: u64,
     upstream_end: Option<Code>,
     broken: bool,
-    credit: bool,
 }
 
 impl World {
@@ -173,7 +187,7 @@ impl World {
         let mut gateway = Gateway::new(options, start, None);
         gateway.takes_at_once = false;
         let mut world = Self {
-            client: Client::new(mode),
+            client: Client::new(mode, credit, gateway.now),
             up: VecDeque::new(),
             down: VecDeque::new(),
             gateway,
@@ -181,18 +195,27 @@ impl World {
             answers: 0,
             upstream_end: None,
             broken: false,
-            credit: credit.is_some(),
         };
         world.settle_step();
         world
     }
 
-    fn control(&mut self, text: &str) {
-        self.up.push_back(FromClient::Text(text.to_owned()));
+    /// Sends what the client's session has to say.
+    fn transmit(&mut self) {
+        while let Some(transmit) = self.client.session.poll_transmit() {
+            if self.broken || self.client.left {
+                continue;
+            }
+            self.up.push_back(match transmit {
+                Transmit::Text(text) => FromClient::Text(text),
+                Transmit::Close(code) => FromClient::Close(Some(code.number())),
+            });
+        }
     }
 
     fn step(&mut self, step: &Step) {
-        let live = self.client.outcome.is_none();
+        let live = self.client.outcome().is_none();
+        let now = self.gateway.now;
         match step {
             Step::Send if self.client.may_send() => {
                 let frame = self.client.send();
@@ -200,26 +223,26 @@ impl World {
             }
             Step::EndSend if live && !self.client.cancelled && !self.client.half_closed => {
                 self.client.half_closed = true;
-                self.control(r#"{"type":"end_send"}"#);
+                self.client.session.half_close();
             }
             Step::Cancel if live && !self.client.cancelled => {
                 self.client.cancelled = true;
-                self.control(r#"{"type":"cancel"}"#);
+                self.client.session.cancel(now);
             }
             Step::Close if live => {
-                self.client.outcome = Some(Outcome::Left);
+                self.client.left = true;
                 self.up.push_back(FromClient::Close(Some(1000)));
             }
             Step::Break if live && !self.broken => {
                 self.broken = true;
                 self.up.clear();
                 self.down.clear();
-                let derived = self.client.terminal.map_or(Outcome::Derived(Code::Unavailable), Outcome::Told);
-                self.client.outcome = Some(derived);
+                self.client.session.connection_lost("it broke", now);
                 self.up.push_back(FromClient::Lost);
             }
-            Step::Grant(bytes) if live && self.credit => {
-                self.control(&format!(r#"{{"type":"credit","bytes":{bytes}}}"#));
+            Step::Read(messages) => {
+                let messages = self.client.unread.len().min(*messages);
+                self.client.unread.drain(..messages).for_each(|cost| self.client.session.message_taken(cost));
             }
             Step::Up(frames) => {
                 let frames = self.up.len().min(*frames);
@@ -227,8 +250,9 @@ impl World {
             }
             Step::Down(frames) => {
                 let frames = self.down.len().min(*frames);
-                self.down.drain(..frames).for_each(|frame| self.client.receive(frame));
-                self.up.extend(self.client.replies.drain(..));
+                for frame in self.down.drain(..frames) {
+                    self.up.extend(self.client.receive(&frame, now).filter(|_| !self.client.left));
+                }
             }
             Step::Answer if self.upstream_end.is_none() => {
                 let message = self.gateway.message(&json(self.answers), &proto(self.answers));
@@ -244,6 +268,7 @@ impl World {
             Step::Wait(milliseconds) => {
                 self.clock += milliseconds;
                 self.gateway.advance(Duration::from_millis(self.clock));
+                self.client.session.handle_timeout(self.gateway.now);
             }
             Step::Drain => self.gateway.drain(),
             _ => {}
@@ -252,6 +277,7 @@ impl World {
     }
 
     fn settle_step(&mut self) {
+        self.transmit();
         self.gateway.pump();
         let sent = std::mem::take(&mut self.gateway.to_client);
         if !self.broken {
@@ -268,7 +294,7 @@ impl World {
     /// it still has (`goal` messages in all) and half-closes, the upstream ends.
     fn finish(&mut self, goal: u64) {
         for _ in 0..1_000 {
-            if self.client.outcome.is_some() && self.up.is_empty() && self.gateway.socket.is_empty() {
+            if self.client.outcome().is_some() && self.up.is_empty() && self.gateway.socket.is_empty() {
                 return;
             }
             self.step(&Step::Up(usize::MAX));
@@ -276,7 +302,7 @@ impl World {
                 self.settle_step();
             }
             self.step(&Step::Down(usize::MAX));
-            self.step(&Step::Grant(1_000));
+            self.step(&Step::Read(usize::MAX));
             if self.client.sent < goal {
                 self.step(&Step::Send);
             } else {
@@ -291,7 +317,7 @@ impl World {
     }
 
     fn check(&self) {
-        let outcome = self.client.outcome.expect("P3: an outcome");
+        let outcome = self.client.outcome().expect("P3: an outcome");
         let by_upstream = self.gateway.session.outcome().is_some_and(|outcome| outcome.cause.is_upstream());
         assert!(self.client.received <= self.answers, "P1: more responses than were sent");
         if outcome == Outcome::Told(Code::Ok) {
@@ -340,7 +366,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Cancel),
         1 => Just(Step::Close),
         1 => Just(Step::Break),
-        4 => (1u64..100).prop_map(Step::Grant),
+        6 => (1usize..4).prop_map(Step::Read),
         10 => (1usize..4).prop_map(Step::Up),
         10 => (1usize..4).prop_map(Step::Down),
         10 => Just(Step::Answer),
@@ -377,7 +403,7 @@ fn a_client_inside_its_window_gets_everything_through() {
         let mut world = World::new(mode, Some(1));
         world.finish(900);
         world.check();
-        assert_eq!(world.client.outcome, Some(Outcome::Told(Code::Ok)));
+        assert_eq!(world.client.outcome(), Some(Outcome::Told(Code::Ok)));
         assert_eq!(world.client.sent, 900);
     }
 }
@@ -387,7 +413,7 @@ fn a_client_inside_its_window_gets_everything_through() {
 fn a_client_beyond_its_window_is_held_back_and_loses_nothing() {
     for mode in [Mode::Seed, Mode::V1Json, Mode::V1Proto] {
         let mut world = World::new(mode, None);
-        world.client.window = None;
+        world.client.ignores_window = true;
         for _ in 0..100 {
             // Every step checks what the gateway holds.
             world.step(&Step::Send);
@@ -395,9 +421,9 @@ fn a_client_beyond_its_window_is_held_back_and_loses_nothing() {
         }
         assert!(world.gateway.socket.len() > 50, "the gateway stops to read");
         world.step(&Step::Wait(10_000_000));
-        assert_eq!(world.client.outcome, None, "silence that the gateway caused is not counted");
+        assert_eq!(world.client.outcome(), None, "silence that the gateway caused is not counted");
         world.finish(100);
         world.check();
-        assert_eq!(world.client.outcome, Some(Outcome::Told(Code::Ok)));
+        assert_eq!(world.client.outcome(), Some(Outcome::Told(Code::Ok)));
     }
 }

@@ -64,13 +64,18 @@ impl<C: Call + Unpin> Driver<C> {
                 let message = match (payload, bytes) {
                     // The whole frame is the message.
                     (Payload::Proto(_), Some(frame)) => Ok(frame.clone()),
-                    (payload, _) => self.codec.decode_request(payload).map_err(|error| error.to_string()),
+                    (payload, _) => self.decode(payload),
                 };
                 if let Err(text) = message.and_then(|message| self.send(message, cost, last)) {
                     self.session.fail(Cause::InvalidMessage(text), now);
                 }
             }
         }
+    }
+
+    fn decode(&self, payload: Payload<'_>) -> Result<Bytes, String> {
+        let codec = self.codec.as_ref().ok_or("the types of this method are not known")?;
+        codec.decode_request(payload).map_err(|error| error.to_string())
     }
 
     fn send(&mut self, message: Bytes, cost: u64, last: bool) -> Result<(), String> {

@@ -41,7 +41,8 @@ pub(crate) struct DriverParts<C> {
     pub(crate) session: Session,
     /// `None` where the session ended before there was a call.
     pub(crate) call: Option<C>,
-    pub(crate) codec: Arc<Codec>,
+    /// `None` where messages are not transcoded, which no JSON mode can do without.
+    pub(crate) codec: Option<Arc<Codec>>,
     pub(crate) max_response_size: usize,
     pub(crate) registration: Registration,
     pub(crate) info: StreamInfo,
@@ -53,7 +54,7 @@ pub(crate) struct Driver<C> {
     socket: Socket,
     session: Session,
     call: Option<C>,
-    codec: Arc<Codec>,
+    codec: Option<Arc<Codec>>,
     max_response_size: usize,
     /// A response that came without credit.
     held: Option<Bytes>,

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use grpcws_proto::close::Cause;
 use grpcws_proto::session::Transmit;
-use grpcws_proto::{Code, Status};
+use grpcws_proto::{Code, DebugDetail, Status};
 use tungstenite::Utf8Bytes;
 
 use super::{BUDGET, Driver};
@@ -58,7 +58,11 @@ impl<C: Call + Unpin> Driver<C> {
                     self.session.fail(cause, now);
                 }
             }
-            Poll::Ready(Answer::End(status)) => self.session.upstream_end(status, &*self.codec, now),
+            Poll::Ready(Answer::End(status)) => {
+                let debug: &dyn DebugDetail = self.codec.as_deref().map_or(&(), |codec| codec);
+                self.session.upstream_end(status, debug, now);
+            }
+            Poll::Ready(Answer::Abort(cause)) => self.session.fail(cause, now),
         }
         true
     }
@@ -82,7 +86,8 @@ impl<C: Call + Unpin> Driver<C> {
         }
         let length = if self.session.mode().is_json() {
             let mut text = Vec::with_capacity(self.text_capacity);
-            self.codec.encode_data(&message, &mut text).map_err(|error| undecodable(error.to_string()))?;
+            let codec = self.codec.as_ref().ok_or_else(|| undecodable("its type is not known".to_owned()))?;
+            codec.encode_data(&message, &mut text).map_err(|error| undecodable(error.to_string()))?;
             let length = text.len();
             self.text_capacity = length;
             let text = Utf8Bytes::try_from(text).map_err(|error| undecodable(error.to_string()))?;

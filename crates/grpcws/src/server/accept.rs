@@ -22,6 +22,7 @@ use tower_service::Service;
 
 use super::overload::Overload;
 use super::{Connection, ServerOptions};
+use crate::forwarded::PeerAddress;
 use crate::shutdown::Shutdown;
 use crate::upgrade::close_connection;
 
@@ -54,15 +55,15 @@ where
         abort: CancellationToken::new(),
     });
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             biased;
             () = shutdown.begun() => break,
-            stream = accept(&listener) => stream,
+            accepted = accept(&listener) => accepted,
         };
         match Arc::clone(&connections).try_acquire_owned() {
             Ok(permit) => {
                 let server = Arc::clone(&server);
-                tasks.spawn(async move { server.serve_connection(stream, permit).await });
+                tasks.spawn(async move { server.serve_connection(stream, peer, permit).await });
             }
             Err(_) => overload.refuse(stream).await,
         }
@@ -93,13 +94,13 @@ where
 
 /// The next connection. Errors of a single connection are passed over; those of the process make it rest,
 /// so that it neither ends nor spins.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, PeerAddress) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // Small frames are the normal case here.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, PeerAddress(peer));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -155,11 +156,12 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    async fn serve_connection(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
+    async fn serve_connection(&self, stream: TcpStream, peer: PeerAddress, permit: OwnedSemaphorePermit) {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(peer);
             let (version, handshake) = (request.version(), is_handshake(&request));
             let response = self.app.clone().call(request);
             async move {

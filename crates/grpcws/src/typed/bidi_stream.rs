@@ -12,10 +12,11 @@ use grpcws_proto::{MethodKind, Status};
 use super::answers::IntoResponses;
 use super::call::{Create, TypedCall, create as create_call};
 use super::requests::{Requests, channel};
-use super::route::{Opened, Route, refuse};
+use super::route::{Route, refuse};
 use super::{GrpcWs, ProtoMessage};
 use crate::codec::UnknownMessage;
 use crate::context::CallContext;
+use crate::route::Opened;
 
 /// A handler of a bidi-streaming method, for [`axum::routing::any`].
 ///

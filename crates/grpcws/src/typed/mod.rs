@@ -87,7 +87,6 @@ mod bidi_stream;
 mod call;
 mod client_stream;
 mod message;
-mod queue;
 mod request_parser;
 mod requests;
 mod route;

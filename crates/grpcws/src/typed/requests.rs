@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use grpcws_proto::{Code, Status};
 
-use super::queue::{End, Reader, Writer, queue};
+use crate::queue::{End, Reader, Writer, queue};
 
 /// The request messages of a client, in order.
 ///

@@ -13,10 +13,11 @@ use grpcws_proto::{MethodKind, Status};
 use super::answers::IntoResponses;
 use super::call::{Create, TypedCall, create as create_call};
 use super::request_parser::rejection_status;
-use super::route::{Opened, Route, refuse};
+use super::route::{Route, refuse};
 use super::{GrpcWs, ProtoMessage, RequestParser};
 use crate::codec::UnknownMessage;
 use crate::context::CallContext;
+use crate::route::Opened;
 use crate::upgrade::close_connection;
 
 /// A handler of a server-streaming method, for [`axum::routing::any`].

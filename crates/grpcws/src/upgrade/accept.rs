@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use grpcws_proto::Status;
 use grpcws_proto::close::Cause;
 use grpcws_proto::session::{Session, Start};
-use grpcws_proto::{MethodKind, Status};
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -25,13 +25,13 @@ use crate::transport::unwrap_upgraded;
 /// What a good handshake leads to.
 pub(crate) struct Accepted<C> {
     pub(crate) handshake: Handshake,
-    pub(crate) kind: MethodKind,
     pub(crate) start: Start,
     /// When the call is to be ended.
     pub(crate) deadline: Option<Instant>,
     /// The call, or the status with which it is refused after the upgrade.
     pub(crate) call: Result<C, Status>,
-    pub(crate) codec: Arc<Codec>,
+    /// `None` where messages are not transcoded.
+    pub(crate) codec: Option<Arc<Codec>>,
     pub(crate) options: Arc<ConnectionOptions>,
     pub(crate) hooks: Option<Arc<dyn StreamHooks>>,
     pub(crate) shutdown: Shutdown,
@@ -43,7 +43,7 @@ pub(crate) fn accept<C: Call + Unpin + 'static>(accepted: Accepted<C>) -> Respon
     let response = response(&accepted.handshake);
     let registration = accepted.shutdown.register();
     tokio::spawn(async move {
-        let Accepted { handshake, kind, start, deadline, call, codec, options, hooks, path, .. } = accepted;
+        let Accepted { handshake, start, deadline, call, codec, options, hooks, path, .. } = accepted;
         let upgraded = match handshake.on_upgrade.await {
             Ok(upgraded) => upgraded,
             Err(error) => {
@@ -55,9 +55,9 @@ pub(crate) fn accept<C: Call + Unpin + 'static>(accepted: Accepted<C>) -> Respon
         let now = Instant::now();
         // The deadline counts from the handshake, whatever time the request parser and the upgrade took.
         let start = start.timeout(deadline.map(|deadline| deadline.saturating_duration_since(now)));
+        let info = StreamInfo { id: next_id(), path, mode: handshake.mode, kind: start.kind };
         let mut session = Session::new(options.session.clone(), start, now);
         let call = call.map_err(|status| session.fail(Cause::Refused(status), now)).ok();
-        let info = StreamInfo { id: next_id(), path, mode: handshake.mode, kind };
         Driver::new(DriverParts {
             socket: Socket::new(transport, &already_read, options.session.max_message_size),
             session,

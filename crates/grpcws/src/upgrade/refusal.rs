@@ -27,6 +27,9 @@ pub(crate) enum Refusal {
     /// The headers are larger than the limit.
     #[error("handshake headers are larger than {0} bytes")]
     HeaderSize(usize),
+    /// The path names no method and no route.
+    #[error("no such route: a method is at /package.Service/Method below the prefix")]
+    NoRoute,
     /// The gateway shuts down.
     #[error("the gateway is shutting down")]
     Draining,
@@ -43,6 +46,7 @@ impl Refusal {
             Self::Malformed(_) | Self::Subprotocol(_) => StatusCode::BAD_REQUEST,
             Self::Origin => StatusCode::FORBIDDEN,
             Self::HeaderSize(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
             Self::Status(status) => http_status(status.code()),
         }

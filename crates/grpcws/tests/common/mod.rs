@@ -4,6 +4,7 @@
 pub(crate) mod app;
 pub(crate) mod raw;
 pub(crate) mod recorder;
+pub(crate) mod whole;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -24,7 +24,7 @@ struct State<T> {
 
 /// How the queue ends for its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(crate) enum End {
     /// The client has sent its last message.
     HalfClosed,
     /// The call is over; what lies here is of no use any more.
@@ -33,13 +33,13 @@ pub(super) enum End {
 
 /// The writing half. Dropping it cancels, unless it was half-closed before.
 #[derive(Debug)]
-pub(super) struct Writer<T>(Arc<Mutex<State<T>>>);
+pub(crate) struct Writer<T>(Arc<Mutex<State<T>>>);
 
 /// The reading half.
 #[derive(Debug)]
-pub(super) struct Reader<T>(Arc<Mutex<State<T>>>);
+pub(crate) struct Reader<T>(Arc<Mutex<State<T>>>);
 
-pub(super) fn queue<T>() -> (Writer<T>, Reader<T>) {
+pub(crate) fn queue<T>() -> (Writer<T>, Reader<T>) {
     let state = Arc::new(Mutex::new(State {
         messages: VecDeque::new(),
         taken: 0,
@@ -63,7 +63,7 @@ fn wake(waker: Option<Waker>) {
 }
 
 impl<T> Writer<T> {
-    pub(super) fn send(&self, message: T, cost: u64) {
+    pub(crate) fn send(&self, message: T, cost: u64) {
         let mut state = lock(&self.0);
         if state.reader_is_gone {
             state.taken += cost;
@@ -75,7 +75,7 @@ impl<T> Writer<T> {
         wake(reader);
     }
 
-    pub(super) fn poll_taken(&self, cx: &mut Context<'_>) -> Poll<u64> {
+    pub(crate) fn poll_taken(&self, cx: &mut Context<'_>) -> Poll<u64> {
         let mut state = lock(&self.0);
         if state.taken > 0 {
             return Poll::Ready(std::mem::take(&mut state.taken));
@@ -87,7 +87,7 @@ impl<T> Writer<T> {
         Poll::Pending
     }
 
-    pub(super) fn end(&self, end: End) {
+    pub(crate) fn end(&self, end: End) {
         let mut state = lock(&self.0);
         let end = *state.end.get_or_insert(end);
         let left = if end == End::Cancelled { std::mem::take(&mut state.messages) } else { VecDeque::new() };
@@ -106,7 +106,7 @@ impl<T> Drop for Writer<T> {
 
 impl<T> Reader<T> {
     /// The next message, or how the queue ended.
-    pub(super) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<T, End>> {
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Result<T, End>> {
         let mut state = lock(&self.0);
         let Some((message, cost)) = state.messages.pop_front() else {
             if let Some(end) = state.end {
@@ -124,6 +124,14 @@ impl<T> Reader<T> {
         drop(state);
         wake(writer);
         Poll::Ready(Ok(message))
+    }
+}
+
+impl<T> Reader<T> {
+    /// Whether the writer has half-closed and everything was taken.
+    pub(crate) fn is_finished(&self) -> bool {
+        let state = lock(&self.0);
+        state.messages.is_empty() && state.end == Some(End::HalfClosed)
     }
 }
 

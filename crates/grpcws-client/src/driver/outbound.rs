@@ -1,0 +1,119 @@
+//! From the application to the socket.
+
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use grpcws_proto::client::Transmit;
+use tungstenite::Utf8Bytes;
+
+use super::{BUDGET, Driver, Requests};
+use crate::socket::Broken;
+use crate::{Code, Status};
+
+impl<R: Requests> Driver<R> {
+    /// Feeds the socket for as long as there is something to say and it takes it, then flushes once. Returns whether
+    /// it stopped only to give other tasks their turn.
+    pub(super) fn poll_outbound(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let mut more = true;
+        for _ in 0..BUDGET {
+            if self.socket.is_blocked() && self.poll_flush(cx, now).is_pending() {
+                return false;
+            }
+            if !self.feed_next(cx, now) {
+                more = false;
+                break;
+            }
+        }
+        let _ = self.poll_flush(cx, now);
+        more
+    }
+
+    /// Feeds one message: what the session has to say comes before the next request.
+    fn feed_next(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        if let Some(transmit) = self.session.poll_transmit() {
+            let fed = match transmit {
+                Transmit::Text(text) => self.socket.feed_text(cx, text.into()),
+                Transmit::Close(code) => self.socket.feed_close(cx, code),
+            };
+            if let Err(broken) = fed {
+                self.broken(broken, now);
+            }
+            return true;
+        }
+        if !self.session.is_live() {
+            return false;
+        }
+        let Some(payload) = self.held.take() else { return self.poll_request(cx, now) };
+        if !self.session.can_send() {
+            self.held = Some(payload);
+            return false;
+        }
+        self.send(cx, payload, now);
+        true
+    }
+
+    /// Takes a request message even where the window has no room for it, one at most: the half-close may come
+    /// instead, which needs no room.
+    fn poll_request(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let Some(requests) = &mut self.requests else { return false };
+        match requests.poll_request(cx) {
+            Poll::Pending => return false,
+            Poll::Ready(Some(Ok(payload))) => self.held = Some(payload),
+            Poll::Ready(Some(Err(status))) => self.session.abort(status, now),
+            Poll::Ready(None) => {
+                self.requests = None;
+                self.session.half_close();
+            }
+        }
+        true
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>, payload: Bytes, now: Instant) {
+        let length = payload.len();
+        let most = self.session.max_message_bytes().unwrap_or(u64::MAX);
+        if u64::try_from(length).unwrap_or(u64::MAX) > most {
+            let text = format!("request message is larger than the {most} bytes that the gateway takes");
+            self.session.abort(Status::new(Code::ResourceExhausted, text), now);
+            return;
+        }
+        let fed = if self.session.mode().is_json() {
+            match Utf8Bytes::try_from(payload) {
+                Ok(text) => self.socket.feed_text(cx, text),
+                Err(_) => {
+                    let status = Status::invalid_argument("request message is not UTF-8");
+                    return self.session.abort(status, now);
+                }
+            }
+        } else {
+            self.socket.feed_binary(cx, payload)
+        };
+        match fed {
+            Ok(()) => self.session.message_sent(length),
+            Err(broken) => self.broken(broken, now),
+        }
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        match self.socket.poll_flush(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            Poll::Ready(Err(Broken::Connection(_))) if !self.closing => {
+                // What the gateway said last may still be read: the end of the reading tells how it ended.
+                self.wait_for_end(cx, now);
+                Poll::Ready(())
+            }
+            Poll::Ready(Err(broken)) => {
+                self.broken(broken, now);
+                Poll::Ready(())
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Writing is over. Reads on to the end, which a lost connection has.
+    fn wait_for_end(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if !self.poll_inbound(cx, now) && !self.closing && self.session.outcome().is_none() {
+            self.broken(Broken::Connection("it takes no more data".to_owned()), now);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a table says of its types, compared with `prost-reflect`.
+
+mod common;
+
+use common::{message, pool, table};
+use grpcws_json::FieldKind;
+use prost_reflect::Kind;
+
+/// Whether both say the same of the type of a field.
+fn same_kind(ours: &FieldKind, theirs: &Kind) -> bool {
+    match (ours, theirs) {
+        (FieldKind::Message(ours), Kind::Message(theirs)) => {
+            // The entries of maps are types without a name of their own in a table.
+            theirs.is_map_entry() || ours.full_name() == theirs.full_name()
+        }
+        (FieldKind::Enum(ours), Kind::Enum(theirs)) => {
+            ours.full_name() == theirs.full_name()
+                && theirs.values().all(|value| {
+                    ours.number(value.name()) == Some(value.number()) && ours.accepts(value.number())
+                })
+                && ours.number("NO_SUCH_VALUE").is_none()
+        }
+        (ours, theirs) => format!("{ours:?}").eq_ignore_ascii_case(&format!("{theirs:?}")),
+    }
+}
+
+#[test]
+fn every_field_is_described_as_prost_reflect_describes_it() {
+    let mut count = 0;
+    for theirs in pool().all_messages().filter(|message| !message.is_map_entry()) {
+        let ours = table().message(theirs.full_name()).expect("the same types");
+        let mut fields: Vec<_> = theirs.fields().collect();
+        fields.sort_by_key(prost_reflect::FieldDescriptor::number);
+        assert_eq!(ours.fields().count(), fields.len(), "{}", theirs.full_name());
+        for (found, field) in ours.fields().zip(fields) {
+            let name = field.full_name();
+            assert_eq!((found.number(), found.name()), (field.number(), field.name()));
+            assert_eq!(found.json_name(), field.json_name());
+            assert_eq!(
+                found.is_repeated(),
+                field.cardinality() == prost_reflect::Cardinality::Repeated,
+                "{name}"
+            );
+            assert_eq!(found.is_map(), field.is_map(), "{name}");
+            assert_eq!(found.is_delimited(), field.is_group(), "{name}");
+            assert!(same_kind(&found.kind(), &field.kind()), "{name}: {:?}", found.kind());
+            let mut siblings: Vec<_> = field
+                .containing_oneof()
+                .into_iter()
+                .flat_map(|oneof| oneof.fields().map(|field| field.number()).collect::<Vec<_>>())
+                .filter(|&number| number != field.number())
+                .collect();
+            let mut found_siblings: Vec<_> = found.oneof_siblings().collect();
+            found_siblings.sort_unstable();
+            siblings.sort_unstable();
+            assert_eq!(found_siblings, siblings, "{name}");
+            for by in [field.name(), field.json_name()] {
+                assert_eq!(
+                    ours.field(by).map(|field| field.number()),
+                    Some(field.number()),
+                    "{name} by {by}"
+                );
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 100, "only {count} fields were compared");
+}
+
+#[test]
+fn extensions_and_strangers_are_not_fields() {
+    let partial = message("legacy.v1.Partial");
+    assert!(partial.field("[legacy.v1.top_level]").is_none());
+    assert!(partial.field("top_level").is_none());
+    assert!(partial.field("").is_none());
+    assert_eq!(partial.fields().map(|field| field.number()).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn a_closed_enum_accepts_only_its_own_numbers() {
+    let field = message("legacy.v1.Partial").field("closed").expect("it is there");
+    let FieldKind::Enum(closed) = field.kind() else { panic!("not an enum") };
+    assert!(closed.accepts(1) && closed.accepts(2));
+    assert!(!closed.accepts(0) && !closed.accepts(3));
+}

@@ -1,0 +1,130 @@
+//! The service.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use grpcws_proto::Status;
+use http::header::HeaderValue;
+use http::uri::{Authority, Scheme};
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use crate::call::{Retries, call};
+use crate::dial::Dialer;
+use crate::endpoint::Endpoint;
+use crate::error::UpstreamError;
+use crate::options::UpstreamOptions;
+use crate::pool::Pool;
+use crate::request::Heads;
+use crate::response::UpstreamBody;
+use crate::stats::UpstreamStats;
+use crate::status::BoxError;
+use crate::tls::Tls;
+
+/// A gRPC server behind a pool of HTTP/2 connections. A clone is cheap and shares the pool.
+///
+/// It is a tower service for gRPC requests, of which it uses the method, the path, the headers and the body. It is
+/// always ready; a call waits in its future. It connects with the first call, and has to be called in a tokio
+/// runtime; all calls have to be in the same one.
+///
+/// When the last clone is dropped and no call waits for its response's head, connections are closed as soon as the
+/// calls on them have ended.
+#[derive(Clone)]
+pub struct Upstream(Arc<Shared>);
+
+/// What the clones share. A future has it too, so that a call that waits keeps the pool open.
+struct Shared {
+    pool: Arc<Pool>,
+    heads: Heads,
+    retries: Retries,
+}
+
+/// The response to come. To drop it is to cancel the call.
+pub type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<UpstreamBody>, Status>> + Send>>;
+
+impl Upstream {
+    /// An upstream at `http://host:port`, `https://host:port` or `unix:/path`. Nothing is connected yet.
+    ///
+    /// # Errors
+    /// Where the endpoint or the options can never work. That nobody listens there is no error.
+    pub fn new(endpoint: &str, options: UpstreamOptions) -> Result<Self, UpstreamError> {
+        let endpoint = Endpoint::parse(endpoint)?;
+        let authority = match &options.authority {
+            Some(text) => read_authority(text)?,
+            None => endpoint.authority,
+        };
+        let user_agent = HeaderValue::from_str(&options.user_agent)
+            .map_err(|_| UpstreamError::UserAgent(options.user_agent.clone()))?;
+        let tls = if endpoint.tls { Some(Tls::new(&options.tls, authority.host())?) } else { None };
+        let scheme = if endpoint.tls { Scheme::HTTPS } else { Scheme::HTTP };
+        let dialer = Dialer::new(&options, tls);
+        let pool = Pool::new(endpoint.target, dialer, &options);
+        let retries = Retries { most: options.retries, buffer: options.retry_buffer };
+        Ok(Self(Arc::new(Shared { pool, heads: Heads { scheme, authority, user_agent }, retries })))
+    }
+
+    /// What the upstream is doing.
+    #[must_use]
+    pub fn stats(&self) -> UpstreamStats {
+        self.0.pool.stats()
+    }
+
+    /// Ends the upstream for all clones: calls that wait for a connection, and new ones, fail with UNAVAILABLE;
+    /// connections are closed as soon as the calls on them have ended.
+    pub fn close(&self) {
+        self.0.pool.close();
+    }
+
+    /// Waits until all connections are closed, after [`close`](Self::close).
+    pub async fn closed(&self) {
+        self.0.pool.closed().await;
+    }
+}
+
+fn read_authority(text: &str) -> Result<Authority, UpstreamError> {
+    let invalid = || UpstreamError::Authority(text.to_owned());
+    let authority: Authority = text.parse().map_err(|_| invalid())?;
+    if authority.host().is_empty() || text.contains('@') {
+        return Err(invalid());
+    }
+    Ok(authority)
+}
+
+impl<B> Service<Request<B>> for Upstream
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<UpstreamBody>;
+    type Error = Status;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        let shared = Arc::clone(&self.0);
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let head = shared.heads.head(parts)?;
+            call(Arc::clone(&shared.pool), head, body, shared.retries).await
+        })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.pool.close();
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("authority", &self.0.heads.authority).finish_non_exhaustive()
+    }
+}

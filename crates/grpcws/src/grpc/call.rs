@@ -1,0 +1,179 @@
+//! One call of a gRPC service.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use bytes::Bytes;
+use grpcws_proto::metadata::format_timeout;
+use grpcws_proto::{MethodKind, Status};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, Uri, Version};
+use http_body::Body;
+use tower_service::Service;
+
+use super::compression::ACCEPTED;
+use super::response::{Head, Responding};
+use super::{Encoding, RequestBody, error};
+use crate::call::{Answer, Call};
+use crate::queue::{End, Writer, queue};
+use crate::routes::BoundRequest;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+type Starting<B> = Pin<Box<dyn Future<Output = Result<Response<B>, BoxError>> + Send>>;
+
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
+const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// What a call is asked for, all but its messages.
+pub(crate) struct CallRequest {
+    /// `/package.Service/Method`
+    pub(crate) path: PathAndQuery,
+    pub(crate) metadata: HeaderMap,
+    pub(crate) deadline: Option<Instant>,
+    /// How request messages are compressed.
+    pub(crate) encoding: Option<Encoding>,
+}
+
+/// One call of a gRPC service. Dropping it cancels it.
+pub(crate) struct GrpcCall<B> {
+    state: State<B>,
+    requests: Writer<Bytes>,
+    /// Whether the call waits for its one request message, so that both leave together.
+    waiting: bool,
+    /// What path and query set in every request message.
+    bound: Option<BoundRequest>,
+    max_response_size: usize,
+    single_response: bool,
+}
+
+enum State<B> {
+    Starting(Starting<B>),
+    Responding(Responding<B>),
+}
+
+impl<B> GrpcCall<B>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    /// A call of `service`, which is not touched before the call is polled. `kind` is `None` where it is not
+    /// known.
+    pub(crate) fn new<S>(
+        service: S,
+        request: CallRequest,
+        kind: Option<MethodKind>,
+        max_response_size: usize,
+    ) -> Self
+    where
+        S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        let (requests, reader) = queue();
+        let body = RequestBody::new(reader, request.encoding);
+        Self {
+            state: State::Starting(Box::pin(start(service, request, body))),
+            requests,
+            waiting: matches!(kind, Some(MethodKind::Unary | MethodKind::ServerStreaming)),
+            bound: None,
+            max_response_size,
+            single_response: matches!(kind, Some(MethodKind::Unary | MethodKind::ClientStreaming)),
+        }
+    }
+
+    /// The call with its one request message.
+    pub(crate) fn with_request(mut self, message: Bytes) -> Self {
+        self.requests.send(message, 0);
+        self.half_close();
+        self
+    }
+
+    /// The call with fields that are set in every request message.
+    pub(crate) fn bound(mut self, bound: BoundRequest) -> Self {
+        self.bound = Some(bound);
+        self
+    }
+}
+
+/// Hands the request to the service, when that is ready.
+async fn start<S, B>(mut service: S, request: CallRequest, body: RequestBody) -> Result<Response<B>, BoxError>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>>,
+    S::Error: Into<BoxError>,
+{
+    poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
+    service.call(request.into_http(body)).await.map_err(Into::into)
+}
+
+impl CallRequest {
+    fn into_http(self, body: RequestBody) -> Request<RequestBody> {
+        let mut request = Request::new(body);
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = Uri::from(self.path);
+        let mut headers = self.metadata;
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(GRPC_ACCEPT_ENCODING, ACCEPTED);
+        if let Some(encoding) = self.encoding {
+            headers.insert(GRPC_ENCODING, HeaderValue::from_static(encoding.name()));
+        }
+        if let Some(deadline) = self.deadline {
+            let left = format_timeout(deadline.saturating_duration_since(Instant::now()));
+            if let Ok(left) = HeaderValue::try_from(left) {
+                headers.insert(GRPC_TIMEOUT, left);
+            }
+        }
+        *request.headers_mut() = headers;
+        request
+    }
+}
+
+impl<B> Call for GrpcCall<B>
+where
+    B: Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn send(&mut self, message: Bytes, cost: u64) -> Result<(), Status> {
+        let message = match &self.bound {
+            Some(bound) => bound.merge(message)?,
+            None => message,
+        };
+        self.requests.send(message, cost);
+        Ok(())
+    }
+
+    fn poll_taken(&mut self, cx: &mut Context<'_>) -> Poll<u64> {
+        self.requests.poll_taken(cx)
+    }
+
+    fn half_close(&mut self) {
+        self.waiting = false;
+        self.requests.end(End::HalfClosed);
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        match &mut self.state {
+            // The driver polls again after it has handed the message over.
+            State::Starting(_) if self.waiting => Poll::Pending,
+            State::Starting(starting) => {
+                let response = match ready!(starting.as_mut().poll(cx)) {
+                    Ok(response) => response,
+                    Err(error) => return Poll::Ready(Answer::End(error::status(error))),
+                };
+                match Head::read(response, self.max_response_size, self.single_response) {
+                    Head::End(status) => Poll::Ready(Answer::End(status)),
+                    Head::Headers(headers, responding) => {
+                        self.state = State::Responding(responding);
+                        Poll::Ready(Answer::Headers(headers))
+                    }
+                }
+            }
+            State::Responding(responding) => responding.poll_next(cx),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Cuts the DATA of a response into messages.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::PREFIX;
+
+/// How much is reserved for a message in parts before its bytes are there.
+const RESERVED: usize = 64 * 1024;
+
+/// One message as its prefix describes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) compressed: bool,
+    pub(super) message: Bytes,
+}
+
+/// DATA that is no sequence of messages.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum FrameError {
+    /// A message is larger than the limit.
+    #[error("larger than the limit")]
+    TooLarge,
+    /// Something else stands where a message begins.
+    #[error("invalid compressed flag {0}")]
+    Flag(u8),
+}
+
+/// Cuts a stream of chunks into messages. One that lies within a chunk is a slice of it; one that does not
+/// is put together, and reserved is no more than 64 KiB beyond what has arrived.
+#[derive(Debug)]
+pub(super) struct Deframer {
+    chunk: Bytes,
+    /// The beginning of a message that goes on in a later chunk.
+    partial: BytesMut,
+    limit: usize,
+}
+
+impl Deframer {
+    /// Messages larger than `limit` bytes are errors.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { chunk: Bytes::new(), partial: BytesMut::new(), limit }
+    }
+
+    /// Takes a chunk, when [`Deframer::next`] has nothing more.
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        debug_assert!(self.chunk.is_empty(), "the chunk before is used up");
+        self.chunk = chunk;
+    }
+
+    /// Whether nothing is left of a message.
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunk.is_empty() && self.partial.is_empty()
+    }
+
+    /// The next message; `None` where the rest of it has not arrived yet.
+    pub(super) fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+        if !self.partial.is_empty() {
+            return self.complete();
+        }
+        let Some(prefix) = self.chunk.first_chunk::<PREFIX>() else {
+            self.keep(0);
+            return Ok(None);
+        };
+        let (compressed, length) = self.parse(*prefix)?;
+        if self.chunk.len() - PREFIX < length {
+            self.keep(length);
+            return Ok(None);
+        }
+        self.chunk.advance(PREFIX);
+        Ok(Some(Frame { compressed, message: self.chunk.split_to(length) }))
+    }
+
+    /// Goes on with a message that began in an earlier chunk.
+    fn complete(&mut self) -> Result<Option<Frame>, FrameError> {
+        self.take_up_to(PREFIX);
+        let Some(prefix) = self.partial.first_chunk::<PREFIX>() else { return Ok(None) };
+        let (compressed, length) = self.parse(*prefix)?;
+        self.take_up_to(PREFIX + length);
+        if self.partial.len() < PREFIX + length {
+            return Ok(None);
+        }
+        let mut message = self.partial.split().freeze();
+        message.advance(PREFIX);
+        Ok(Some(Frame { compressed, message }))
+    }
+
+    fn take_up_to(&mut self, length: usize) {
+        let missing = length.saturating_sub(self.partial.len()).min(self.chunk.len());
+        self.partial.extend_from_slice(&self.chunk.split_to(missing));
+    }
+
+    /// Keeps what is left of the chunk as the beginning of a message of this length.
+    fn keep(&mut self, length: usize) {
+        let left = std::mem::take(&mut self.chunk);
+        if !left.is_empty() {
+            self.partial.reserve((PREFIX + length).min(left.len() + RESERVED));
+            self.partial.extend_from_slice(&left);
+        }
+    }
+
+    fn parse(&self, prefix: [u8; PREFIX]) -> Result<(bool, usize), FrameError> {
+        let [flag, length @ ..] = prefix;
+        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
+        match flag {
+            _ if length > self.limit => Err(FrameError::TooLarge),
+            0 => Ok((false, length)),
+            1 => Ok((true, length)),
+            flag => Err(FrameError::Flag(flag)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(message: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(message.len()).expect("short");
+        [&[0], &length.to_be_bytes()[..], message].concat()
+    }
+
+    #[test]
+    fn messages_are_found_however_the_bytes_are_cut() {
+        let messages: Vec<Vec<u8>> = [0, 1, 2, 3, 300, 0, 5].map(|length| vec![b'x'; length]).to_vec();
+        let wire: Vec<u8> = messages.iter().flat_map(|message| frame(message)).collect();
+        for size in 1..=wire.len() {
+            let mut deframer = Deframer::new(300);
+            let mut found = Vec::new();
+            for chunk in wire.chunks(size) {
+                deframer.push(Bytes::copy_from_slice(chunk));
+                while let Some(frame) = deframer.next().expect("well formed") {
+                    assert!(!frame.compressed);
+                    found.push(frame.message.to_vec());
+                }
+            }
+            assert_eq!(found, messages, "chunks of {size}");
+            assert!(deframer.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_limit_holds_before_the_bytes_arrive() {
+        for cut in 0..=PREFIX {
+            let mut deframer = Deframer::new(10);
+            let wire = b"\x01\xff\xff\xff\xff";
+            deframer.push(Bytes::copy_from_slice(&wire[..cut]));
+            let first = deframer.next();
+            let result = if cut == PREFIX {
+                first
+            } else {
+                assert_eq!(first, Ok(None));
+                deframer.push(Bytes::copy_from_slice(&wire[cut..]));
+                deframer.next()
+            };
+            assert_eq!(result, Err(FrameError::TooLarge));
+        }
+        let mut deframer = Deframer::new(10);
+        deframer.push(Bytes::from_static(b"<html>"));
+        assert_eq!(deframer.next(), Err(FrameError::TooLarge), "text has a length that no message has");
+        deframer.push(Bytes::new());
+        let mut deframer = Deframer::new(10);
+        deframer.push(Bytes::from_static(b"\x02\x00\x00\x00\x01x"));
+        assert_eq!(deframer.next(), Err(FrameError::Flag(2)));
+    }
+
+    #[test]
+    fn half_a_message_is_not_empty() {
+        let mut deframer = Deframer::new(10);
+        deframer.push(Bytes::from_static(b"\x00\x00\x00\x00\x02x"));
+        assert_eq!(deframer.next(), Ok(None));
+        assert!(!deframer.is_empty());
+    }
+}

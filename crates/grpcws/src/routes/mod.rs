@@ -1,0 +1,55 @@
+//! Routes by path templates: paths and queries that make requests.
+//!
+//! Every service has its generic routes, `/{package.Service}/{Method}`. Besides those, a method has a route for each
+//! annotation `google.api.http`, and for each [`ExtraRoute`]. [`Routes::find`] finds the route of a path,
+//! [`RouteMatch::bind`] sets the request's fields by the path and the query.
+//!
+//! # Differences from gRPC transcoding
+//!
+//! A WebSocket is opened with `GET` (or `CONNECT`), so the HTTP method of an annotation selects nothing: all are
+//! bound. [`Routes`] says which one is kept where several methods have one path.
+//!
+//! | method | body of the annotation | the call |
+//! | --- | --- | --- |
+//! | unary, server streaming | none | starts at once; path and query are the request |
+//! | unary, server streaming | `*` | starts with the first `data`, which is the request |
+//! | client streaming, bidi | none or `*` | each `data` is a request |
+//! | any | a field | each `data` is the value of that field, and the request is made around it |
+//!
+//! **What the path and the query set is set in every request message, whatever the client's message has there.** So
+//! whoever checks the path of a handshake, a proxy that knows who may enter which room, for instance, has checked
+//! the requests of the stream as well. Lists and messages with a text form are replaced, not extended.
+//!
+//! `response_body` is not looked at: a response is always the whole message.
+//!
+//! # From text to fields
+//!
+//! - A path is a name of a field, or several with dots between them, as in the `.proto` file or as in JSON.
+//! - Lists take one value for each occurrence of the parameter. A variable of a path cannot be a list.
+//! - Numbers are decimal; `true` and `false`; enums by name or number; bytes in base64 of either alphabet.
+//! - `Timestamp`, `Duration` and the wrappers are written as in JSON, without the quotes. The paths of a `FieldMask`
+//!   have commas between them and are written as in JSON or as in the `.proto` file.
+//! - Other messages, and maps, have no text form.
+//! - A parameter that no field has is an error, and so is one for a field that is set already.
+//!
+//! A variable for one segment is decoded; one for several keeps `%2F`, so that it has as many slashes as its pattern.
+//! A path with `.` or `..` as a segment, with a NUL or with an escape that is not valid is refused.
+
+mod decode;
+mod error;
+mod extra;
+mod field_path;
+mod fields;
+mod merge;
+mod request;
+mod route;
+mod router;
+mod table;
+mod template;
+mod value;
+
+pub use error::{FieldError, RouteError, RouteErrorReason, Source};
+pub use extra::ExtraRoute;
+pub use request::{BoundRequest, RouteMatch};
+pub use table::Routes;
+pub use template::TemplateError;

@@ -1,0 +1,114 @@
+//! All routes of the services.
+
+use super::error::{RouteError, RouteErrorReason};
+use super::extra::ExtraRoute;
+use super::request::RouteMatch;
+use super::route::Route;
+use super::router::Router;
+use crate::services::{HttpRule, Method, Service};
+
+/// The routes by the annotations `google.api.http` of the services' methods, and the extra ones.
+///
+/// Where two routes match the same paths, an extra one is kept before one of an annotation, and among those the one
+/// whose HTTP method is nearer to opening a stream: a custom `WEBSOCKET`, `GET`, any other custom one, `POST`, `PUT`,
+/// `PATCH`, `DELETE`. Between equals the one that is declared first is kept. The others are among the
+/// [`problems`](Self::problems).
+#[derive(Debug, Default)]
+pub struct Routes {
+    routes: Vec<Route>,
+    router: Router,
+    problems: Vec<RouteError>,
+}
+
+impl Routes {
+    /// The route of a path, which is percent-encoded, begins with a slash and has no query.
+    ///
+    /// A path with a fault (an escape that is not valid, say) may have a route; binding then tells the fault.
+    #[must_use]
+    pub fn find<'a>(&'a self, path: &'a str) -> Option<RouteMatch<'a>> {
+        let route = self.routes.get(self.router.find(path)?)?;
+        Some(RouteMatch::new(route, path))
+    }
+
+    /// The path templates and their methods, those that are kept first in a conflict coming first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Method)> {
+        self.routes.iter().map(|route| (&*route.path, &route.method))
+    }
+
+    /// The annotations that are not bound, and why.
+    #[must_use]
+    pub fn problems(&self) -> &[RouteError] {
+        &self.problems
+    }
+
+    /// The routes of the annotations.
+    pub(crate) fn new(services: &[Service]) -> Self {
+        let mut routes = Self::default();
+        routes.add_annotations(services);
+        routes
+    }
+
+    /// The extra routes, and those of the annotations behind them.
+    pub(crate) fn with_extra(services: &[Service], extra: &[ExtraRoute]) -> Result<Self, RouteError> {
+        let mut routes = Self::default();
+        for extra in extra {
+            routes.add_extra(services, extra).map_err(|reason| error(&extra.path, &extra.method, reason))?;
+        }
+        routes.add_annotations(services);
+        Ok(routes)
+    }
+
+    fn add_annotations(&mut self, services: &[Service]) {
+        let methods = services.iter().flat_map(Service::methods);
+        let mut rules: Vec<(&Method, &HttpRule)> =
+            methods.flat_map(|method| method.http_rules().iter().map(move |rule| (method, rule))).collect();
+        rules.sort_by_key(|(_, rule)| rank(rule.verb()));
+        for (method, rule) in rules {
+            let added = Route::of_rule(method, rule).and_then(|route| self.add(route));
+            match added {
+                // One method by two HTTP methods is one route.
+                Err(RouteErrorReason::Taken { method: taken }) if taken == method.full_name() => {}
+                Err(reason) => self.problems.push(error(rule.path(), &method.full_name(), reason)),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    fn add_extra(&mut self, services: &[Service], extra: &ExtraRoute) -> Result<(), RouteErrorReason> {
+        let (service, name) = extra.method.rsplit_once(['/', '.']).ok_or(RouteErrorReason::UnknownMethod)?;
+        let service = services.iter().find(|found| found.full_name() == service);
+        let method =
+            service.and_then(|service| service.method(name)).ok_or(RouteErrorReason::UnknownMethod)?;
+        self.add(Route::of_extra(method, extra)?)
+    }
+
+    fn add(&mut self, route: Route) -> Result<(), RouteErrorReason> {
+        match self.router.insert(&route.template, self.routes.len()) {
+            Ok(()) => {
+                self.routes.push(route);
+                Ok(())
+            }
+            Err(before) => {
+                let taken = self.routes.get(before).map(|route| route.method.full_name());
+                Err(RouteErrorReason::Taken { method: taken.unwrap_or_default() })
+            }
+        }
+    }
+}
+
+fn error(path: &str, method: &str, reason: RouteErrorReason) -> RouteError {
+    RouteError { path: path.to_owned(), method: method.to_owned(), reason: Box::new(reason) }
+}
+
+/// In which order HTTP methods are kept.
+fn rank(verb: &str) -> u8 {
+    match verb {
+        verb if verb.eq_ignore_ascii_case("websocket") => 0,
+        "GET" => 1,
+        "POST" => 3,
+        "PUT" => 4,
+        "PATCH" => 5,
+        "DELETE" => 6,
+        _ => 2,
+    }
+}

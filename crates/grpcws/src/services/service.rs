@@ -1,0 +1,131 @@
+//! The services of a descriptor set.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use grpcws_json::Table;
+
+use super::build;
+use super::error::ServicesError;
+use super::method::Method;
+use crate::routes::{ExtraRoute, RouteError, Routes};
+
+/// The services of one descriptor set, with the table of its messages. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    data: Arc<ServicesData>,
+    routes: Arc<Routes>,
+}
+
+pub(super) struct ServicesData {
+    pub(super) table: Table,
+    pub(super) services: Vec<Service>,
+    pub(super) by_name: HashMap<Box<str>, usize>,
+}
+
+impl Services {
+    /// Reads a serialized `google.protobuf.FileDescriptorSet`, which must contain every file that its files import.
+    /// Accepts proto2, proto3 and the editions that [`Table`] knows.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not a descriptor set, name types that are not in it, or define something twice.
+    pub fn from_file_descriptor_set(bytes: &[u8]) -> Result<Self, ServicesError> {
+        let data = build::build(bytes)?;
+        let routes = Routes::new(&data.services);
+        Ok(Self { data: Arc::new(data), routes: Arc::new(routes) })
+    }
+
+    /// The same services with routes besides those of their annotations, in the place of any that were added before.
+    ///
+    /// # Errors
+    ///
+    /// A route is not valid, its method is not there, or another one of them has its path.
+    pub fn with_routes(self, extra: &[ExtraRoute]) -> Result<Self, RouteError> {
+        Ok(Self { routes: Arc::new(Routes::with_extra(&self.data.services, extra)?), data: self.data })
+    }
+
+    /// The method of this name of the service of this full name: `("game.v1.GameService", "Subscribe")`.
+    #[must_use]
+    pub fn method(&self, service: &str, method: &str) -> Option<&Method> {
+        self.service(service)?.method(method)
+    }
+
+    /// The service of this full name.
+    #[must_use]
+    pub fn service(&self, full_name: &str) -> Option<&Service> {
+        self.data.services.get(*self.data.by_name.get(full_name)?)
+    }
+
+    /// All services, in the order of the files and of their declaration.
+    pub fn iter(&self) -> std::slice::Iter<'_, Service> {
+        self.data.services.iter()
+    }
+
+    /// All methods of all services.
+    pub fn methods(&self) -> impl Iterator<Item = &Method> {
+        self.iter().flat_map(Service::methods)
+    }
+
+    /// The routes by the annotations of the methods, and those that were added.
+    #[must_use]
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// What transcodes the messages of the methods, and every other message of the descriptor set.
+    #[must_use]
+    pub fn table(&self) -> &Table {
+        &self.data.table
+    }
+}
+
+impl<'a> IntoIterator for &'a Services {
+    type Item = &'a Service;
+    type IntoIter = std::slice::Iter<'a, Service>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter().map(Service::full_name)).finish()
+    }
+}
+
+/// A gRPC service: its methods by name.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub(super) full_name: Box<str>,
+    pub(super) deprecated: bool,
+    pub(super) methods: Vec<Method>,
+    pub(super) by_name: HashMap<Box<str>, usize>,
+}
+
+impl Service {
+    /// The full name: `game.v1.GameService`.
+    #[must_use]
+    pub fn full_name(&self) -> &str {
+        &self.full_name
+    }
+
+    /// Whether the option `deprecated` is set.
+    #[must_use]
+    pub fn is_deprecated(&self) -> bool {
+        self.deprecated
+    }
+
+    /// The method of this name.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Option<&Method> {
+        self.methods.get(*self.by_name.get(name)?)
+    }
+
+    /// All methods, in the order of their declaration.
+    pub fn methods(&self) -> std::slice::Iter<'_, Method> {
+        self.methods.iter()
+    }
+}

@@ -1,0 +1,144 @@
+//! Upstreams that do not behave: what their clients are told.
+
+mod common;
+
+use bytes::Bytes;
+use common::whole::{Script, open};
+use grpcws::ConnectionOptions;
+
+type Header = (&'static str, &'static str);
+
+const GRPC: Header = ("content-type", "application/grpc");
+/// A `UnaryResponse` with the sequence number 7, in its frame.
+const SEVEN: Bytes = Bytes::from_static(b"\0\0\0\0\x02\x08\x07");
+
+/// The terminal message and the close code of a call of `Unary`, with the number of `data` messages before.
+async fn answer(script: Script) -> (String, u16, usize) {
+    let address = script.serve(ConnectionOptions::default().max_response_size(1000)).await;
+    let mut client = open(address, "/ws/grpcws.test.v1.TestService/Unary", "grpcws.v1.json").await;
+    client.send(r#"{"type":"data","data":{}}"#).await;
+    let (mut texts, code, _) = client.rest().await;
+    let terminal = texts.pop().expect("a terminal message");
+    (terminal, code, texts.iter().filter(|text| text.starts_with(r#"{"type":"data""#)).count())
+}
+
+fn script(status: u16, headers: &[Header]) -> Script {
+    Script { status, headers: headers.to_vec(), ..Script::default() }
+}
+
+impl Script {
+    fn body(mut self, chunks: &[Bytes]) -> Self {
+        self.body = chunks.to_vec();
+        self
+    }
+
+    fn trailers(mut self, trailers: &[Header]) -> Self {
+        self.trailers = Some(trailers.to_vec());
+        self
+    }
+}
+
+#[tokio::test]
+async fn http_statuses_are_mapped_where_there_is_no_grpc_status() {
+    for (status, code) in [
+        (400, 13),
+        (401, 16),
+        (403, 7),
+        (404, 12),
+        (429, 14),
+        (502, 14),
+        (503, 14),
+        (504, 14),
+        (500, 2),
+        (204, 2),
+    ] {
+        let (terminal, close, _) = answer(script(status, &[("content-type", "text/html")])).await;
+        assert!(terminal.contains(&format!(r#""code":{code},"#)), "{status}: {terminal}");
+        assert!(terminal.contains(&format!("HTTP status {status}")), "{terminal}");
+        assert_eq!(close, 4000 + code);
+    }
+    let with_both = script(503, &[GRPC, ("grpc-status", "5"), ("grpc-message", "gone")]);
+    assert!(answer(with_both).await.0.contains(r#""code":5,"#), "the grpc-status counts");
+}
+
+#[tokio::test]
+async fn what_is_no_grpc_is_an_error() {
+    for (content_type, code) in
+        [("text/html", 2), ("", 2), ("application/grpc+json", 13), ("application/grpc-web", 2)]
+    {
+        let odd =
+            script(200, &[("content-type", content_type)]).body(&[SEVEN]).trailers(&[("grpc-status", "0")]);
+        let (terminal, _, messages) = answer(odd).await;
+        assert!(terminal.contains(&format!(r#""code":{code},"#)), "{content_type:?}: {terminal}");
+        assert_eq!(messages, 0);
+    }
+    let fine = script(200, &[("content-type", "application/grpc+proto; charset=utf-8")])
+        .body(&[SEVEN])
+        .trailers(&[("grpc-status", "0"), ("x-t", "1")]);
+    let (terminal, close, messages) = answer(fine).await;
+    assert_eq!((&*terminal, close, messages), (r#"{"type":"stream_end","trailers":{"x-t":["1"]}}"#, 1000, 1));
+}
+
+#[tokio::test]
+async fn an_end_without_a_status_is_never_a_success() {
+    let ended = script(200, &[GRPC]).body(&[SEVEN]);
+    let no_status = ended.clone().trailers(&[("x-t", "1")]);
+    let truncated = script(200, &[GRPC]).body(&[SEVEN, Bytes::from_static(b"\0\0\0\0\x02\x08")]);
+    let truncated_ok = truncated.clone().trailers(&[("grpc-status", "0")]);
+    for (script, text) in [
+        (ended, "without a grpc-status"),
+        (no_status, "without a grpc-status"),
+        (truncated, "in the middle of a message"),
+        (truncated_ok, "in the middle of a message"),
+    ] {
+        let (terminal, close, messages) = answer(script).await;
+        assert!(terminal.contains(r#""code":13"#) && terminal.contains(text), "{terminal}");
+        assert_eq!((close, messages), (4013, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_method_with_one_response_has_exactly_one() {
+    let two = script(200, &[GRPC]).body(&[SEVEN, SEVEN]).trailers(&[("grpc-status", "0")]);
+    assert!(answer(two).await.0.contains(r#""code":12"#));
+    let none = script(200, &[GRPC]).trailers(&[("grpc-status", "0")]);
+    assert!(answer(none).await.0.contains(r#""code":12"#));
+    let trailers_only = script(200, &[GRPC, ("grpc-status", "0")]);
+    assert!(answer(trailers_only).await.0.contains(r#""code":12"#));
+    let failed = script(200, &[GRPC]).trailers(&[("grpc-status", "9"), ("grpc-message", "a%20b%")]);
+    let (terminal, _, _) = answer(failed).await;
+    assert!(terminal.contains(r#""code":9"#) && terminal.contains(r#""message":"a b%""#), "{terminal}");
+}
+
+#[tokio::test]
+async fn malformed_and_oversized_messages_end_the_call() {
+    let cases: [(&[Header], &'static [u8], u16, &str); 5] = [
+        (&[], b"\x02\0\0\0\0", 13, "compressed flag"),
+        (&[], b"\x01\0\0\0\x01x", 13, "without a grpc-encoding"),
+        (&[("grpc-encoding", "gzip")], b"\x01\0\0\0\x01x", 13, "gzip"),
+        (&[("grpc-encoding", "br")], b"\x01\0\0\0\x01x", 13, "not offered"),
+        (&[], b"\0\x7f\xff\xff\xff", 8, "larger than 1000"),
+    ];
+    for (headers, body, code, text) in cases {
+        let script = script(200, &[&[GRPC], headers].concat())
+            .body(&[Bytes::from_static(body)])
+            .trailers(&[("grpc-status", "0")]);
+        let (terminal, close, _) = answer(script).await;
+        assert!(terminal.contains(&format!(r#""code":{code},"#)) && terminal.contains(text), "{terminal}");
+        assert_eq!(close, 4000 + code);
+    }
+    let undecodable = script(200, &[GRPC])
+        .body(&[Bytes::from_static(b"\0\0\0\0\x02\xff\xff")])
+        .trailers(&[("grpc-status", "0")]);
+    assert!(answer(undecodable).await.0.contains(r#""code":13"#));
+}
+
+#[tokio::test]
+async fn odd_statuses_are_errors() {
+    for (status, code) in [("17", 2), ("abc", 2), ("-1", 2), ("16", 16)] {
+        let script = script(200, &[GRPC]).body(&[SEVEN]).trailers(&[("grpc-status", status)]);
+        let (terminal, close, messages) = answer(script).await;
+        assert!(terminal.contains(&format!(r#""code":{code},"#)), "{status}: {terminal}");
+        assert_eq!((close, messages), (4000 + code, 1));
+    }
+}
