@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use grpcws::ConnectionOptions;
 
 use crate::demo::DemoOptions;
+use crate::serve::{self, ServeArguments};
 
 /// gRPC streaming for everything that can open a WebSocket.
 #[derive(Debug, Parser)]
@@ -25,6 +26,10 @@ pub enum Command {
   grpcws demo
   grpcws demo --listen 0.0.0.0:8080 --allow-origin https://games.example.com")]
     Demo(DemoArguments),
+
+    /// Serve every method of a gRPC server over WebSocket.
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(Box<ServeArguments>),
 }
 
 /// The options of `grpcws demo`.

@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod demo;
+pub mod serve;
 pub mod signals;
 
 /// The Rust code of the repository's pages, compiled with the doctests.
@@ -12,4 +13,11 @@ mod pages {
 
     #[doc = include_str!("../../../docs/coming-from-go.md")]
     mod coming_from_go {}
+}
+
+/// Tells the addresses to whoever waits for them on stdout. That nobody does, or has stopped reading, is no
+/// reason to end.
+fn announce(text: &str) {
+    use std::io::Write as _;
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use grpcws_gateway::cli::{Cli, Command};
 use grpcws_gateway::demo;
+use grpcws_gateway::serve::{self, ServeError};
 use tracing_subscriber::EnvFilter;
 
 // Idle streams take a third less memory than with the system's allocator (see DESIGN.md).
@@ -16,7 +17,6 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const USAGE: u8 = 64;
 
 #[tokio::main]
-#[allow(clippy::print_stderr, reason = "errors of the command line belong there")]
 async fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -29,14 +29,29 @@ async fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
-    let result = match cli.command {
-        Command::Demo(arguments) => demo::serve(arguments.into()).await,
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("grpcws: {error}");
-            ExitCode::FAILURE
-        }
+    match cli.command {
+        Command::Demo(arguments) => exit(demo::serve(arguments.into()).await, |_| ExitCode::FAILURE),
+        Command::Serve(arguments) => exit(serve::serve(*arguments).await.map_err(Into::into), |error| {
+            match error.downcast_ref::<ServeError>() {
+                Some(error) if error.is_usage() => ExitCode::from(USAGE),
+                _ => ExitCode::FAILURE,
+            }
+        }),
     }
+}
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Shows an error with what caused it.
+#[allow(clippy::print_stderr, reason = "errors of the command line belong there")]
+fn exit(result: Result<(), BoxError>, code: impl FnOnce(&BoxError) -> ExitCode) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    eprint!("grpcws: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        eprint!(": {error}");
+        cause = error.source();
+    }
+    eprintln!();
+    code(&error)
 }

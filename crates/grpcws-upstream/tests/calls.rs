@@ -1,4 +1,5 @@
 //! Calls by a generated client of tonic's.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, in its helpers too")]
 
 mod common;
 

@@ -1,7 +1,6 @@
 //! Serves the demo: WebSocket, REST, SSE, the page and gRPC on one listener, gRPC alone on another.
 
 use std::convert::Infallible;
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -56,7 +55,7 @@ pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
     let listener = bind(options.listen).await?;
     let grpc_listener = bind(options.grpc_listen).await?;
     let page = listener.local_addr()?;
-    announce(&format!(
+    crate::announce(&format!(
         "listening ws://{page}\nlistening grpc://{}\nplay at http://{page}/ in two tabs; stop with Ctrl-C\n",
         grpc_listener.local_addr()?
     ));
@@ -107,10 +106,4 @@ where
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
     TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
-}
-
-/// Tells the addresses to whoever waits for them on stdout. That nobody does, or has stopped reading, is no
-/// reason to end.
-fn announce(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -93,6 +93,8 @@ pub(super) struct State {
     pub(super) connections: Vec<Arc<Connection>>,
     pub(super) waiters: Waiters,
     next_connection: u64,
+    /// Whether a call has come since the state was last settled. Without calls nothing is connected or looked up.
+    called: bool,
     /// Whether a job closes what is idle.
     reaping: bool,
     /// Whether a job looks after the calls that wait when a back-off is over.
@@ -108,6 +110,7 @@ impl State {
             connections: Vec::new(),
             waiters: Waiters::default(),
             next_connection: 0,
+            called: false,
             reaping: false,
             retrying: false,
             limits,
@@ -147,6 +150,7 @@ impl State {
         if self.closed {
             return Err(closed());
         }
+        self.called = true;
         if self.waiters.is_empty()
             && let Some(connection) = self.pick()
         {
@@ -177,14 +181,11 @@ impl State {
     /// The status of a call that has waited too long.
     pub(super) fn timed_out(&self) -> Status {
         let text = if self.peers.iter().any(|peer| peer.dialing > 0) {
-            "the upstream could not be connected in time".to_owned()
+            "the upstream could not be connected in time"
         } else if self.connections.iter().any(|connection| connection.limit() == 0) {
-            "the upstream permits no calls at the moment".to_owned()
+            "the upstream permits no calls at the moment"
         } else if !self.connections.is_empty() {
-            format!(
-                "all {} connections to the upstream are full, and no call ended in time",
-                self.connections.len()
-            )
+            "every connection to the upstream is full, and no call ended in time"
         } else {
             return self.failure().status();
         };
@@ -331,6 +332,7 @@ impl State {
             self.waiters.fail(&status);
         }
         self.plan_retry(now, &mut jobs);
+        self.called = false;
         if !self.reaping && self.has_spare() {
             self.reaping = true;
             jobs.push(Job::Reap);
@@ -356,6 +358,9 @@ impl State {
             return;
         }
         let wanted = self.wanted() > 0;
+        if !self.called && !wanted {
+            return;
+        }
         let interval = self.limits.resolve_interval;
         let Some(lookup) = &mut self.lookup else { return };
         // Without need for a connection it is enough to look now and then.
@@ -373,7 +378,7 @@ impl State {
             return;
         }
         // Calls are spread over all addresses, so each has a connection.
-        for index in 0..self.peers.len() {
+        for index in 0..if self.called { self.peers.len() } else { 0 } {
             let bare = self.peers.get(index).is_some_and(|peer| peer.connections + peer.dialing == 0);
             if bare && self.may_dial(index, now) {
                 self.dial(index, jobs);

@@ -1,0 +1,87 @@
+//! Which part of the gateway answers a request.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use bytes::Bytes;
+use grpcws::Status;
+use grpcws::bridge::{Bridge, RequestBody};
+use http::header::UPGRADE;
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::ext::Protocol;
+use tower_service::Service;
+
+use super::fallback::Fallback;
+use super::grpc::{Kind, Passthrough};
+
+/// Everything on the port of the gateway: WebSockets below the prefix, gRPC and gRPC-Web, and what is left for
+/// the fallback.
+#[derive(Debug, Clone)]
+pub(super) struct App<S> {
+    pub(super) prefix: String,
+    pub(super) bridge: Bridge<S>,
+    pub(super) grpc: Passthrough<S>,
+    pub(super) fallback: Option<Fallback>,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl<S, B> Service<Request<Incoming>> for App<S>
+where
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Status, Future: Send>
+        + Service<Request<tonic::body::Body>, Response = Response<B>, Error = Status, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Incoming>) -> Answer {
+        let request = request.map(Body::new);
+        let kind = Kind::of(&request);
+        let below_prefix =
+            request.uri().path().strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('/'));
+        if kind != Kind::Other {
+            let grpc = self.grpc.clone();
+            return Box::pin(async move { Ok(grpc.call(kind, request).await) });
+        }
+        match &self.fallback {
+            Some(fallback) if !(below_prefix && is_handshake(&request)) => {
+                let fallback = fallback.clone();
+                Box::pin(async move { Ok(fallback.call(request).await) })
+            }
+            None if !below_prefix => Box::pin(async { Ok(not_found()) }),
+            _ => {
+                let answered = self.bridge.call(request);
+                Box::pin(async move { Ok(answered.await?.map(Body::new)) })
+            }
+        }
+    }
+}
+
+/// Whether a request asks for a WebSocket, over HTTP/1.1 or HTTP/2.
+fn is_handshake(request: &Request<Body>) -> bool {
+    let named = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
+    let upgrade = request.headers().get(UPGRADE).is_some_and(|value| named(value.as_bytes()));
+    let connect = request.extensions().get::<Protocol>().is_some_and(|name| named(name.as_ref()));
+    upgrade || (request.method() == Method::CONNECT && connect)
+}
+
+fn not_found() -> Response<Body> {
+    let mut response =
+        Response::new(Body::from("no such route: calls are at PREFIX/package.Service/Method\n"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

@@ -1,0 +1,92 @@
+//! The command line of `grpcws serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::origin;
+
+/// The options of `grpcws serve`.
+#[derive(Debug, Args)]
+pub struct ServeArguments {
+    /// A gRPC server: http://HOST:PORT, https://HOST:PORT or unix:/PATH. With PREFIX= in front it gets the services
+    /// whose name begins with that, as in game.v1=http://games:50051. May be given more than once.
+    #[arg(long, value_name = "[PREFIX=]URL")]
+    pub(super) upstream: Vec<String>,
+
+    /// The address of the gateway; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    pub(super) listen: Option<SocketAddr>,
+
+    /// A configuration file (TOML). What is given here as well counts more than what it says.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+
+    /// Descriptors, as written by protoc --descriptor_set_out --include_imports or buf build. Without any, and
+    /// without --proto, they come from server reflection.
+    #[arg(long, value_name = "FILE")]
+    pub(super) descriptor_set: Vec<PathBuf>,
+
+    /// A .proto file to compile.
+    #[arg(long, value_name = "FILE")]
+    pub(super) proto: Vec<PathBuf>,
+
+    /// A folder that .proto files and their imports are looked up in.
+    #[arg(short = 'I', long = "include", value_name = "DIR")]
+    pub(super) include: Vec<PathBuf>,
+
+    /// The path in front of /package.Service/Method [default: /ws]
+    #[arg(long, value_name = "PATH")]
+    pub(super) prefix: Option<String>,
+
+    /// An origin that may open WebSockets besides the gateway's own. May be given more than once.
+    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    pub(super) allow_origin: Vec<String>,
+
+    /// A server that gets every request that is no call: REST, SSE, pages.
+    #[arg(long, value_name = "URL")]
+    pub(super) fallback: Option<String>,
+
+    /// The largest message of a client, in bytes [default: 4 MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_message_size: Option<u64>,
+
+    /// The largest message of an upstream, in bytes [default: 4 MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_response_size: Option<usize>,
+
+    /// The time between two pings to a client [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) ping_period: Option<Duration>,
+
+    /// How long streams may go on after SIGTERM or Ctrl-C [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) grace: Option<Duration>,
+
+    /// Certificates that sign the upstream's (PEM), in place of the system's.
+    #[arg(long, value_name = "FILE")]
+    pub(super) upstream_ca: Option<PathBuf>,
+
+    /// The gateway's certificate for the upstream (PEM).
+    #[arg(long, value_name = "FILE", requires = "upstream_key")]
+    pub(super) upstream_cert: Option<PathBuf>,
+
+    /// The key of the gateway's certificate (PEM).
+    #[arg(long, value_name = "FILE", requires = "upstream_cert")]
+    pub(super) upstream_key: Option<PathBuf>,
+
+    /// The name of the upstream in requests and in its certificate, where it is not the one of the URL.
+    #[arg(long, value_name = "NAME")]
+    pub(super) upstream_authority: Option<String>,
+}
+
+/// Shown after the help.
+pub(crate) const EXAMPLES: &str = "Examples:
+  grpcws serve --upstream http://127.0.0.1:50051
+  grpcws serve --upstream https://grpc.example.com --descriptor-set api.binpb --allow-origin https://app.example.com
+  grpcws serve --upstream game.v1=http://games:50051 --upstream http://rest:50052 --fallback http://127.0.0.1:8081
+  grpcws serve --config grpcws.toml
+
+A client then opens ws://127.0.0.1:8080/ws/package.Service/Method. SIGHUP reads the descriptors anew.";

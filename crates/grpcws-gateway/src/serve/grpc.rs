@@ -1,0 +1,92 @@
+//! Plain gRPC and gRPC-Web on the port of the WebSockets.
+
+use axum::body::Body;
+use bytes::Bytes;
+use grpcws::Status;
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderMap};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
+use tonic_web::{GrpcWebLayer, GrpcWebService};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
+use tower_layer::Layer as _;
+use tower_service::Service;
+
+use super::answering::Answering;
+use super::headers::{remove_hop_by_hop, set_forwarded};
+
+/// What a request is by its head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A gRPC request over HTTP/2.
+    Grpc,
+    /// A gRPC-Web request, or the question of a browser whether it may send one.
+    GrpcWeb,
+    /// Something else.
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(request: &Request<Body>) -> Self {
+        let headers = request.headers();
+        let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+        if request.method() == Method::OPTIONS && asks_for_grpc_web(headers) {
+            Self::GrpcWeb
+        } else if request.method() != Method::POST {
+            Self::Other
+        } else if content_type.starts_with(b"application/grpc-web") {
+            Self::GrpcWeb
+        } else if content_type.starts_with(b"application/grpc") && request.version() == Version::HTTP_2 {
+            Self::Grpc
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Whether a preflight is about gRPC-Web: its clients all send `x-grpc-web`.
+fn asks_for_grpc_web(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS);
+    let mut names = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    names.any(|name| name.trim().eq_ignore_ascii_case("x-grpc-web"))
+}
+
+/// Passes gRPC on as it is, and gRPC-Web as gRPC.
+#[derive(Debug, Clone)]
+pub(super) struct Passthrough<S> {
+    upstream: Answering<S>,
+    web: Cors<GrpcWebService<Answering<S>>>,
+}
+
+impl<S, B> Passthrough<S>
+where
+    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error = Status> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
+{
+    /// Pages of these origins may send gRPC-Web besides those of the same one.
+    pub(super) fn new(upstream: S, allowed_origins: &[String]) -> Self {
+        let upstream = Answering(upstream);
+        let origins = allowed_origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
+        let exposed = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(HeaderName::from_static);
+        let cors = CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::POST])
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers(exposed);
+        let web = cors.layer(GrpcWebLayer::new().layer(upstream.clone()));
+        Self { upstream, web }
+    }
+
+    pub(super) async fn call(mut self, kind: Kind, request: Request<Body>) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        set_forwarded(&mut parts);
+        remove_hop_by_hop(&mut parts.headers);
+        if kind == Kind::GrpcWeb {
+            let Ok(response) = self.web.call(Request::from_parts(parts, body)).await;
+            response.map(Body::new)
+        } else {
+            let request = Request::from_parts(parts, tonic::body::Body::new(body));
+            let Ok(response) = self.upstream.call(request).await;
+            response.map(Body::new)
+        }
+    }
+}

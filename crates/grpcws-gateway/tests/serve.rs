@@ -1,0 +1,212 @@
+//! The gateway in front of a gRPC server that it has no code for: the demo's, in another process.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Demo, Gateway, SOON};
+use futures_util::{SinkExt as _, StreamExt as _};
+use grpcws_gateway::demo::proto::game_service_client::GameServiceClient;
+use grpcws_gateway::demo::proto::{SubscribeRequest, game_event};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+const SUBSCRIBE: &str = "/ws/game.v1.GameService/Subscribe";
+
+async fn connect(address: &str, path: &str, subprotocol: &str) -> Socket {
+    let mut request = format!("ws://{address}{path}").into_client_request().expect("a URL");
+    if !subprotocol.is_empty() {
+        request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().expect("a value"));
+    }
+    connect_async(request).await.expect("the handshake succeeds").0
+}
+
+async fn next(socket: &mut Socket) -> Option<Message> {
+    tokio::time::timeout(SOON, socket.next())
+        .await
+        .expect("the gateway answers")
+        .map(|message| message.expect("a frame"))
+}
+
+/// The texts until the close frame, and its code.
+async fn rest(socket: &mut Socket) -> (Vec<String>, u16) {
+    let mut texts = Vec::new();
+    loop {
+        match next(socket).await.expect("a close frame") {
+            Message::Text(text) => texts.push(text.to_string()),
+            Message::Close(frame) => return (texts, frame.expect("with a code").code.into()),
+            _ => {}
+        }
+    }
+}
+
+/// Calls `Subscribe` for one event.
+async fn subscribe_once(address: &str) -> (Vec<String>, u16) {
+    let mut socket = connect(address, SUBSCRIBE, "grpcws.v1.json").await;
+    let request = r#"{"type":"data","data":{"gameId":"g1","maxEvents":1}}"#;
+    socket.send(Message::text(request)).await.expect("the socket is open");
+    rest(&mut socket).await
+}
+
+/// Calls until it succeeds; reflection may not have answered yet.
+async fn subscribe_soon(address: &str) -> Duration {
+    let since = Instant::now();
+    loop {
+        let (texts, code) = subscribe_once(address).await;
+        if code == 1000 {
+            return since.elapsed();
+        }
+        assert_eq!(code, 4014, "{texts:?}");
+        assert!(since.elapsed() < SOON, "{texts:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Sends a request of HTTP/1.1 and reads until the answer contains `until`, or its end.
+async fn http(address: &str, request: &str, until: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = Vec::new();
+    let read = async {
+        let mut buffer = [0; 4096];
+        while !String::from_utf8_lossy(&answer).contains(until) {
+            match stream.read(&mut buffer).await.expect("it answers") {
+                0 => break,
+                length => answer.extend_from_slice(&buffer[..length]),
+            }
+        }
+    };
+    tokio::time::timeout(SOON, read).await.expect("it answers");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn methods_are_served_by_reflection() {
+    let demo = Demo::start("1").await;
+    let gateway = Gateway::start(&["--upstream", &format!("http://{}", demo.grpc_address)]).await;
+    subscribe_soon(&gateway.address).await;
+    let (texts, code) = subscribe_once(&gateway.address).await;
+    assert_eq!(code, 1000, "{texts:?}");
+    assert!(texts[2].starts_with(r#"{"type":"data","data":{"#) && texts[2].contains("g1"), "{texts:?}");
+    gateway.terminate();
+    assert_eq!(gateway.exit().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn an_upstream_may_come_late_go_and_come_back() {
+    let port =
+        std::net::TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("it is bound");
+    let gateway = Gateway::start(&["--upstream", &format!("http://{port}")]).await;
+    let (texts, code) = subscribe_once(&gateway.address).await;
+    assert_eq!(code, 4014, "{texts:?}");
+
+    let demo = Demo::start_on(&port.to_string(), "1").await;
+    subscribe_soon(&gateway.address).await;
+
+    let mut running = connect(&gateway.address, SUBSCRIBE, "grpcws.v1.json").await;
+    running.send(Message::text(r#"{"type":"data","data":{"gameId":"g1"}}"#)).await.expect("it is open");
+    assert!(next(&mut running).await.is_some_and(|message| message.is_text()));
+    demo.kill().await;
+    let (texts, code) = rest(&mut running).await;
+    assert_eq!(code, 4014, "a lost upstream is unavailable: {texts:?}");
+
+    let _demo = Demo::start_on(&port.to_string(), "1").await;
+    // The back-off is 1 s and a fifth.
+    assert!(subscribe_soon(&gateway.address).await < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn the_config_file_has_routes_and_the_fallback_gets_the_rest() {
+    let demo = Demo::start("1").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("grpcws.toml");
+    let text = format!(
+        r#"
+        fallback = "http://{}"
+        [[upstream]]
+        url = "http://{}"
+        [[route]]
+        path = "/watch/{{game_id}}"
+        method = "game.v1.GameService/Subscribe"
+        [route.fields]
+        max_events = 1
+        "#,
+        demo.address, demo.grpc_address
+    );
+    std::fs::write(&config, text).expect("it can be written");
+    let gateway = Gateway::start(&["--config", config.to_str().expect("a path")]).await;
+    subscribe_soon(&gateway.address).await;
+
+    let (texts, code) = rest(&mut connect(&gateway.address, "/ws/watch/g1", "").await).await;
+    assert_eq!((code, texts.len()), (1000, 2), "{texts:?}");
+    let (texts, code) =
+        rest(&mut connect(&gateway.address, "/ws/watch/g1?nothing=1", "grpcws.v1.json").await).await;
+    assert!(code == 4003 && texts[1].contains("nothing"), "{texts:?}");
+
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n");
+    let page = http(&gateway.address, &get("/"), "</html>").await;
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("</html>"), "{page}");
+    // SSE: the first event arrives though the response has no end.
+    let events = http(&gateway.address, &get("/v1/games/g1/events"), "\ndata:").await;
+    assert!(events.contains("text/event-stream") && events.contains("data:"), "{events}");
+    // The demo's own WebSocket at a path that is not below the gateway's prefix… is below it here, so it is not
+    // passed; a path that nobody has is the fallback's to refuse.
+    let missing = http(&gateway.address, &get("/nothing"), "\r\n\r\n").await;
+    assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
+}
+
+#[tokio::test]
+async fn grpc_and_grpc_web_on_the_same_port_reach_the_upstream() {
+    let demo = Demo::start("1").await;
+    let gateway = Gateway::start(&["--upstream", &format!("http://{}", demo.grpc_address)]).await;
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", gateway.address));
+    let mut client = GameServiceClient::new(endpoint.expect("a URL").connect_lazy());
+    let request = SubscribeRequest { game_id: "g1".into(), max_events: 1, ..Default::default() };
+    let mut events = client.subscribe(request).await.expect("it is passed on").into_inner();
+    let event = events.message().await.expect("a message").expect("one event");
+    assert!(event.event.is_some_and(|event| matches!(event, game_event::Event::Snapshot(_))));
+    assert!(events.message().await.expect("status OK").is_none());
+
+    // max_events (field 3) = 1, game_id = "g1"
+    let body = "\0\0\0\0\x06\x0a\x02g1\x18\x01";
+    let request = format!(
+        "POST /game.v1.GameService/Subscribe HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/grpc-web+proto\r\n\
+         X-Grpc-Web: 1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = http(&gateway.address, &request, "grpc-status:").await;
+    assert!(answer.contains("application/grpc-web") && answer.contains("grpc-status:0"), "{answer}");
+
+    let elsewhere = "OPTIONS /game.v1.GameService/Subscribe HTTP/1.1\r\nHost: gateway\r\nOrigin: https://evil.example\r\n\
+         Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type,x-grpc-web\r\n\
+         Connection: close\r\n\r\n";
+    let answer = http(&gateway.address, elsewhere, "\r\n\r\n").await.to_ascii_lowercase();
+    assert!(!answer.contains("access-control-allow-origin"), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_before_anything_listens() {
+    let cases: [(&[&str], &str); 5] = [
+        (&[], "--upstream"),
+        (&["--upstream", "ftp://x"], "ftp://x"),
+        (&["--upstream", "http://127.0.0.1:1", "--config", "/nonexistent.toml"], "/nonexistent.toml"),
+        (&["--upstream", "http://127.0.0.1:1", "--fallback", "https://x"], "fallback"),
+        (&["--upstream", "http://127.0.0.1:1", "--prefix", "ws"], "prefix"),
+    ];
+    for (arguments, text) in cases {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_grpcws"))
+            .arg("serve")
+            .args(arguments)
+            .output()
+            .await
+            .expect("it runs");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(error.contains(text), "{arguments:?}: {error}");
+        assert_eq!(output.status.code(), Some(64), "{error}");
+    }
+}
