@@ -44,7 +44,8 @@ impl AnyCall {
             return Ok(Self::Proto(client.call(&path, options)));
         }
         let service = pool.get_service_by_name(&request.service);
-        let method = service.and_then(|service| service.methods().find(|method| method.name() == request.method));
+        let method =
+            service.and_then(|service| service.methods().find(|method| method.name() == request.method));
         let method = method.ok_or(Error::UnknownMethod(path.clone()))?;
         Ok(Self::Json(client.json_call(&path, options), method))
     }

@@ -9,8 +9,8 @@ use prost::Message as _;
 use crate::Error;
 use crate::call::{AnyCall, Event};
 use crate::messages::{
-    AnyResponse, CallError, Cancel, CancelTiming, ClientCompatRequest, ClientResponseResult, Header, RpcStatus,
-    StreamType,
+    AnyResponse, CallError, Cancel, CancelTiming, ClientCompatRequest, ClientResponseResult, Header,
+    RpcStatus, StreamType,
 };
 
 /// Metadata and deadline of the call.
