@@ -113,7 +113,7 @@ impl Pool {
     pub(crate) fn going_away(self: &Arc<Self>, connection: &Arc<Connection>) {
         self.change(|state| {
             if state.remove(connection) {
-                self.counters.lost_connections.count();
+                self.counters.lost_connections.send_modify(|lost| *lost += 1);
                 state.outdate_addresses();
             }
         });
@@ -148,7 +148,7 @@ impl Pool {
         stats.dials = self.counters.dials.value();
         stats.failed_dials = self.counters.failed_dials.value();
         stats.lookups = self.counters.lookups.value();
-        stats.lost_connections = self.counters.lost_connections.value();
+        stats.lost_connections = *self.counters.lost_connections.borrow();
         stats.calls = self.counters.calls.value();
         stats.retries = self.counters.retries.value();
         stats
