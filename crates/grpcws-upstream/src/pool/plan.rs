@@ -30,7 +30,7 @@ impl State {
         self.plan_lookup(now, &mut jobs);
         self.plan_dials(now, &mut jobs);
         if !self.waiters.is_empty() && !self.has_hope() {
-            let status = self.failure().status();
+            let status = self.failure.status();
             self.waiters.fail(&status);
         }
         self.plan_retry(now, &mut jobs);
@@ -127,7 +127,7 @@ impl State {
         let permitted = match peer.limit {
             // More connections would not help: each permits no streams.
             Some(0) if peer.connections > 0 => 0,
-            Some(_) if peer.failure.is_none() => PARALLEL_DIALS,
+            Some(_) if !peer.failed => PARALLEL_DIALS,
             _ => 1,
         };
         all < self.limits.connections

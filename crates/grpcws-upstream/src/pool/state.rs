@@ -49,8 +49,8 @@ pub(super) struct Peer {
     backoff: Backoff,
     /// No attempt begins before this time.
     pub(super) retry_at: Option<Instant>,
-    /// Why the last attempt failed, if it did.
-    pub(super) failure: Option<Failure>,
+    /// Whether the last attempt failed.
+    pub(super) failed: bool,
     /// How many streams a connection takes, as far as it has been told.
     pub(super) limit: Option<usize>,
 }
@@ -63,7 +63,6 @@ pub(super) struct Lookup {
     pub(super) outdated: bool,
     backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
-    pub(super) failure: Option<Failure>,
 }
 
 /// What a call gets: a stream now, or a place in the queue.
@@ -82,6 +81,8 @@ pub(super) struct State {
     pub(super) connections: Vec<Arc<Connection>>,
     pub(super) waiters: Waiters,
     next_connection: u64,
+    /// The last reason why there was no connection.
+    pub(super) failure: Failure,
     /// Whether a call has come since the state was last settled. Without calls nothing is connected or looked up.
     pub(super) called: bool,
     /// Whether a job closes what is idle.
@@ -99,6 +100,7 @@ impl State {
             connections: Vec::new(),
             waiters: Waiters::default(),
             next_connection: 0,
+            failure: Failure::Other,
             called: false,
             reaping: false,
             retrying: false,
@@ -113,7 +115,6 @@ impl State {
                     outdated: false,
                     backoff: state.limits.backoff.clone(),
                     retry_at: None,
-                    failure: None,
                 });
             }
         }
@@ -127,7 +128,7 @@ impl State {
             connections: 0,
             backoff: self.limits.backoff.clone(),
             retry_at: None,
-            failure: None,
+            failed: false,
             limit: None,
         }
     }
@@ -186,7 +187,7 @@ impl State {
         } else if !self.connections.is_empty() {
             "every connection to the upstream is full, and no call ended in time"
         } else {
-            return self.failure().status();
+            return self.failure.status();
         };
         Status::new(Code::Unavailable, text)
     }
@@ -207,7 +208,7 @@ impl State {
         peer.connections += 1;
         peer.backoff.succeeded();
         peer.retry_at = None;
-        peer.failure = None;
+        peer.failed = false;
         let connection = make(self.next_connection);
         peer.limit = Some(connection.limit());
         self.next_connection += 1;
@@ -219,7 +220,8 @@ impl State {
     pub(super) fn not_connected(&mut self, address: &Address, begun: Instant, failure: Failure) {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *address) else { return };
         peer.dialing = peer.dialing.saturating_sub(1);
-        peer.failure = Some(failure);
+        peer.failed = true;
+        self.failure = failure;
         // Attempts that were made at the same time count as one failure.
         if peer.retry_at.is_none_or(|retry_at| retry_at <= begun) {
             peer.retry_at = Some(begun + peer.backoff.failed());
@@ -235,7 +237,6 @@ impl State {
             lookup.outdated = false;
             lookup.backoff.succeeded();
             lookup.retry_at = None;
-            lookup.failure = None;
         }
         self.peers.retain(|peer| addresses.contains(&peer.address));
         self.connections.retain(|connection| addresses.contains(&connection.address));
@@ -250,7 +251,7 @@ impl State {
     pub(super) fn not_looked_up(&mut self, now: Instant, failure: Failure) {
         if let Some(lookup) = &mut self.lookup {
             lookup.running = false;
-            lookup.failure = Some(failure);
+            self.failure = failure;
             lookup.retry_at = Some(now + lookup.backoff.failed());
         }
     }
@@ -313,13 +314,6 @@ impl State {
         self.closed = true;
         self.connections.clear();
         self.waiters.fail(&closed());
-    }
-
-    /// Why there is no connection.
-    pub(super) fn failure(&self) -> Failure {
-        let lookup = self.lookup.as_ref().and_then(|lookup| lookup.failure);
-        let peers = self.peers.iter().filter_map(|peer| peer.failure).next_back();
-        peers.or(lookup).unwrap_or(Failure::Other)
     }
 
     pub(super) fn stats(&self) -> UpstreamStats {
