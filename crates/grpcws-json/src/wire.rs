@@ -96,7 +96,46 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn long_varint(&mut self) -> Result<u64, Malformed> {
+        match self.varint_of_words() {
+            Some(value) => Ok(value),
+            None => self.any_varint(),
+        }
+    }
+
+    /// Reads a varint that has at least as many bytes behind it as are looked at: eight at once. `None`, and nothing read,
+    /// where it has not, or is not valid.
+    #[inline(never)]
+    fn varint_of_words(&mut self) -> Option<u64> {
+        let rest = self.bytes.get(self.position..)?;
+        let word = u64::from_le_bytes(*rest.first_chunk()?);
+        let ends = !word & 0x8080_8080_8080_8080;
+        let last = ends & ends.wrapping_neg();
+        // Every bit up to the one that tells of the end; all where there is none.
+        let bits = word & last.wrapping_shl(1).wrapping_sub(1) & 0x7f7f_7f7f_7f7f_7f7f;
+        let bits = bits & 0x007f_007f_007f_007f | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
+        let bits = bits & 0x0000_3fff_0000_3fff | (bits & 0x3fff_0000_3fff_0000) >> 2;
+        let bits = bits & 0x0fff_ffff | (bits & 0x0fff_ffff_0000_0000) >> 4;
+        if last != 0 {
+            self.position += (last.trailing_zeros() / 8 + 1) as usize;
+            return Some(bits);
+        }
+        match *rest.get(8..10)? {
+            [ninth @ 0..0x80, _] => {
+                self.position += 9;
+                Some(bits | u64::from(ninth) << 56)
+            }
+            [ninth, tenth @ 0..=1] => {
+                self.position += 10;
+                Some(bits | u64::from(ninth & 0x7f) << 56 | u64::from(tenth) << 63)
+            }
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn any_varint(&mut self) -> Result<u64, Malformed> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let mut value = 0;
         for (index, &byte) in rest.iter().take(10).enumerate() {
@@ -115,12 +154,26 @@ impl<'a> Reader<'a> {
     /// The next field's number and wire type.
     #[inline]
     pub(crate) fn tag(&mut self) -> Result<(u32, u8), Malformed> {
-        let start = self.position;
-        let tag = u32::try_from(self.varint()?).unwrap_or(0);
-        if tag < 8 {
-            return Err(Malformed { offset: start, reason: Reason::Tag });
-        }
+        let tag = self.raw_tag()?;
         Ok((tag >> 3, (tag & 7) as u8))
+    }
+
+    /// The next field's tag: its number and, in the low three bits, its wire type.
+    #[inline]
+    pub(crate) fn raw_tag(&mut self) -> Result<u32, Malformed> {
+        let start = self.position;
+        match u32::try_from(self.varint()?) {
+            Ok(tag @ 8..) => Ok(tag),
+            _ => Err(Malformed { offset: start, reason: Reason::Tag }),
+        }
+    }
+
+    /// Reads the tag if it is the next byte.
+    #[inline]
+    pub(crate) fn accept_short_tag(&mut self, tag: u32) -> bool {
+        let found = self.bytes.get(self.position).is_some_and(|&byte| u32::from(byte) == tag && byte < 0x80);
+        self.position += usize::from(found);
+        found
     }
 
     /// Reads the tag only if it is that of `number`.
@@ -314,6 +367,23 @@ mod tests {
         assert_eq!(reader.varint().map_err(|fault| fault.reason), Err(Reason::Varint));
         let mut reader = Reader::new(&[0xff; 4]);
         assert_eq!(reader.varint().map_err(|fault| fault.reason), Err(Reason::Truncated));
+    }
+
+    #[test]
+    fn varints_of_every_length() {
+        for bits in 0..64 {
+            for value in [(1_u64 << bits) - 1, 1 << bits, u64::MAX >> bits, 0x5555_5555_5555_5555 >> bits] {
+                let mut bytes = Vec::new();
+                put_varint(&mut bytes, value);
+                let length = bytes.len();
+                for behind in 0..12 {
+                    bytes.resize(length + behind, 0xff);
+                    let mut reader = Reader::new(&bytes);
+                    assert_eq!(reader.varint(), Ok(value));
+                    assert_eq!(reader.position(), length);
+                }
+            }
+        }
     }
 
     #[test]

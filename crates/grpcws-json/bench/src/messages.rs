@@ -18,6 +18,7 @@ pub fn inputs() -> Vec<Input> {
         input("large-string", "LargeString", large_string()),
         input("large-bytes", "LargeBytes", large_bytes()),
         input("repeated-numbers", "RepeatedNumbers", repeated_numbers()),
+        input("full-precision", "RepeatedNumbers", full_precision()),
         input("Any", "AnyMessage", any()),
     ]
 }
@@ -90,12 +91,19 @@ fn repeated_numbers() -> String {
     };
     let small = list(&mut |bits| ((bits % 2001) as i32 - 1000).to_string());
     let large = list(&mut |bits| format!("\"{}\"", (bits as i64) >> (bits % 40)));
-    let measured = list(&mut |bits| ((bits % 2_000_000_000) as f64 / 1e5 - 1e4).to_string());
+    let measured = list(&mut |bits| (((bits % 2_000_000_000) as f64 - 1e9) / 1e5).to_string());
     let coarse = list(&mut |bits| ((bits % 200_000) as f32 / 100.0).to_string());
     let counters = list(&mut |bits| ((bits as u32) >> (bits % 20)).to_string());
     format!(
         r#"{{"small":[{small}],"large":[{large}],"measured":[{measured}],"coarse":[{coarse}],"counters":[{counters}]}}"#
     )
+}
+
+/// Doubles as computations leave them, with all their digits.
+fn full_precision() -> String {
+    let mut random = Random(13);
+    let numbers: Vec<String> = (0..1000).map(|_| ((random.next() >> 11) as f64 / 1e12).to_string()).collect();
+    format!(r#"{{"measured":[{}]}}"#, numbers.join(","))
 }
 
 fn any() -> String {

@@ -1,6 +1,7 @@
 //! Strings: copied in one piece up to each byte that must be escaped.
 
-use crate::scan::plain_prefix;
+use crate::append::{put_block, put_short};
+use crate::scan::{is_plain_ascii, plain_prefix};
 
 /// Appends the string in quotes.
 pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
@@ -10,6 +11,43 @@ pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
 /// Appends the bytes as a string in quotes; `false` and nothing appended where they are not UTF-8.
 #[inline]
 pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    if bytes.len() < SHORT && is_plain_ascii(bytes) {
+        out.push(b'"');
+        put_short(out, bytes);
+        out.push(b'"');
+        return true;
+    }
+    put_any_string(out, bytes)
+}
+
+/// Up to this length, a string is looked at as a whole before it is copied.
+const SHORT: usize = 64;
+
+/// As [`put_bytes_as_string`] for a string that starts in `text` and has `length` bytes.
+#[inline]
+pub(super) fn put_start_as_string(out: &mut Vec<u8>, text: &[u8], length: usize) -> bool {
+    // Most strings are short and lie before other fields: then the block that one is in can be taken as a whole.
+    if length < 16
+        && let Some(block) = text.first_chunk::<16>()
+    {
+        let word = u128::from_le_bytes(*block);
+        let inside = (1_u128 << (8 * length)) - 1;
+        // Behind the string stands the quote that ends it, and then what is not looked at.
+        let padded = word & inside | !inside & SPACES;
+        if is_plain_ascii(&padded.to_le_bytes()) {
+            out.push(b'"');
+            let quoted = word & inside | u128::from(b'"') << (8 * length);
+            put_block(out, &quoted.to_le_bytes(), length + 1);
+            return true;
+        }
+    }
+    put_bytes_as_string(out, text.get(..length).unwrap_or_default())
+}
+
+const SPACES: u128 = u128::from_le_bytes([b' '; 16]);
+
+#[inline(never)]
+fn put_any_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         return false;
     }
@@ -17,7 +55,7 @@ pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
         let (plain, special) = rest.split_at(plain_prefix(rest));
-        out.extend_from_slice(plain);
+        put_short(out, plain);
         let Some((&byte, after)) = special.split_first() else { break };
         put_escape(out, byte);
         rest = after;
@@ -25,7 +63,6 @@ pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     out.push(b'"');
     true
 }
-
 fn put_escape(out: &mut Vec<u8>, byte: u8) {
     let short = match byte {
         b'"' => b'"',

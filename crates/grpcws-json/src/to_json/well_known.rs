@@ -55,7 +55,7 @@ impl Writer<'_> {
             if index > 0 {
                 self.out.push(b',');
             }
-            if !field_mask::put_camel_case(self.out, path) {
+            if !field_mask::put_camel_case(&mut self.out, path) {
                 let text = "a path of the field mask has no JSON form";
                 return Err(Stop::new(ToJsonErrorKind::WellKnownType(text), offset - path.len()));
             }
