@@ -32,11 +32,12 @@ pub(crate) fn plain_prefix(bytes: &[u8]) -> usize {
     before + rest.iter().position(|&byte| is_special(byte)).unwrap_or(rest.len())
 }
 
+const ONES: u64 = u64::from_le_bytes([1; 8]);
+const HIGH: u64 = ONES << 7;
+
 /// The high bit of each byte that is special. Above the first one there may be others that are not.
 #[inline]
 fn specials(word: u64) -> u64 {
-    const ONES: u64 = u64::from_le_bytes([1; 8]);
-    const HIGH: u64 = ONES << 7;
     let zeros = |word: u64| word.wrapping_sub(ONES) & !word;
     let control = word.wrapping_sub(ONES * 0x20) & !word;
     (control | zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c))) & HIGH
@@ -49,20 +50,18 @@ fn plain_blocks(bytes: &[u8]) -> usize {
     blocks.iter().position(any_special).unwrap_or(blocks.len()) * BLOCK
 }
 
-/// Whether a short string is ASCII and has nothing that is special.
+/// Whether all of a block is ASCII and nothing in it is special.
 #[inline]
-pub(crate) fn is_plain_ascii(bytes: &[u8]) -> bool {
-    let plain =
-        |block: &[u8; BLOCK]| !block.iter().fold(false, |any, &byte| any | is_special(byte) | (byte >= 0x80));
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    if !blocks.iter().all(plain) {
-        return false;
-    }
-    match bytes.last_chunk() {
-        // It overlaps with the block before it.
-        Some(last) => rest.is_empty() || plain(last),
-        None => bytes.iter().fold(true, |all, &byte| all & !is_special(byte) & (byte < 0x80)),
-    }
+pub(crate) fn is_plain_block(block: &[u8; BLOCK]) -> bool {
+    !block.iter().fold(false, |any, &byte| any | is_special(byte) | (byte >= 0x80))
+}
+
+/// As [`is_plain_block`] for a block that is in registers, from which vectors are far.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "both halves are looked at")]
+pub(crate) fn is_plain_word(block: u128) -> bool {
+    let (low, high) = (block as u64, (block >> 64) as u64);
+    specials(low) | specials(high) | ((low | high) & HIGH) == 0
 }
 
 #[cfg(test)]
@@ -73,7 +72,6 @@ mod tests {
     fn finds_the_first_special_byte_at_every_position() {
         for length in 0..70 {
             assert_eq!(plain_prefix(&vec![b'a'; length]), length);
-            assert!(is_plain_ascii(&vec![b'a'; length]));
             for at in 0..length {
                 for special in [b'"', b'\\', 0, 0x1f] {
                     let mut bytes = vec![0xff; length];
@@ -81,11 +79,19 @@ mod tests {
                     bytes[length - 1] = special;
                     assert_eq!(plain_prefix(&bytes), at);
                 }
-                for special in [b'"', b'\\', 0, 0x1f, 0x80, 0xff] {
-                    let mut bytes = vec![b'~'; length];
-                    bytes[at] = special;
-                    assert!(!is_plain_ascii(&bytes));
-                }
+            }
+        }
+    }
+
+    #[test]
+    fn finds_anything_special_in_a_block() {
+        for byte in 0..=255 {
+            let plain = !is_special(byte) && byte < 0x80;
+            for at in 0..BLOCK {
+                let mut block = [b'~'; BLOCK];
+                block[at] = byte;
+                assert_eq!(is_plain_block(&block), plain);
+                assert_eq!(is_plain_word(u128::from_le_bytes(block)), plain);
             }
         }
     }

@@ -65,6 +65,12 @@ impl<'a> Reader<'a> {
         Self::within(self.bytes, range)
     }
 
+    /// A reader of the same bytes that stands elsewhere.
+    #[inline]
+    pub(crate) fn at(&self, position: usize) -> Self {
+        Self { bytes: self.bytes, position }
+    }
+
     #[inline]
     pub(crate) fn position(&self) -> usize {
         self.position

@@ -8,7 +8,7 @@ use super::descriptor::{
 use super::features::{Features, Presence};
 use super::indices::{camel_case, finished, link_declared};
 use super::well_known::WELL_KNOWN;
-use super::{Cardinality, EnumType, Field, Key, Kind, NONE, Shape, TableData};
+use super::{Cardinality, EnumType, Field, Kind, NONE, Quoted, Shape, TableData};
 use crate::error::TableError;
 
 const LABEL_REQUIRED: u64 = 2;
@@ -237,8 +237,8 @@ impl<'a> Builder<'a> {
                 _ => NONE,
             },
             declared_next: NONE,
-            json_key: Key::new(&json_name),
-            proto_key: Key::new(&name),
+            json_key: Quoted::key(&json_name),
+            proto_key: Quoted::key(&name),
             json_name: json_name.into(),
             name: name.into(),
         })

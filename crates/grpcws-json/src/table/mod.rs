@@ -8,16 +8,16 @@ mod descriptor;
 mod enums;
 mod features;
 mod indices;
-mod key;
 mod names;
+mod quoted;
 mod well_known;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use enums::EnumType;
-pub(crate) use key::Key;
 pub(crate) use names::NameIndex;
+pub(crate) use quoted::Quoted;
 pub(crate) use well_known::Shape;
 
 use crate::error::TableError;
@@ -194,9 +194,9 @@ pub(crate) struct Field {
     /// The name in the `.proto` file; `[full.name]` for an extension.
     pub(crate) name: Box<str>,
     /// `"jsonName":`
-    pub(crate) json_key: Key,
+    pub(crate) json_key: Quoted,
     /// `"proto_name":`
-    pub(crate) proto_key: Key,
+    pub(crate) proto_key: Quoted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -92,7 +92,13 @@ fn key<'o>(out: &'o [u8], span: &Span) -> &'o [u8] {
 
 #[inline]
 fn differ(out: &[u8], one: &Span, other: &Span) -> bool {
-    one.hint != other.hint || key(out, one) != key(out, other)
+    let (one, other) = (key(out, one), key(out, other));
+    if one.len() != other.len() {
+        return true;
+    }
+    // Names that are counted differ at the end.
+    let last = |key: &[u8]| key.last_chunk().copied().map(u64::from_le_bytes);
+    last(one) != last(other) || one != other
 }
 
 fn are_distinct(out: &[u8], spans: &[Span]) -> bool {

@@ -105,8 +105,7 @@ impl<'a> Writer<'a> {
         if let Err(stop) = self.value(value, &mut reader, depth) {
             return Err(self.within_key(stop, start..key_end));
         }
-        self.out.push(b',');
-        self.spans.push(Span::new(&self.out, start, key_end));
+        self.spans.push(Span { start, key_end });
         Ok(true)
     }
 
@@ -124,20 +123,27 @@ impl<'a> Writer<'a> {
         self.out.push(b':');
         self.entry_value(value, &entry, range.start, depth)
             .map_err(|stop| self.within_key(stop, start..key_end))?;
-        self.out.push(b',');
-        self.spans.push(Span::new(&self.out, start, key_end));
+        self.spans.push(Span { start, key_end });
         Ok(())
     }
 
+    /// Prints a value and a comma.
     fn entry_value(&mut self, value: &'a Field, entry: &Entry<'a>, offset: usize, depth: u32) -> Step {
         let Kind::Message(index) = value.kind else {
             match entry.value {
                 Some(mut reader) => self.value(value, &mut reader, depth).map(drop)?,
-                None => self.default_value(value.kind),
+                None => {
+                    self.default_value(value.kind);
+                    self.out.push(b',');
+                }
             }
             return Ok(());
         };
-        entry.with_value_pieces(offset, |pieces| self.message(index, pieces, depth))
+        entry.with_value_pieces(offset, |pieces| {
+            self.message(index, pieces, depth)?;
+            self.out.push(b',');
+            Ok(())
+        })
     }
 
     /// Prints a key as a string, whatever its type.
@@ -146,7 +152,7 @@ impl<'a> Writer<'a> {
         if kind == Kind::String
             && let Some(reader) = reader
         {
-            return self.string(reader).map(drop);
+            return self.string::<false>(reader).map(drop);
         }
         self.other_key(kind, reader)
     }
@@ -160,7 +166,7 @@ impl<'a> Writer<'a> {
             self.out.push(b'"');
         }
         match reader {
-            Some(reader) => self.scalar(kind, reader).map(drop)?,
+            Some(reader) => self.scalar::<false>(kind, reader).map(drop)?,
             None => self.default_value(kind),
         }
         if quotes {
@@ -177,12 +183,12 @@ impl<'a> Writer<'a> {
         stop.within(|| Segment::Key(shortened(text).into()))
     }
 
-    /// Prints a string, which must be UTF-8.
+    /// Prints a string, which must be UTF-8, with a comma behind it or not.
     #[inline]
-    pub(super) fn string(&mut self, reader: &mut Reader<'a>) -> Step<bool> {
+    pub(super) fn string<const COMMA: bool>(&mut self, reader: &mut Reader<'a>) -> Step<bool> {
         let payload = reader.payload()?;
         let text = self.input.get(payload.start..).unwrap_or_default();
-        if put_start_as_string(&mut self.out, text, payload.len()) {
+        if put_start_as_string::<COMMA>(&mut self.out, text, payload.len()) {
             Ok(payload.is_empty())
         } else {
             Err(Stop::new(ToJsonErrorKind::InvalidUtf8, payload.start))

@@ -46,13 +46,13 @@ impl<'a> Writer<'a> {
         let mut oneofs = 0_u64;
         let mut ended = group.is_none();
         while !reader.is_at_end() {
-            let start = *reader;
+            let start = reader.position();
             let tag = reader.raw_tag()?;
             let (index, field) = match message.fields.get(next as usize) {
                 Some(field) if field.tag == tag => (next, field),
                 _ => match message.field_by_number(tag >> 3) {
                     Some(found) => found,
-                    None if ends_or_skips(&start, reader, group)? => {
+                    None if ends_or_skips(start, reader, group)? => {
                         ended = true;
                         break;
                     }
@@ -60,7 +60,7 @@ impl<'a> Writer<'a> {
                 },
             };
             if (field.tag != tag || field.closed_enum) && !self.accepts(field, (tag & 7) as u8, reader)? {
-                if ends_or_skips(&start, reader, group)? {
+                if ends_or_skips(start, reader, group)? {
                     ended = true;
                     break;
                 }
@@ -127,29 +127,29 @@ impl<'a> Writer<'a> {
         self.key(field);
         let zero = match field.kind {
             Kind::Message(_) | Kind::Group(_) => self.value(field, reader, depth)?,
-            kind => self.scalar_inline(kind, reader)?,
+            kind => self.scalar_inline::<true>(kind, reader)?,
         };
         if zero && field.implicit && self.unpopulated == Unpopulated::Omit {
             self.out.truncate(before);
-        } else {
-            self.out.push(b',');
         }
         Ok(())
     }
 
-    /// Prints a value; tells whether it is the zero of its type.
+    /// Prints a value and a comma; tells whether it is the zero of its type.
     pub(super) fn value(&mut self, field: &'a Field, reader: &mut Reader<'a>, depth: u32) -> Step<bool> {
         match field.kind {
             Kind::Message(index) => {
                 let payload = reader.payload()?;
                 self.nested(index, &payload, depth)?;
+                self.out.push(b',');
                 Ok(false)
             }
             Kind::Group(index) => {
                 self.group(index, field.number, reader, depth)?;
+                self.out.push(b',');
                 Ok(false)
             }
-            kind => self.scalar(kind, reader),
+            kind => self.scalar::<true>(kind, reader),
         }
     }
 
@@ -236,7 +236,6 @@ impl<'a> Writer<'a> {
         if let Err(stop) = self.value(field, reader, depth) {
             return Err(stop.within_index(*count));
         }
-        self.out.push(b',');
         *count += 1;
         Ok(())
     }
@@ -254,12 +253,12 @@ impl<'a> Writer<'a> {
 
 /// Takes what is not a field of the message, at `start`: `true` where it is the end of the group.
 #[cold]
-fn ends_or_skips<'a>(start: &Reader<'a>, reader: &mut Reader<'a>, group: Option<u32>) -> Step<bool> {
-    let mut ahead = *start;
+fn ends_or_skips(start: usize, reader: &mut Reader<'_>, group: Option<u32>) -> Step<bool> {
+    let mut ahead = reader.at(start);
     let (number, wire_type) = ahead.tag()?;
     if wire_type == END_GROUP {
         if group != Some(number) {
-            return Err(start.malformed(Reason::Group).into());
+            return Err(reader.at(start).malformed(Reason::Group).into());
         }
         *reader = ahead;
         return Ok(true);

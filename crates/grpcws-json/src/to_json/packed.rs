@@ -65,10 +65,9 @@ impl<'a> Writer<'a> {
 
     fn each_scalar(&mut self, kind: Kind, packed: &mut Reader<'a>, count: &mut usize) -> Step {
         while !packed.is_at_end() {
-            if let Err(stop) = self.scalar(kind, packed) {
+            if let Err(stop) = self.scalar::<true>(kind, packed) {
                 return Err(stop.within_index(*count));
             }
-            self.out.push(b',');
             *count += 1;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Strings: copied in one piece up to each byte that must be escaped.
 
 use crate::append::{put_block, put_short};
-use crate::scan::{is_plain_ascii, plain_prefix};
+use crate::scan::{is_plain_block, is_plain_word, plain_prefix};
 
 /// Appends the string in quotes.
 pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
@@ -11,43 +11,55 @@ pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
 /// Appends the bytes as a string in quotes; `false` and nothing appended where they are not UTF-8.
 #[inline]
 pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
-    if bytes.len() < SHORT && is_plain_ascii(bytes) {
-        out.push(b'"');
-        put_short(out, bytes);
-        out.push(b'"');
-        return true;
-    }
-    put_any_string(out, bytes)
+    put_start_as_string::<false>(out, bytes, bytes.len())
 }
 
-/// Up to this length, a string is looked at as a whole before it is copied.
-const SHORT: usize = 64;
-
-/// As [`put_bytes_as_string`] for a string that starts in `text` and has `length` bytes.
+/// As [`put_bytes_as_string`] for a string that starts in `text` and has `length` bytes, with a comma behind it or not.
+///
+/// Most strings are short, ASCII, and have nothing to escape. Those are looked at and copied as blocks.
 #[inline]
-pub(super) fn put_start_as_string(out: &mut Vec<u8>, text: &[u8], length: usize) -> bool {
-    // Most strings are short and lie before other fields: then the block that one is in can be taken as a whole.
-    if length < 16
-        && let Some(block) = text.first_chunk::<16>()
-    {
-        let word = u128::from_le_bytes(*block);
-        let inside = (1_u128 << (8 * length)) - 1;
-        // Behind the string stands the quote that ends it, and then what is not looked at.
-        let padded = word & inside | !inside & SPACES;
-        if is_plain_ascii(&padded.to_le_bytes()) {
-            out.push(b'"');
-            let quoted = word & inside | u128::from(b'"') << (8 * length);
-            put_block(out, &quoted.to_le_bytes(), length + 1);
-            return true;
-        }
+pub(super) fn put_start_as_string<const COMMA: bool>(out: &mut Vec<u8>, text: &[u8], length: usize) -> bool {
+    let bytes = text.get(..length).unwrap_or_default();
+    let plain = match (text.first_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+        // In most messages there is something behind the string: then the block that it is in can be taken as a whole.
+        (Some(block), ..) if length <= IN_ONE_BLOCK => return put_in_one_block::<COMMA>(out, *block, bytes),
+        (_, Some(first), Some(last)) if length <= 32 => is_plain_block(first) && is_plain_block(last),
+        _ => false,
+    };
+    if !plain {
+        return put_any_string::<COMMA>(out, bytes);
     }
-    put_bytes_as_string(out, text.get(..length).unwrap_or_default())
+    out.push(b'"');
+    put_short(out, bytes);
+    put_end::<COMMA>(out);
+    true
 }
 
-const SPACES: u128 = u128::from_le_bytes([b' '; 16]);
+/// The length of a string that fits in a block of 16 with two quotes and a comma.
+const IN_ONE_BLOCK: usize = 13;
+
+#[inline(always)]
+fn put_in_one_block<const COMMA: bool>(out: &mut Vec<u8>, block: [u8; 16], bytes: &[u8]) -> bool {
+    const SPACES: u128 = u128::from_le_bytes([b' '; 16]);
+    let bits = 8 * bytes.len();
+    let inside = (1_u128 << bits) - 1;
+    let word = u128::from_le_bytes(block) & inside;
+    if !is_plain_word(word | !inside & SPACES) {
+        return put_any_string::<COMMA>(out, bytes);
+    }
+    let end = u128::from(b'"') | u128::from(b',') << 8;
+    let quoted = (word | end << bits) << 8 | u128::from(b'"');
+    put_block(out, &quoted.to_le_bytes(), bytes.len() + 2 + usize::from(COMMA));
+    true
+}
+
+#[inline]
+fn put_end<const COMMA: bool>(out: &mut Vec<u8>) {
+    put_block(out, b"\",", 1 + usize::from(COMMA));
+}
 
 #[inline(never)]
-fn put_any_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+fn put_any_string<const COMMA: bool>(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         return false;
     }
@@ -60,9 +72,10 @@ fn put_any_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
         put_escape(out, byte);
         rest = after;
     }
-    out.push(b'"');
+    put_end::<COMMA>(out);
     true
 }
+
 fn put_escape(out: &mut Vec<u8>, byte: u8) {
     let short = match byte {
         b'"' => b'"',

@@ -43,8 +43,8 @@ impl<'a> Writer<'a> {
                 put_double::<false>(&mut self.out, number);
                 Ok(())
             }
-            STRING => self.string(&mut member.value).map(drop),
-            BOOL => self.scalar(Kind::Bool, &mut member.value).map(drop),
+            STRING => self.string::<false>(&mut member.value).map(drop),
+            BOOL => self.scalar::<false>(Kind::Bool, &mut member.value).map(drop),
             STRUCT | LIST => {
                 let depth = self.deeper(depth, offset)?;
                 with_pieces(&member.earlier, member.value, |pieces| {
@@ -114,7 +114,7 @@ impl<'a> Writer<'a> {
             .with_value_pieces(range.start, |pieces| self.nested_value(pieces, depth))
             .map_err(|stop| self.within_key(stop, start..key_end))?;
         self.out.push(b',');
-        self.spans.push(Span::new(&self.out, start, key_end));
+        self.spans.push(Span { start, key_end });
         Ok(())
     }
 

@@ -33,7 +33,7 @@ impl Writer<'_> {
             Ok(false)
         })?;
         match value {
-            Some(mut reader) => self.scalar(kind, &mut reader).map(drop),
+            Some(mut reader) => self.scalar::<false>(kind, &mut reader).map(drop),
             None => {
                 self.default_value(kind);
                 Ok(())

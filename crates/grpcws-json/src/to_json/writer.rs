@@ -65,23 +65,6 @@ pub(super) enum Unpopulated {
 pub(super) struct Span {
     pub(super) start: usize,
     pub(super) key_end: usize,
-    /// Equal for equal keys; for different ones most likely not.
-    pub(super) hint: u64,
-}
-
-impl Span {
-    /// The span of an entry whose quoted key is at `start` in the output.
-    #[inline]
-    pub(super) fn new(out: &[u8], start: usize, key_end: usize) -> Self {
-        let key = out.get(start..key_end).unwrap_or_default();
-        // The length, and the characters before the closing quote: names that are counted differ there.
-        let last = |length: usize| key.get(key.len().saturating_sub(length)..).unwrap_or_default();
-        let word = match last(8).first_chunk() {
-            Some(chunk) => u64::from_le_bytes(*chunk),
-            None => key.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
-        };
-        Self { start, key_end, hint: word ^ (key.len() as u64) << 56 }
-    }
 }
 
 /// The state of one call.

@@ -1,12 +1,12 @@
-//! The text of a member's key.
+//! Names in quotes, with what always stands behind them.
 
 use crate::append::put_block;
 
 /// Keys up to this length, nearly all of them, are copied and compared as blocks.
 const SHORT: usize = 32;
 
-/// `"name":`
-pub(crate) struct Key {
+/// `"name":` or `"name",`
+pub(crate) struct Quoted {
     /// The text and zeros, where it is short enough.
     padded: [u8; SHORT],
     text: Box<[u8]>,
@@ -14,12 +14,21 @@ pub(crate) struct Key {
     mask: u128,
 }
 
-impl Key {
-    /// The key of a name, which is escaped where a `json_name` option asks for it.
-    pub(super) fn new(name: &str) -> Self {
+impl Quoted {
+    /// A member's key, which is escaped where a `json_name` option asks for it.
+    pub(super) fn key(name: &str) -> Self {
+        Self::new(name, b':')
+    }
+
+    /// The name of an enum value.
+    pub(super) fn value(name: &str) -> Self {
+        Self::new(name, b',')
+    }
+
+    fn new(name: &str, behind: u8) -> Self {
         let mut text = Vec::with_capacity(name.len() + 3);
         crate::to_json::put_string(&mut text, name);
-        text.push(b':');
+        text.push(behind);
         let mut padded = [0; SHORT];
         for (place, byte) in padded.iter_mut().zip(&text) {
             *place = *byte;
@@ -33,6 +42,11 @@ impl Key {
         self.text.len()
     }
 
+    /// The name in quotes alone.
+    pub(crate) fn quoted(&self) -> &[u8] {
+        self.text.split_last().map_or(&[], |(_, quoted)| quoted)
+    }
+
     #[inline]
     pub(crate) fn put(&self, out: &mut Vec<u8>) {
         if self.text.len() <= SHORT {
@@ -42,7 +56,7 @@ impl Key {
         }
     }
 
-    /// Whether `text` begins with the key.
+    /// Whether `text` begins with all of it.
     #[inline]
     pub(crate) fn begins(&self, text: &[u8]) -> bool {
         let (Some(first), Some(expected)) = (text.first_chunk(), self.padded.first_chunk()) else {
@@ -61,7 +75,7 @@ mod tests {
     fn every_length() {
         for length in 0..60 {
             let name = "n".repeat(length);
-            let key = Key::new(&name);
+            let key = Quoted::key(&name);
             let text = format!("\"{name}\":");
             let mut out = Vec::new();
             key.put(&mut out);
