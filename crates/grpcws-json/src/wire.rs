@@ -320,16 +320,65 @@ pub(crate) fn end_length(out: &mut Vec<u8>, mark: usize) {
 
 #[cold]
 fn end_long_length(out: &mut Vec<u8>, mark: usize, length: usize) {
-    let mut prefix = Vec::with_capacity(10);
-    put_varint(&mut prefix, length as u64);
+    let (prefix, width) = varint_bytes(length as u64);
     let end = out.len();
     // The prefix has at least two bytes, one of which is reserved already.
-    let extra = prefix.len() - 1;
+    let extra = width - 1;
     out.resize(end + extra, 0);
     out.copy_within(mark..end, mark + extra);
-    if let Some(room) = out.get_mut(mark - 1..mark + extra) {
-        room.copy_from_slice(&prefix);
+    put_at(out, mark - 1, prefix.get(..width).unwrap_or_default());
+}
+
+/// A length prefix whose room was reserved for the length that was likely.
+pub(crate) struct LikelyLength {
+    start: usize,
+    width: usize,
+}
+
+/// Reserves the room of a length prefix that is likely to take as many bytes as `likely` would; goes with
+/// [`end_length_like`].
+pub(crate) fn begin_length_like(out: &mut Vec<u8>, likely: usize) -> LikelyLength {
+    let (prefix, width) = varint_bytes(likely as u64);
+    let start = out.len();
+    out.extend_from_slice(prefix.get(..width).unwrap_or_default());
+    LikelyLength { start, width }
+}
+
+/// Writes the length of what follows the mark, and moves that where its prefix has another width.
+pub(crate) fn end_length_like(out: &mut Vec<u8>, mark: LikelyLength) {
+    let (content, end) = (mark.start + mark.width, out.len());
+    let (prefix, width) = varint_bytes(end.saturating_sub(content) as u64);
+    if width > mark.width {
+        out.resize(end + width - mark.width, 0);
     }
+    if width != mark.width {
+        out.copy_within(content..end, mark.start + width);
+        out.truncate(mark.start + width + (end - content));
+    }
+    put_at(out, mark.start, prefix.get(..width).unwrap_or_default());
+}
+
+fn put_at(out: &mut [u8], start: usize, bytes: &[u8]) {
+    if let Some(room) = out.get_mut(start..start + bytes.len()) {
+        room.copy_from_slice(bytes);
+    }
+}
+
+/// A varint, and how many bytes it takes.
+#[expect(clippy::cast_possible_truncation, reason = "a varint is written by its low seven bits")]
+fn varint_bytes(mut value: u64) -> ([u8; 10], usize) {
+    let mut bytes = [0; 10];
+    let mut width = 0;
+    for byte in &mut bytes {
+        width += 1;
+        *byte = value as u8 | 0x80;
+        value >>= 7;
+        if value == 0 {
+            *byte &= 0x7f;
+            break;
+        }
+    }
+    (bytes, width)
 }
 
 #[inline]
@@ -404,6 +453,13 @@ mod tests {
             assert_eq!(payload.len(), length);
             assert!(payload.iter().all(|&byte| byte == 0xab));
             assert!(reader.is_at_end());
+            for likely in [0, 200, 100_000, usize::MAX] {
+                let mut guessed = vec![7];
+                let mark = begin_length_like(&mut guessed, likely);
+                guessed.resize(guessed.len() + length, 0xab);
+                end_length_like(&mut guessed, mark);
+                assert!(guessed == out, "{length} {likely}");
+            }
         }
     }
 
