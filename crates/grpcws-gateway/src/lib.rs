@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
+mod open_files;
 pub mod serve;
 pub mod signals;
 
