@@ -3,6 +3,7 @@
 pub mod call;
 pub mod cli;
 pub mod demo;
+pub mod descriptors;
 pub mod serve;
 pub mod signals;
 

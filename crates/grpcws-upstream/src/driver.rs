@@ -1,7 +1,6 @@
 //! The task of a connection.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,7 +10,7 @@ use h2::{Ping, PingPong};
 use tokio::time::{Instant, Sleep};
 
 use crate::connection::{Connection, Lost};
-use crate::dial::Io;
+use crate::dial::{Io, Notes};
 use crate::pool::Pool;
 
 /// Moves the frames of one connection, and tells the pool what becomes of it.
@@ -85,8 +84,7 @@ pub(crate) struct KeepAlive {
     interval: Duration,
     timeout: Duration,
     while_idle: bool,
-    /// Set whenever something was read.
-    heard: Arc<AtomicBool>,
+    notes: Arc<Notes>,
     /// Whether a ping has no answer yet.
     pinged: bool,
     timer: Pin<Box<Sleep>>,
@@ -95,13 +93,13 @@ pub(crate) struct KeepAlive {
 impl KeepAlive {
     pub(crate) fn new(
         ping_pong: PingPong,
-        heard: Arc<AtomicBool>,
+        notes: Arc<Notes>,
         interval: Duration,
         timeout: Duration,
         while_idle: bool,
     ) -> Self {
         let timer = Box::pin(tokio::time::sleep(interval));
-        Self { ping_pong, interval, timeout, while_idle, heard, pinged: false, timer }
+        Self { ping_pong, interval, timeout, while_idle, notes, pinged: false, timer }
     }
 
     /// Ready when the upstream counts as lost.
@@ -109,11 +107,12 @@ impl KeepAlive {
         loop {
             if self.pinged && self.ping_pong.poll_pong(cx).is_ready() {
                 self.pinged = false;
-                self.heard.store(false, Ordering::Relaxed);
+                // The answer itself is not what the upstream has to say.
+                self.notes.take_heard();
                 self.start(self.interval);
             }
             ready!(self.timer.as_mut().poll(cx));
-            let heard = self.heard.swap(false, Ordering::Relaxed);
+            let heard = self.notes.take_heard();
             if self.pinged && !heard {
                 return Poll::Ready(());
             }

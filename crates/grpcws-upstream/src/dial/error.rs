@@ -106,24 +106,28 @@ impl DialError {
 
     /// The error of the TLS handshake.
     pub(super) fn tls(error: io::Error) -> Self {
-        let failure = match tls_error(&error) {
-            Some(error) => tls_failure(error),
+        let failure = match Self::of_tls(&error) {
+            Some(failure) => failure,
             None if error.kind() == io::ErrorKind::UnexpectedEof => Failure::NoTls,
             None => Failure::Tls,
         };
         Self { failure, source: Some(error.into()) }
     }
 
-    /// The error of the HTTP/2 handshake.
-    pub(super) fn http2(error: h2::Error) -> Self {
-        // With TLS 1.3 the upstream judges the client's certificate after the handshake has ended for us.
-        let tls = error.get_io().and_then(tls_error).map(tls_failure);
-        let failure = match tls {
+    /// The error of the HTTP/2 handshake. `noted` is the error of TLS behind it: with TLS 1.3 the upstream judges
+    /// the client's certificate after the handshake has ended for us.
+    pub(super) fn http2(error: h2::Error, noted: Option<Failure>) -> Self {
+        let failure = match noted {
             Some(failure) => failure,
             None if error.is_io() => Failure::HandshakeClosed,
             None => Failure::NotHttp2,
         };
         Self { failure, source: Some(error.into()) }
+    }
+
+    /// What an I/O error is, if TLS has made it.
+    pub(super) fn of_tls(error: &io::Error) -> Option<Failure> {
+        tls_error(error).map(tls_failure)
     }
 
     /// The causes, outermost first, for the log.
@@ -176,6 +180,7 @@ fn tls_failure(error: &rustls::Error) -> Failure {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateUnknown
             | AlertDescription::UnknownCA
+            | AlertDescription::DecryptError
             | AlertDescription::AccessDenied,
         ) => Failure::TlsClient,
         rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol)

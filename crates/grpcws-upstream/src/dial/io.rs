@@ -2,18 +2,40 @@
 
 use std::io::{IoSlice, Result};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// A connection to an upstream. It notes that something was read, for the keep-alive.
+use super::{DialError, Failure};
+
+/// A connection to an upstream. It notes what h2 does not tell.
 pub(crate) struct Io {
     stream: Stream,
-    heard: Arc<AtomicBool>,
+    notes: Arc<Notes>,
+}
+
+/// What a connection has noted.
+#[derive(Debug, Default)]
+pub(crate) struct Notes {
+    /// Whether something was read since this was last asked.
+    heard: AtomicBool,
+    /// The error of TLS that ended it. h2 keeps the text of an I/O error only.
+    failure: OnceLock<Failure>,
+}
+
+impl Notes {
+    /// Whether something was read since this was last asked.
+    pub(crate) fn take_heard(&self) -> bool {
+        self.heard.swap(false, Ordering::Relaxed)
+    }
+
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.failure.get().copied()
+    }
 }
 
 enum Stream {
@@ -24,17 +46,17 @@ enum Stream {
 }
 
 impl Io {
-    pub(crate) fn tcp(stream: TcpStream, heard: &Arc<AtomicBool>) -> Self {
-        Self { stream: Stream::Tcp(stream), heard: Arc::clone(heard) }
+    pub(crate) fn tcp(stream: TcpStream, notes: &Arc<Notes>) -> Self {
+        Self { stream: Stream::Tcp(stream), notes: Arc::clone(notes) }
     }
 
-    pub(crate) fn tls(stream: TlsStream<TcpStream>, heard: &Arc<AtomicBool>) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), heard: Arc::clone(heard) }
+    pub(crate) fn tls(stream: TlsStream<TcpStream>, notes: &Arc<Notes>) -> Self {
+        Self { stream: Stream::Tls(Box::new(stream)), notes: Arc::clone(notes) }
     }
 
     #[cfg(unix)]
-    pub(crate) fn unix(stream: tokio::net::UnixStream, heard: &Arc<AtomicBool>) -> Self {
-        Self { stream: Stream::Unix(stream), heard: Arc::clone(heard) }
+    pub(crate) fn unix(stream: tokio::net::UnixStream, notes: &Arc<Notes>) -> Self {
+        Self { stream: Stream::Unix(stream), notes: Arc::clone(notes) }
     }
 }
 
@@ -55,7 +77,13 @@ impl AsyncRead for Io {
         let before = buf.filled().len();
         let result = each!(self, stream => Pin::new(stream).poll_read(cx, buf));
         if buf.filled().len() > before {
-            self.heard.store(true, Ordering::Relaxed);
+            self.notes.heard.store(true, Ordering::Relaxed);
+        }
+        if let Poll::Ready(Err(error)) = &result
+            && let Some(failure) = DialError::of_tls(error)
+        {
+            // The first one is the cause of the others.
+            let _ = self.notes.failure.set(failure);
         }
         result
     }

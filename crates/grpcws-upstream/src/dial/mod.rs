@@ -6,7 +6,6 @@ mod io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use error::{DialError, Failure};
-pub(crate) use io::Io;
+pub(crate) use io::{Io, Notes};
 
 use crate::options::{MAX_WINDOW, UpstreamOptions};
 use crate::resolve::Address;
@@ -50,8 +49,7 @@ pub(crate) struct Dialer {
 pub(crate) struct Dialed {
     pub(crate) send: SendRequest<Bytes>,
     pub(crate) http2: Connection<Io, Bytes>,
-    /// Set whenever something was read.
-    pub(crate) heard: Arc<AtomicBool>,
+    pub(crate) notes: Arc<Notes>,
 }
 
 impl Dialer {
@@ -80,31 +78,31 @@ impl Dialer {
     /// Connects, up to and including the upstream's HTTP/2 settings.
     pub(crate) async fn dial(&self, address: &Address) -> Result<Dialed, DialError> {
         let deadline = Instant::now() + self.timeout;
-        let heard = Arc::new(AtomicBool::new(false));
-        let io = self.connect(address, deadline, &heard).await?;
-        let (send, http2) = match timeout_at(deadline, self.http2(io)).await {
+        let notes = Arc::new(Notes::default());
+        let io = self.connect(address, deadline, &notes).await?;
+        let (send, http2) = match timeout_at(deadline, self.http2(io, &notes)).await {
             Ok(ready) => ready?,
             Err(_) => return Err(Failure::HandshakeTimeout.into()),
         };
-        Ok(Dialed { send, http2, heard })
+        Ok(Dialed { send, http2, notes })
     }
 
     async fn connect(
         &self,
         address: &Address,
         deadline: Instant,
-        heard: &Arc<AtomicBool>,
+        notes: &Arc<Notes>,
     ) -> Result<Io, DialError> {
         let address = match address {
             Address::Tcp(address) => *address,
-            Address::Unix(path) => return connect_unix(path, deadline, heard).await,
+            Address::Unix(path) => return connect_unix(path, deadline, notes).await,
         };
         let tcp = match timeout_at(deadline, TcpStream::connect(address)).await {
             Ok(connected) => connected.map_err(DialError::connect)?,
             Err(_) => return Err(Failure::ConnectTimeout.into()),
         };
         self.set_options(&tcp, address);
-        let Some(tls) = &self.tls else { return Ok(Io::tcp(tcp, heard)) };
+        let Some(tls) = &self.tls else { return Ok(Io::tcp(tcp, notes)) };
         let stream = match timeout_at(deadline, tls.connector.connect(tls.name.clone(), tcp)).await {
             Ok(connected) => connected.map_err(DialError::tls)?,
             Err(_) => return Err(Failure::TlsTimeout.into()),
@@ -112,7 +110,7 @@ impl Dialer {
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             return Err(Failure::NoAlpn.into());
         }
-        Ok(Io::tls(stream, heard))
+        Ok(Io::tls(stream, notes))
     }
 
     /// What is refused here costs latency or detection of a lost peer, but not the connection.
@@ -129,11 +127,16 @@ impl Dialer {
     }
 
     /// Shakes hands, and waits for the upstream's settings: only they tell that it is there and speaks HTTP/2.
-    async fn http2(&self, io: Io) -> Result<(SendRequest<Bytes>, Connection<Io, Bytes>), DialError> {
-        let (send, mut http2) = self.http2.handshake(io).await.map_err(DialError::http2)?;
+    async fn http2(
+        &self,
+        io: Io,
+        notes: &Notes,
+    ) -> Result<(SendRequest<Bytes>, Connection<Io, Bytes>), DialError> {
+        let (send, mut http2) =
+            self.http2.handshake(io).await.map_err(|error| DialError::http2(error, notes.failure()))?;
         std::future::poll_fn(|cx| match Future::poll(std::pin::Pin::new(&mut http2), cx) {
             Poll::Ready(Ok(())) => Poll::Ready(Err(Failure::HandshakeClosed.into())),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(DialError::http2(error))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(DialError::http2(error, notes.failure()))),
             Poll::Pending if send.current_max_send_streams() == NO_SETTINGS_YET => Poll::Pending,
             Poll::Pending => Poll::Ready(Ok(())),
         })
@@ -143,14 +146,14 @@ impl Dialer {
 }
 
 #[cfg(unix)]
-async fn connect_unix(path: &Path, deadline: Instant, heard: &Arc<AtomicBool>) -> Result<Io, DialError> {
+async fn connect_unix(path: &Path, deadline: Instant, notes: &Arc<Notes>) -> Result<Io, DialError> {
     match timeout_at(deadline, tokio::net::UnixStream::connect(path)).await {
-        Ok(connected) => Ok(Io::unix(connected.map_err(DialError::connect)?, heard)),
+        Ok(connected) => Ok(Io::unix(connected.map_err(DialError::connect)?, notes)),
         Err(_) => Err(Failure::ConnectTimeout.into()),
     }
 }
 
 #[cfg(not(unix))]
-async fn connect_unix(_: &Path, _: Instant, _: &Arc<AtomicBool>) -> Result<Io, DialError> {
+async fn connect_unix(_: &Path, _: Instant, _: &Arc<Notes>) -> Result<Io, DialError> {
     Err(Failure::Other.into())
 }

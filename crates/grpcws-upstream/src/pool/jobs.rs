@@ -12,6 +12,7 @@ use crate::driver::{Driver, KeepAlive};
 use crate::resolve::{self, Address};
 
 /// Something to do without the lock.
+#[derive(Debug, PartialEq)]
 pub(super) enum Job {
     /// Connect to an address.
     Dial(Address),
@@ -67,11 +68,11 @@ async fn dial(pool: &Arc<Pool>, address: &Address) {
 
 fn connected(pool: &Arc<Pool>, address: &Address, dialed: Dialed) {
     tracing::debug!(%address, "connected to the upstream");
-    let Dialed { send, mut http2, heard } = dialed;
+    let Dialed { send, mut http2, notes } = dialed;
     let settings = &pool.settings;
     let keep_alive = settings.ping_interval.and_then(|interval| {
         let ping_pong = http2.ping_pong()?;
-        Some(KeepAlive::new(ping_pong, heard, interval, settings.ping_timeout, settings.ping_while_idle))
+        Some(KeepAlive::new(ping_pong, notes, interval, settings.ping_timeout, settings.ping_while_idle))
     });
     let now = pool.clock(Instant::now());
     let make = |id| {
