@@ -1,5 +1,6 @@
 //! The parts of the `grpcws` gateway binary, as a library for its tests.
 
+pub mod call;
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
