@@ -35,7 +35,7 @@ pub(super) struct Responding<B> {
 /// How a response begins.
 pub(super) enum Head<B> {
     /// With headers; the body is to come.
-    Headers(HeaderMap, Responding<B>),
+    Headers(HeaderMap, Box<Responding<B>>),
     /// It is over already: a status and nothing else, or no gRPC.
     End(Status),
 }
@@ -55,7 +55,7 @@ where
         if has_status && (body.is_end_stream() || parts.status != StatusCode::OK) {
             return Self::End(complete(parts.headers, single, 0));
         }
-        let responding = Responding {
+        let responding = Box::new(Responding {
             body: Box::pin(body),
             deframer: Deframer::new(limit),
             encoding,
@@ -63,7 +63,7 @@ where
             single,
             messages: 0,
             early_status: has_status.then(|| parts.headers.clone()),
-        };
+        });
         Self::Headers(parts.headers, responding)
     }
 }
