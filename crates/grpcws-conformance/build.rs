@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(["grpc/testing/test.proto"], ["proto"])?;
     let mut config = prost_build::Config::new();
     config.bytes(["."]);
-    tonic_prost_build::configure().build_server(false).compile_fds_with_config(descriptors, config)?;
+    let generator = tonic_prost_build::configure().build_server(false).build_transport(false);
+    generator.compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
