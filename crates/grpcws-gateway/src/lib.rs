@@ -3,6 +3,7 @@
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
+pub mod inspect;
 pub mod serve;
 pub mod signals;
 
