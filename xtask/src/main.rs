@@ -6,8 +6,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for a terminal")]
 
 mod context;
+mod elf;
 mod install;
 mod process;
+mod protobuf;
 mod steps;
 mod suites;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use grpcws::ConnectionOptions;
 
+use crate::call::{self, CallArguments};
 use crate::demo::DemoOptions;
 use crate::inspect::{self, DescribeArguments, ListArguments};
 use crate::serve::{self, ServeArguments};
@@ -31,6 +32,10 @@ pub enum Command {
     /// Serve every method of a gRPC server over WebSocket.
     #[command(after_help = serve::EXAMPLES)]
     Serve(Box<ServeArguments>),
+
+    /// Call a method through a gateway, with messages as JSON lines on stdin and stdout.
+    #[command(after_help = call::EXAMPLES)]
+    Call(Box<CallArguments>),
 
     /// List the services of a gRPC server, or the methods of one.
     #[command(after_help = inspect::LIST_EXAMPLES)]
