@@ -38,6 +38,7 @@ impl Server {
         let counter = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).expect("an option");
                 counter.fetch_add(1, Ordering::SeqCst);
                 let (http, app, mut told) = (http.clone(), app.clone(), told.clone());
                 tokio::spawn(async move {
