@@ -106,6 +106,12 @@ fn upstreams(
     arguments: &ServeArguments,
     configured: Vec<UpstreamConfig>,
 ) -> Result<Vec<UpstreamSettings>, ServeError> {
+    let own = [&arguments.upstream_cert, &arguments.upstream_key].into_iter().any(Option::is_some);
+    if (own || arguments.upstream_authority.is_some()) && arguments.upstream.len() != 1 {
+        let text = "--upstream-cert, -key and -authority are for one --upstream: give each of several its own in \
+                    the configuration file";
+        return Err(ServeError::Usage(text.to_owned()));
+    }
     let mut upstreams = Vec::new();
     for argument in &arguments.upstream {
         let (service, url) = match argument.split_once('=') {
