@@ -1,6 +1,6 @@
 //! Descriptors by the names of their files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use bytes::Bytes;
@@ -62,6 +62,10 @@ impl FileSet {
         self.files.len()
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut DescriptorFile> {
+        self.files.values_mut()
+    }
+
     /// All files.
     pub fn iter(&self) -> impl Iterator<Item = &DescriptorFile> {
         self.files.values()
@@ -117,17 +121,69 @@ impl DescriptorFile {
         self.descriptor.service.iter().map(move |service| joined(package, service.name()))
     }
 
-    /// The full names of the types that its fields, extensions and methods name.
-    pub(super) fn used(&self) -> Vec<&str> {
-        let mut names = Vec::new();
-        for message in &self.descriptor.message_type {
-            used_by(message, &mut names);
+    /// Gives every type that the descriptor names its full name, with a leading dot; the bytes keep theirs. Returns
+    /// the first one that is not declared anywhere.
+    pub(super) fn qualify(&mut self, declared: &HashSet<String>) -> Option<String> {
+        let package = self.descriptor.package().to_owned();
+        let mut names = Names { declared, missing: None };
+        for message in &mut self.descriptor.message_type {
+            names.in_message(message, &package);
         }
-        used_by_fields(&self.descriptor.extension, &mut names);
-        for method in self.descriptor.service.iter().flat_map(|service| &service.method) {
-            names.extend([method.input_type(), method.output_type()]);
+        names.in_fields(&mut self.descriptor.extension, &package);
+        for service in &mut self.descriptor.service {
+            let scope = joined(&package, service.name());
+            for method in &mut service.method {
+                names.qualify(&mut method.input_type, &scope);
+                names.qualify(&mut method.output_type, &scope);
+            }
         }
-        names.iter().map(|name| name.strip_prefix('.').unwrap_or(name)).collect()
+        names.missing
+    }
+}
+
+/// Looks names up as protobuf's scopes have it.
+struct Names<'a> {
+    declared: &'a HashSet<String>,
+    missing: Option<String>,
+}
+
+impl Names<'_> {
+    /// Nesting is bounded by the limit of the decoder.
+    fn in_message(&mut self, message: &mut DescriptorProto, scope: &str) {
+        let scope = joined(scope, message.name());
+        self.in_fields(&mut message.field, &scope);
+        self.in_fields(&mut message.extension, &scope);
+        for nested in &mut message.nested_type {
+            self.in_message(nested, &scope);
+        }
+    }
+
+    fn in_fields(&mut self, fields: &mut [FieldDescriptorProto], scope: &str) {
+        for field in fields {
+            self.qualify(&mut field.type_name, scope);
+            self.qualify(&mut field.extendee, scope);
+        }
+    }
+
+    fn qualify(&mut self, name: &mut Option<String>, scope: &str) {
+        let Some(name) = name.as_mut().filter(|name| !name.is_empty()) else { return };
+        let found = match name.strip_prefix('.') {
+            Some(full_name) => Some(full_name.to_owned()).filter(|name| self.declared.contains(name)),
+            None => {
+                let scopes = std::iter::successors(Some(scope), |scope| match scope.rsplit_once('.') {
+                    Some((outer, _)) => Some(outer),
+                    None => (!scope.is_empty()).then_some(""),
+                });
+                scopes.map(|scope| joined(scope, name)).find(|name| self.declared.contains(name))
+            }
+        };
+        match found {
+            Some(full_name) => *name = format!(".{full_name}"),
+            None => {
+                let missing = name.strip_prefix('.').unwrap_or(name).to_owned();
+                self.missing.get_or_insert(missing);
+            }
+        }
     }
 }
 
@@ -161,17 +217,4 @@ fn declared_by(message: &DescriptorProto, scope: &str, names: &mut Vec<String>) 
     }
     names.extend(enum_names(&message.enum_type, &name));
     names.push(name);
-}
-
-fn used_by<'a>(message: &'a DescriptorProto, names: &mut Vec<&'a str>) {
-    used_by_fields(&message.field, names);
-    used_by_fields(&message.extension, names);
-    for nested in &message.nested_type {
-        used_by(nested, names);
-    }
-}
-
-fn used_by_fields<'a>(fields: &'a [FieldDescriptorProto], names: &mut Vec<&'a str>) {
-    let types = fields.iter().flat_map(|field| [field.type_name(), field.extendee()]);
-    names.extend(types.filter(|name| !name.is_empty()));
 }

@@ -79,10 +79,10 @@ fn omit_incomplete(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
     loop {
         let declared: HashSet<String> = files.iter().flat_map(DescriptorFile::declared).collect();
         let incomplete: Vec<_> = files
-            .iter()
+            .iter_mut()
             .filter_map(|file| {
-                let missing = file.used().into_iter().find(|name| !declared.contains(*name))?;
-                Some((file.name().to_owned(), missing.to_owned()))
+                let missing = file.qualify(&declared)?;
+                Some((file.name().to_owned(), missing))
             })
             .collect();
         if incomplete.is_empty() {
@@ -164,6 +164,18 @@ mod tests {
                 "d.proto [\"p.DS\"]: it uses p.C, which is in none of the files",
             ]
         );
+    }
+
+    #[test]
+    fn names_without_a_dot_are_looked_for_in_their_scopes() {
+        let mut user = file("b.proto", "B", &["p.A"]).descriptor().clone();
+        for name in ["A", "p.A", ".p.A"] {
+            user.message_type[0].field[0].type_name = Some(name.to_owned());
+            let user = DescriptorFile::decode(Bytes::from(user.encode_to_vec())).expect("a descriptor");
+            let (services, omitted) = resolved([file("a.proto", "A", &[]), user]);
+            assert_eq!(services, ["p.AS", "p.BS"], "{name}");
+            assert_eq!(omitted, [""; 0], "{name}");
+        }
     }
 
     #[test]
