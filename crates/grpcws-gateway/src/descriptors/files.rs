@@ -27,6 +27,17 @@ struct RawSet {
     file: Vec<Bytes>,
 }
 
+/// What `prost_types` drops of a file: its edition.
+#[derive(Clone, PartialEq, Message)]
+struct Head {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "12")]
+    syntax: String,
+    #[prost(int32, tag = "14")]
+    edition: i32,
+}
+
 impl FileSet {
     /// Adds the files of a serialized `FileDescriptorSet` whose names are new.
     pub(super) fn extend_from_set(&mut self, set: Bytes) -> Result<(), DecodeError> {
@@ -119,6 +130,25 @@ impl DescriptorFile {
     pub(super) fn services(&self) -> impl Iterator<Item = String> {
         let package = self.descriptor.package();
         self.descriptor.service.iter().map(move |service| joined(package, service.name()))
+    }
+
+    /// A set of this file without what it declares: its name, its syntax and its edition.
+    pub(super) fn head(&self) -> Vec<u8> {
+        let head = Head::decode(&*self.bytes).unwrap_or_default();
+        RawSet { file: vec![head.encode_to_vec().into()] }.encode_to_vec()
+    }
+
+    /// The full names of the types that it uses, as far as [`qualify`](Self::qualify) has found them.
+    pub(super) fn used(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for message in &self.descriptor.message_type {
+            used_by(message, &mut names);
+        }
+        used_by_fields(&self.descriptor.extension, &mut names);
+        for method in self.descriptor.service.iter().flat_map(|service| &service.method) {
+            names.extend([method.input_type(), method.output_type()]);
+        }
+        names.into_iter().filter_map(|name| name.strip_prefix('.')).collect()
     }
 
     /// Gives every type that the descriptor names its full name, with a leading dot; the bytes keep theirs. Returns
@@ -217,4 +247,16 @@ fn declared_by(message: &DescriptorProto, scope: &str, names: &mut Vec<String>) 
     }
     names.extend(enum_names(&message.enum_type, &name));
     names.push(name);
+}
+
+fn used_by<'a>(message: &'a DescriptorProto, names: &mut Vec<&'a str>) {
+    used_by_fields(&message.field, names);
+    used_by_fields(&message.extension, names);
+    for nested in &message.nested_type {
+        used_by(nested, names);
+    }
+}
+
+fn used_by_fields<'a>(fields: &'a [FieldDescriptorProto], names: &mut Vec<&'a str>) {
+    names.extend(fields.iter().flat_map(|field| [field.type_name(), field.extendee()]));
 }
