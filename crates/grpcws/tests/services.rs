@@ -117,6 +117,16 @@ fn a_service_may_have_no_package() {
 }
 
 #[test]
+fn types_may_have_names_relative_to_the_service() {
+    for name in ["M", "p.M", ".a.p.M"] {
+        let set = file("a.p", &[("S", &[("Do", name)])]).encode_to_vec();
+        let services = Services::from_file_descriptor_set(&set).expect("a descriptor set");
+        let method = services.method("a.p.S", "Do").expect("it is there");
+        assert_eq!(method.request().full_name(), "a.p.M");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let error = |set: FileDescriptorSet| {
         Services::from_file_descriptor_set(&set.encode_to_vec()).expect_err("it is wrong")
