@@ -37,7 +37,30 @@ const messages = {
     inOrder: [5, "bool"],
     gaps: [6, "int64"],
   },
+  ServerStreamRequest: {
+    count: [1, "int64"],
+    size: [2, "int"],
+    firstSequence: [4, "int64"],
+    holdOpenMs: [6, "int64"],
+    fail: [7, "Failure"],
+    echoMetadata: [8, "int[]"],
+    responseHeaders: [9, "map"],
+    responseTrailers: [10, "map"],
+    tag: [13, "string"],
+  },
   ServerStreamResponse: { sequence: [1, "int64"], payload: [2, "bytes"], metadata: [4, "map"] },
+  UnaryRequest: {
+    tag: [1, "string"],
+    size: [2, "int"],
+    initialDelayMs: [3, "int"],
+    fail: [4, "Failure"],
+    echoMetadata: [5, "int[]"],
+    responseHeaders: [6, "map"],
+    responseTrailers: [7, "map"],
+    sequence: [8, "int64"],
+    payload: [9, "bytes"],
+  },
+  UnaryResponse: { sequence: [1, "int64"], payload: [2, "bytes"], metadata: [3, "map"] },
 };
 
 function varint(number) {
