@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use grpcws::ConnectionOptions;
 
+use crate::call::{self, CallArguments};
 use crate::demo::DemoOptions;
 use crate::serve::{self, ServeArguments};
 
@@ -30,6 +31,10 @@ pub enum Command {
     /// Serve every method of a gRPC server over WebSocket.
     #[command(after_help = serve::EXAMPLES)]
     Serve(Box<ServeArguments>),
+
+    /// Call a method through a gateway, with messages as JSON lines on stdin and stdout.
+    #[command(after_help = call::EXAMPLES)]
+    Call(Box<CallArguments>),
 }
 
 /// The options of `grpcws demo`.

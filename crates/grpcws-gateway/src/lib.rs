@@ -1,8 +1,10 @@
 //! The parts of the `grpcws` gateway binary, as a library for its tests.
 
+pub mod call;
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
+mod open_files;
 pub mod serve;
 pub mod signals;
 

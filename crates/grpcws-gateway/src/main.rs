@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use grpcws_gateway::call::{self, CallError};
 use grpcws_gateway::cli::{Cli, Command};
 use grpcws_gateway::demo;
 use grpcws_gateway::serve::{self, ServeError};
@@ -30,6 +31,13 @@ async fn main() -> ExitCode {
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
     match cli.command {
+        Command::Call(arguments) => match call::call(*arguments).await {
+            Ok(code) => code,
+            Err(error) => {
+                let usage = matches!(error, CallError::Usage(_));
+                exit(Err(error.into()), |_| if usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE })
+            }
+        },
         Command::Demo(arguments) => exit(demo::serve(arguments.into()).await, |_| ExitCode::FAILURE),
         Command::Serve(arguments) => exit(serve::serve(*arguments).await.map_err(Into::into), |error| {
             match error.downcast_ref::<ServeError>() {

@@ -45,6 +45,7 @@ const FIRST_DESCRIPTORS: Duration = Duration::from_secs(1);
 /// What the command line or the configuration file asks for does not exist, or the address is not free.
 pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     let settings = Settings::read(arguments)?;
+    crate::open_files::raise_limit();
     let upstreams = Upstreams::new(&settings.upstreams)?;
     let fallback = settings.fallback.as_deref().map(Fallback::new).transpose()?;
     let listener = TcpListener::bind(settings.listen)
