@@ -88,4 +88,4 @@ mod wire;
 
 pub use error::{FromJsonError, FromJsonErrorKind, TableError, ToJsonError, ToJsonErrorKind};
 pub use options::{DEFAULT_RECURSION_LIMIT, MAX_RECURSION_LIMIT, MarshalOptions, UnmarshalOptions};
-pub use table::{EnumDescriptor, FieldDescriptor, FieldKind, Message, Table};
+pub use table::{EnumDescriptor, FieldDescriptor, FieldKind, Message, Table, candidates};

@@ -1,9 +1,10 @@
 //! Descriptors by the names of their files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use bytes::Bytes;
+use grpcws::json::candidates;
 use prost::{DecodeError, Message};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
@@ -117,17 +118,36 @@ impl DescriptorFile {
         self.descriptor.service.iter().map(move |service| joined(package, service.name()))
     }
 
-    /// The full names of the types that its fields, extensions and methods name.
-    pub(super) fn used(&self) -> Vec<&str> {
-        let mut names = Vec::new();
+    /// The types that its fields, extensions and methods name.
+    pub(super) fn used(&self) -> Vec<UsedType<'_>> {
+        let package = self.descriptor.package();
+        let mut used = Vec::new();
         for message in &self.descriptor.message_type {
-            used_by(message, &mut names);
+            used_by(message, package, &mut used);
         }
-        used_by_fields(&self.descriptor.extension, &mut names);
-        for method in self.descriptor.service.iter().flat_map(|service| &service.method) {
-            names.extend([method.input_type(), method.output_type()]);
+        used_by_fields(&self.descriptor.extension, package, &mut used);
+        for service in &self.descriptor.service {
+            let types = service.method.iter().flat_map(|method| [method.input_type(), method.output_type()]);
+            used.extend(types.map(|name| UsedType { name, scope: joined(package, service.name()) }));
         }
-        names.iter().map(|name| name.strip_prefix('.').unwrap_or(name)).collect()
+        used
+    }
+}
+
+/// A type by the name that a descriptor has for it, and where that stands.
+pub(super) struct UsedType<'a> {
+    name: &'a str,
+    scope: String,
+}
+
+impl UsedType<'_> {
+    pub(super) fn is_in(&self, declared: &HashSet<String>) -> bool {
+        candidates(self.name, &self.scope).any(|name| declared.contains(&name))
+    }
+
+    /// For people.
+    pub(super) fn name(&self) -> &str {
+        self.name.strip_prefix('.').unwrap_or(self.name)
     }
 }
 
@@ -163,15 +183,17 @@ fn declared_by(message: &DescriptorProto, scope: &str, names: &mut Vec<String>) 
     names.push(name);
 }
 
-fn used_by<'a>(message: &'a DescriptorProto, names: &mut Vec<&'a str>) {
-    used_by_fields(&message.field, names);
-    used_by_fields(&message.extension, names);
+fn used_by<'a>(message: &'a DescriptorProto, scope: &str, used: &mut Vec<UsedType<'a>>) {
+    let scope = joined(scope, message.name());
+    used_by_fields(&message.field, &scope, used);
+    used_by_fields(&message.extension, &scope, used);
     for nested in &message.nested_type {
-        used_by(nested, names);
+        used_by(nested, &scope, used);
     }
 }
 
-fn used_by_fields<'a>(fields: &'a [FieldDescriptorProto], names: &mut Vec<&'a str>) {
+fn used_by_fields<'a>(fields: &'a [FieldDescriptorProto], scope: &str, used: &mut Vec<UsedType<'a>>) {
     let types = fields.iter().flat_map(|field| [field.type_name(), field.extendee()]);
-    names.extend(types.filter(|name| !name.is_empty()));
+    let named = types.filter(|name| !name.is_empty());
+    used.extend(named.map(|name| UsedType { name, scope: scope.to_owned() }));
 }

@@ -81,8 +81,8 @@ fn omit_incomplete(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
         let incomplete: Vec<_> = files
             .iter()
             .filter_map(|file| {
-                let missing = file.used().into_iter().find(|name| !declared.contains(*name))?;
-                Some((file.name().to_owned(), missing.to_owned()))
+                let missing = file.used().into_iter().find(|used| !used.is_in(&declared))?;
+                Some((file.name().to_owned(), missing.name().to_owned()))
             })
             .collect();
         if incomplete.is_empty() {

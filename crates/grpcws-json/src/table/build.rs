@@ -57,6 +57,23 @@ fn joined(scope: &str, name: &str) -> String {
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
+/// The full names that the name of a type in a descriptor may stand for, in the order in which they count.
+///
+/// A name with a dot in front is a full name; that is what protoc writes. Others are looked for in the scope where
+/// they are used, then in the ones around it, as `descriptor.proto` says; descriptors made by protobuf.js, which
+/// gRPC servers on Node serve by reflection, have them.
+pub fn candidates<'a>(type_name: &'a str, scope: &'a str) -> impl Iterator<Item = String> + 'a {
+    let (name, first) = match type_name.strip_prefix('.') {
+        Some(full_name) => (full_name, ""),
+        None => (type_name, scope),
+    };
+    let outer = |scope: &&'a str| match scope.rsplit_once('.') {
+        Some((outer, _)) => Some(outer),
+        None => (!scope.is_empty()).then_some(""),
+    };
+    std::iter::successors(Some(first), outer).map(move |scope| joined(scope, name))
+}
+
 /// Indices are `u32`: a descriptor set with 2^32 types does not fit in a `Vec<u8>` of the descriptors' size limit.
 fn index_of(length: usize) -> u32 {
     u32::try_from(length).expect("each type takes several bytes of a descriptor set below 2 GiB")
@@ -134,7 +151,7 @@ impl<'a> Builder<'a> {
         for extension in &self.extensions {
             let full_name = joined(&extension.scope, extension.descriptor.name);
             let extendee = extension.descriptor.extendee;
-            let Some(TypeIndex::Message(index)) = self.find(extendee) else {
+            let Some(TypeIndex::Message(index)) = self.find(extendee, &full_name) else {
                 return Err(TableError::UnresolvedType { field: full_name, type_name: extendee.to_owned() });
             };
             let field = self.field(extension.descriptor, &full_name, extension.features, None)?;
@@ -176,8 +193,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn find(&self, type_name: &str) -> Option<TypeIndex> {
-        self.types.get(type_name.strip_prefix('.').unwrap_or(type_name)).copied()
+    fn find(&self, type_name: &str, scope: &str) -> Option<TypeIndex> {
+        candidates(type_name, scope).find_map(|name| self.types.get(&name).copied())
     }
 
     fn field(
@@ -267,7 +284,7 @@ impl<'a> Builder<'a> {
             17 => Kind::Sint32,
             18 => Kind::Sint64,
             // 0: a parser that did not resolve types leaves the distinction between the two to the name.
-            0 | 10 | 11 | 14 => match (descriptor.kind, self.find(descriptor.type_name)) {
+            0 | 10 | 11 | 14 => match (descriptor.kind, self.find(descriptor.type_name, full_name)) {
                 (0 | 14, Some(TypeIndex::Enum(index))) => Kind::Enum(index),
                 (10, Some(TypeIndex::Message(index))) => Kind::Group(index),
                 (0 | 11, Some(TypeIndex::Message(index))) if features.delimited => Kind::Group(index),

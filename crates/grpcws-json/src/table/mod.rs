@@ -16,6 +16,7 @@ mod well_known;
 use std::fmt;
 use std::sync::Arc;
 
+pub use build::candidates;
 pub(crate) use enums::EnumType;
 pub(crate) use names::NameIndex;
 pub(crate) use quoted::Quoted;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use grpcws_json::{Message, Table};
+use grpcws_json::{Message, Table, candidates};
 use grpcws_proto::MethodKind;
 use prost::Message as _;
 
@@ -44,10 +44,10 @@ fn service(descriptor: &ServiceDescriptor, package: &str, table: &Table) -> Resu
 
 fn method(descriptor: &MethodDescriptor, service: &str, table: &Table) -> Result<Method, ServicesError> {
     let message = |type_name: &str| -> Result<Message, ServicesError> {
-        let full_name = type_name.strip_prefix('.').unwrap_or(type_name);
-        table.message(full_name).ok_or_else(|| ServicesError::UnresolvedType {
+        let found = candidates(type_name, service).find_map(|name| table.message(&name));
+        found.ok_or_else(|| ServicesError::UnresolvedType {
             method: format!("{service}.{}", descriptor.name),
-            type_name: full_name.to_owned(),
+            type_name: type_name.strip_prefix('.').unwrap_or(type_name).to_owned(),
         })
     };
     let options = descriptor.options.as_ref();
