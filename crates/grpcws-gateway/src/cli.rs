@@ -8,6 +8,7 @@ use grpcws::ConnectionOptions;
 
 use crate::call::{self, CallArguments};
 use crate::demo::DemoOptions;
+use crate::inspect::{self, DescribeArguments, ListArguments};
 use crate::serve::{self, ServeArguments};
 
 /// gRPC streaming for everything that can open a WebSocket.
@@ -35,6 +36,14 @@ pub enum Command {
     /// Call a method through a gateway, with messages as JSON lines on stdin and stdout.
     #[command(after_help = call::EXAMPLES)]
     Call(Box<CallArguments>),
+
+    /// List the services of a gRPC server, or the methods of one.
+    #[command(after_help = inspect::LIST_EXAMPLES)]
+    List(Box<ListArguments>),
+
+    /// Show a service, method, message or enum of a gRPC server as the source of a .proto file.
+    #[command(after_help = inspect::DESCRIBE_EXAMPLES)]
+    Describe(Box<DescribeArguments>),
 }
 
 /// The options of `grpcws demo`.

@@ -4,6 +4,7 @@ pub mod call;
 pub mod cli;
 pub mod demo;
 pub mod descriptors;
+pub mod inspect;
 mod open_files;
 pub mod serve;
 pub mod signals;

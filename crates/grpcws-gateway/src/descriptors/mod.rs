@@ -20,6 +20,7 @@ mod resolve;
 mod sources;
 
 pub use error::DescriptorError;
+pub(crate) use files::joined;
 pub use files::{DescriptorFile, FileSet};
 pub use loader::{EncodedSet, Loaded, Loader};
 pub use options::DescriptorOptions;
