@@ -197,7 +197,7 @@ async fn a_socket_that_is_not_read_holds_no_other_one_of_its_connection_up() {
         .insert("grpc-metadata-test-script", "ignore_input=true&hold_open_ms=-1".parse().expect("valid"));
     let (response, mut stream) = send(&mut connection, stuck).await;
     assert_eq!(response.status(), 200);
-    let text = br#"{"type":"data"}"#;
+    let text = br#"{"type":"data","data":{}}"#;
     // A masked text frame whose mask is zero.
     let frame = [&[0x81, 0x80 | u8::try_from(text.len()).expect("short"), 0, 0, 0, 0], &text[..]].concat();
     for _ in 0..UNREAD {
