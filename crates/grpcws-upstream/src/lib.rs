@@ -56,7 +56,8 @@
 //!
 //! A host name is looked up before connecting, if that was done more than 1 s ago; after a connection was lost; and
 //! when a call comes and the addresses are older than `resolve_interval`. Each address gets a connection once calls
-//! come. A connection to an address that is gone finishes its calls. If the look-up fails, known addresses stay in use.
+//! come. A connection to an address that is gone finishes its calls. If the look-up fails,
+//! or takes longer than 500 ms, known addresses stay in use.
 //!
 //! # Cancellation
 //!

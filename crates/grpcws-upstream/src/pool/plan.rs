@@ -70,13 +70,14 @@ impl State {
         let due = lookup.done_at.is_none_or(|done_at| now >= done_at + age);
         if due && !lookup.running && lookup.retry_at.is_none_or(|retry_at| retry_at <= now) {
             lookup.running = true;
+            lookup.awaited = true;
             jobs.push(Job::Lookup);
         }
     }
 
     fn plan_dials(&mut self, now: Instant, jobs: &mut Vec<Job>) {
-        if self.lookup.as_ref().is_some_and(|lookup| lookup.running) {
-            // Its end comes here again, with addresses that are not outdated.
+        if self.lookup.as_ref().is_some_and(|lookup| lookup.awaited) {
+            // This is come to again with addresses that are not outdated, or when that takes too long.
             return;
         }
         // Calls are spread over all addresses, so each has a connection.

@@ -236,6 +236,34 @@ async fn addresses_that_are_known_survive_a_failed_look_up() {
 }
 
 #[tokio::test]
+async fn addresses_that_are_known_are_connected_while_a_look_up_takes_long() {
+    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
+    let a = address("192.0.2.1:1");
+    let call = decider.waits();
+    decider.settle();
+    // Without an address there is nothing to connect to.
+    decider.state.lookup_is_slow();
+    assert_eq!(decider.settle(), []);
+    assert_eq!(decider.state.timed_out().message(), "the name of the upstream could not be resolved in time");
+    decider.state.looked_up(vec![a.clone()], decider.now);
+    decider.settle();
+    let first = decider.connected(&a, 100).await;
+    decider.settle();
+    drop(served(call));
+
+    decider.after(SECOND * 60);
+    assert!(decider.state.remove(&first));
+    let call = decider.waits();
+    // The address may be another server's by now.
+    assert_eq!(decider.settle(), [Job::Lookup]);
+    decider.state.lookup_is_slow();
+    assert_eq!(decider.settle(), [Job::Dial(a.clone())]);
+    let _second = decider.connected(&a, 100).await;
+    decider.settle();
+    let _slot = served(call);
+}
+
+#[tokio::test]
 async fn an_upstream_that_permits_no_streams_is_not_connected_over_and_over() {
     let mut decider = Decider::new("http://127.0.0.1:1", &UpstreamOptions::default());
     let peer = literal(decider.target()).unwrap();
