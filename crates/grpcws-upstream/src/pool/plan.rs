@@ -34,7 +34,8 @@ impl State {
             self.waiters.fail(&status);
         }
         self.plan_retry(now, &mut jobs);
-        self.called = false;
+        // The addresses that a look-up finds are still to be connected for the call that it is for.
+        self.called &= self.lookup.as_ref().is_some_and(|lookup| lookup.running);
         if !self.reaping && self.has_spare() {
             self.reaping = true;
             jobs.push(Job::Reap);
@@ -117,8 +118,12 @@ impl State {
         enough.saturating_sub(free)
     }
 
-    /// How many streams a new connection to this address will have.
+    /// How many streams a new connection to this address will have. One that failed last time promises none, so that
+    /// nothing waits for it that another address could do.
     fn expected(&self, peer: &Peer) -> usize {
+        if peer.failed {
+            return 0;
+        }
         peer.limit.unwrap_or(self.limits.streams).clamp(1, self.limits.streams)
     }
 

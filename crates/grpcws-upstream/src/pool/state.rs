@@ -92,7 +92,7 @@ pub(super) struct State {
     next_connection: u64,
     /// The last reason why there was no connection.
     pub(super) failure: Failure,
-    /// Whether a call has come since the state was last settled. Without calls nothing is connected or looked up.
+    /// Whether a call has come since the addresses were last connected. Without calls nothing is connected or looked up.
     pub(super) called: bool,
     /// Whether a job closes what is idle.
     pub(super) reaping: bool,
