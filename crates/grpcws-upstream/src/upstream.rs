@@ -74,11 +74,12 @@ impl Upstream {
         self.0.pool.stats()
     }
 
-    /// How many connections were lost, or ended by the upstream's GOAWAY, for who wants to know of the next one: what
-    /// answers after it may be another version of the upstream.
+    /// A number that goes up whenever what answers may be another server than before, or another version of it: a
+    /// connection was lost or ended by GOAWAY, the address of one is gone from the host name, or the first one after
+    /// there was none was made.
     #[must_use]
-    pub fn lost_connections(&self) -> watch::Receiver<u64> {
-        self.0.pool.counters.lost_connections.subscribe()
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.pool.counters.changes.subscribe()
     }
 
     /// Ends the upstream for all clones: calls that wait for a connection, and new ones, fail with UNAVAILABLE;

@@ -87,8 +87,12 @@ fn connected(pool: &Arc<Pool>, address: &Address, dialed: Dialed) {
         Arc::new(connection)
     };
     pool.change(|state| {
+        let first = state.connections.is_empty();
         // Where it is not wanted any more, dropping it closes it.
         let Some(connection) = state.connected(address, make) else { return };
+        if first {
+            pool.counters.change();
+        }
         pool.alive.fetch_add(1, Ordering::Relaxed);
         let driver = Driver::new(http2, &connection, Arc::clone(pool), keep_alive);
         let pool = Arc::clone(pool);
@@ -112,7 +116,11 @@ async fn lookup(pool: &Arc<Pool>) {
     let now = Instant::now();
     let error = match found {
         Ok(Ok(addresses)) if !addresses.is_empty() => {
-            pool.change(|state| state.looked_up(addresses, now));
+            pool.change(|state| {
+                if state.looked_up(addresses, now) {
+                    pool.counters.change();
+                }
+            });
             return;
         }
         Ok(Ok(_)) => Failure::NoAddress.into(),

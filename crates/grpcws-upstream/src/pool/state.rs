@@ -241,8 +241,9 @@ impl State {
         self.outdate_addresses();
     }
 
-    /// The addresses of the host name are known. Connections to those that are gone take no more calls.
-    pub(super) fn looked_up(&mut self, addresses: Vec<Address>, now: Instant) {
+    /// The addresses of the host name are known. Connections to those that are gone take no more calls. Tells whether
+    /// there were any.
+    pub(super) fn looked_up(&mut self, addresses: Vec<Address>, now: Instant) -> bool {
         if let Some(lookup) = &mut self.lookup {
             lookup.ended();
             lookup.done_at = Some(now);
@@ -251,12 +252,14 @@ impl State {
             lookup.retry_at = None;
         }
         self.peers.retain(|peer| addresses.contains(&peer.address));
+        let before = self.connections.len();
         self.connections.retain(|connection| addresses.contains(&connection.address));
         for address in addresses {
             if !self.peers.iter().any(|peer| peer.address == address) {
                 self.peers.push(self.peer(address));
             }
         }
+        self.connections.len() < before
     }
 
     /// The look-up takes long. Addresses that are known are used meanwhile.

@@ -222,7 +222,10 @@ async fn an_address_that_is_gone_gets_no_more_calls() {
     // The addresses are looked up now and then, and calls do not wait for it.
     assert_eq!(decider.takes().id, first.id);
     assert_eq!(decider.settle(), [Job::Lookup]);
-    decider.state.looked_up(vec![b.clone()], decider.now);
+    // An address beside it changes nothing for who asks what the upstream is; one less does.
+    assert!(!decider.state.looked_up(vec![a.clone(), b.clone()], decider.now));
+    assert!(decider.state.looked_up(vec![b.clone()], decider.now));
+    assert!(!decider.state.looked_up(vec![b.clone()], decider.now));
     assert_eq!(decider.settle(), [Job::Dial(b)]);
     let _next = decider.waits();
     assert_eq!(decider.settle(), []);
