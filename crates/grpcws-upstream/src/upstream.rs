@@ -53,17 +53,23 @@ impl Upstream {
     /// # Errors
     /// Where the endpoint or the options can never work. That nobody listens there is no error.
     pub fn new(endpoint: &str, options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        let endpoint = Endpoint::parse(endpoint)?;
+        let parsed = Endpoint::parse(endpoint)?;
         let authority = match &options.authority {
             Some(text) => read_authority(text)?,
-            None => endpoint.authority,
+            None => parsed.authority,
         };
         let user_agent = HeaderValue::from_str(&options.user_agent)
             .map_err(|_| UpstreamError::UserAgent(options.user_agent.clone()))?;
-        let tls = if endpoint.tls { Some(Tls::new(&options.tls, authority.host())?) } else { None };
-        let scheme = if endpoint.tls { Scheme::HTTPS } else { Scheme::HTTP };
+        let (scheme, tls) = if parsed.tls {
+            (Scheme::HTTPS, Some(Tls::new(&options.tls, authority.host())?))
+        } else if options.tls.is_default() {
+            (Scheme::HTTP, None)
+        } else {
+            // Whoever asks for TLS must not get plain text.
+            return Err(UpstreamError::NoTls(endpoint.to_owned()));
+        };
         let dialer = Dialer::new(&options, tls);
-        let pool = Pool::new(endpoint.target, dialer, &options);
+        let pool = Pool::new(parsed.target, dialer, &options);
         let retries = Retries { most: options.retries, buffer: options.retry_buffer };
         Ok(Self(Arc::new(Shared { pool, heads: Heads { scheme, authority, user_agent }, retries })))
     }
