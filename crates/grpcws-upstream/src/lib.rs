@@ -77,7 +77,8 @@
 //!   call with INTERNAL.
 //! - h2 ends a connection on which it was sent more than 100 DATA frames that are empty and not the last; that cannot be set.
 //! - An upload that is not read counts as stuck after 250 ms without progress; calls that were put on the same connection
-//!   before that may have to wait for it, if the server's connection window is no larger than that of a stream.
+//!   before that may have to wait for it, if the server's connection window is no larger than that of a stream. New calls
+//!   get one more connection for each address then; if that is stuck too, they share the less loaded one, and may wait.
 //! - HTTP proxies (`CONNECT`) are not supported.
 
 mod backoff;
