@@ -69,7 +69,8 @@
 //!
 //! Every error is a [`Status`](grpcws_proto::Status), and its text names no address: that is in the log (`tracing`).
 //! Resets have the codes of [`Code::from_http2_error`](grpcws_proto::Code::from_http2_error); a lost connection, and
-//! none at all, is UNAVAILABLE. HTTP statuses and `grpc-status` are left to the caller. In tonic the status is the source of a `tonic::Status` with code UNKNOWN.
+//! none at all, is UNAVAILABLE. HTTP statuses and `grpc-status` are left to the caller. A client that
+//! tonic has generated takes these errors for UNKNOWN; with [`Answering`] they are responses, so it has their codes.
 //!
 //! # Limitations
 //!
@@ -81,6 +82,7 @@
 //!   get one more connection for each address then; if that is stuck too, they share the less loaded one, and may wait.
 //! - HTTP proxies (`CONNECT`) are not supported.
 
+mod answering;
 mod backoff;
 mod call;
 mod connection;
@@ -100,6 +102,7 @@ mod status;
 mod tls;
 mod upstream;
 
+pub use answering::{Answering, AnsweringBody, AnsweringFuture};
 pub use error::UpstreamError;
 pub use options::UpstreamOptions;
 pub use response::UpstreamBody;
