@@ -168,8 +168,13 @@ async fn a_stalled_upload_is_no_reason_to_fail_when_no_more_connections_can_be_m
         common::own::serve(io, 0, Manners::default(), handler).await;
     }));
     let _upload = stalled_upload(&upstream).await;
-    tokio::time::sleep(Duration::from_millis(500)).await;
-    call(&upstream).await.unwrap().into_body().collect().await.unwrap();
+    // That it does not get on becomes known with time only.
+    let until_known = async {
+        while upstream.stats().dialing == 0 {
+            call(&upstream).await.unwrap().into_body().collect().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), until_known).await.unwrap();
     let stats = upstream.stats();
     assert_eq!((stats.connections, stats.dialing), (1, 1), "{stats:?}");
 }
