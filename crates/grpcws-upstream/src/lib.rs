@@ -69,7 +69,8 @@
 //!
 //! Every error is a [`Status`](grpcws_proto::Status), and its text names no address: that is in the log (`tracing`).
 //! Resets have the codes of [`Code::from_http2_error`](grpcws_proto::Code::from_http2_error); a lost connection, and
-//! none at all, is UNAVAILABLE. HTTP statuses and `grpc-status` are left to the caller. In tonic the status is the source of a `tonic::Status` with code UNKNOWN.
+//! none at all, is UNAVAILABLE. HTTP statuses and `grpc-status` are left to the caller. A client that
+//! tonic has generated takes these errors for UNKNOWN; with [`Answering`] they are responses, so it has their codes.
 //!
 //! # Limitations
 //!
@@ -77,9 +78,11 @@
 //!   call with INTERNAL.
 //! - h2 ends a connection on which it was sent more than 100 DATA frames that are empty and not the last; that cannot be set.
 //! - An upload that is not read counts as stuck after 250 ms without progress; calls that were put on the same connection
-//!   before that may have to wait for it, if the server's connection window is no larger than that of a stream.
+//!   before that may have to wait for it, if the server's connection window is no larger than that of a stream. New calls
+//!   get one more connection for each address then; if that is stuck too, they share the less loaded one, and may wait.
 //! - HTTP proxies (`CONNECT`) are not supported.
 
+mod answering;
 mod backoff;
 mod call;
 mod connection;
@@ -99,6 +102,7 @@ mod status;
 mod tls;
 mod upstream;
 
+pub use answering::{Answering, AnsweringBody, AnsweringFuture};
 pub use error::UpstreamError;
 pub use options::UpstreamOptions;
 pub use response::UpstreamBody;

@@ -4,16 +4,19 @@
 mod common;
 
 use bytes::Bytes;
+use common::own::{Handler, Own};
 use common::{Server, client};
 use futures_util::{StreamExt as _, stream};
 use grpcws_test::ServeOptions;
+use grpcws_test::pb::test_service_client::TestServiceClient;
 use grpcws_test::pb::{
     BidiRequest, ClientStreamRequest, EchoMetadata, Failure, MetadataValues, ServerStreamRequest,
     UnaryRequest,
 };
-use grpcws_upstream::{ResponseFuture, Router, Upstream, UpstreamBody, UpstreamOptions};
+use grpcws_upstream::{Answering, ResponseFuture, Router, Upstream, UpstreamBody, UpstreamOptions};
 use http_body_util::Full;
 use prost::Message as _;
+use tokio::net::TcpListener;
 use tonic::Code;
 use tower_service::Service as _;
 
@@ -126,13 +129,41 @@ async fn an_early_end_stops_the_request() {
 }
 
 #[tokio::test]
+async fn errors_of_the_upstream_have_their_codes_in_a_generated_client() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = common::upstream(listener.local_addr().unwrap(), UpstreamOptions::default());
+    drop(listener);
+    let mut client = TestServiceClient::new(Answering::new(nobody));
+    let status = client.unary(UnaryRequest::default()).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unavailable, "the upstream refuses connections"));
+
+    let server = Own::start(Handler::endless()).await;
+    let upstream = common::upstream(server.address, UpstreamOptions::default());
+    let mut client = TestServiceClient::new(Answering::new(Router::from(upstream)));
+    let mut responses = client.server_stream(ServerStreamRequest::default()).await.unwrap().into_inner();
+    responses.message().await.unwrap().unwrap();
+    drop(server);
+    let status = responses.message().await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Unavailable, "the connection to the upstream was lost")
+    );
+
+    let server = Server::start(ServeOptions::default()).await;
+    let mut client = TestServiceClient::new(Answering::new(server.upstream(UpstreamOptions::default())));
+    let request = ServerStreamRequest { count: 3, ..Default::default() };
+    let responses = client.server_stream(request).await.unwrap().into_inner();
+    assert_eq!(responses.filter(|response| std::future::ready(response.is_ok())).count().await, 3);
+}
+
+#[tokio::test]
 async fn services_go_to_their_upstreams() {
     let server = Server::start(ServeOptions::default()).await;
     let dead = common::upstream("127.0.0.1:1".parse().unwrap(), UpstreamOptions::default());
     let router = Router::new()
         .route("grpcws.test", server.upstream(UpstreamOptions::default()))
         .default_upstream(dead.clone());
-    let mut client = grpcws_test::pb::test_service_client::TestServiceClient::new(router);
+    let mut client = TestServiceClient::new(router);
     client.unary(UnaryRequest::default()).await.unwrap();
     assert_eq!(dead.stats().dials, 0);
 

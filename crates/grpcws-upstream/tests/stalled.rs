@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::own::{Handler, Own, answer, head};
+use common::own::{AbortOnDrop, Handler, Manners, Own, answer, head};
 use common::{call, eventually, message, request};
-use grpcws_upstream::{Upstream, UpstreamOptions};
+use grpcws_upstream::{Upstream, UpstreamBody, UpstreamOptions};
 use http::HeaderValue;
 use http_body::Frame;
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use tokio::net::TcpListener;
 use tower_service::Service as _;
 
 const READERS: usize = 200;
@@ -113,6 +114,15 @@ async fn stalled_readers_of_large_messages_hurt_nobody() {
     stalled(10_000).await;
 }
 
+/// An upload that the server does not read.
+async fn stalled_upload(upstream: &Upstream) -> http::Response<UpstreamBody> {
+    let endless =
+        futures_util::stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(message(&[0; 1_000]))));
+    let mut upload = request(StreamBody::new(endless));
+    upload.headers_mut().insert("x-unread", HeaderValue::from_static("1"));
+    upstream.clone().call(upload).await.unwrap()
+}
+
 /// The window of a connection is no larger than that of a stream, as with many servers, so an upload that is not
 /// read takes all of it.
 #[tokio::test]
@@ -127,11 +137,7 @@ async fn an_upload_that_is_not_read_does_not_hold_up_new_calls() {
     });
     let server = Own::start(handler).await;
     let upstream = common::upstream(server.address, UpstreamOptions::default());
-    let endless =
-        futures_util::stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(message(&[0; 1_000]))));
-    let mut upload = request(StreamBody::new(endless));
-    upload.headers_mut().insert("x-unread", HeaderValue::from_static("1"));
-    let upload = upstream.clone().call(upload).await.unwrap();
+    let upload = stalled_upload(&upstream).await;
     // That it does not get on becomes known with time only.
     tokio::time::sleep(Duration::from_millis(500)).await;
     for _ in 0..10 {
@@ -141,4 +147,34 @@ async fn an_upload_that_is_not_read_does_not_hold_up_new_calls() {
     }
     drop(upload);
     assert_eq!(upstream.stats().dials, 2);
+}
+
+#[tokio::test]
+async fn a_stalled_upload_is_no_reason_to_fail_when_no_more_connections_can_be_made() {
+    let handler = Handler::new(|_, request, mut respond| async move {
+        if request.headers().contains_key("x-unread") {
+            let mut stream = respond.send_response(head(), false).unwrap();
+            let _ = std::future::poll_fn(|cx| stream.poll_reset(cx)).await;
+        } else {
+            answer(respond);
+        }
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = UpstreamOptions::default().connect_wait(Duration::from_secs(1));
+    let upstream = common::upstream(listener.local_addr().unwrap(), options);
+    let _server = AbortOnDrop(tokio::spawn(async move {
+        // The kernel accepts the next connection, and nobody speaks HTTP/2 there.
+        let (io, _) = listener.accept().await.unwrap();
+        common::own::serve(io, 0, Manners::default(), handler).await;
+    }));
+    let _upload = stalled_upload(&upstream).await;
+    // That it does not get on becomes known with time only.
+    let until_known = async {
+        while upstream.stats().dialing == 0 {
+            call(&upstream).await.unwrap().into_body().collect().await.unwrap();
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), until_known).await.unwrap();
+    let stats = upstream.stats();
+    assert_eq!((stats.connections, stats.dialing), (1, 1), "{stats:?}");
 }

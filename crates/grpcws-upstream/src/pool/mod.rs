@@ -109,8 +109,16 @@ impl Pool {
         };
         match tokio::time::timeout(self.settings.connect_wait, waiting).await {
             Ok(result) => result,
-            Err(_) => Err(self.lock().timed_out()),
+            Err(_) => self.last_resort(),
         }
+    }
+
+    /// What a call gets that has waited for too long.
+    fn last_resort(self: &Arc<Self>) -> Result<Slot, Status> {
+        let state = self.lock();
+        let connection = state.pick_congested().ok_or_else(|| state.timed_out())?;
+        connection.take();
+        Ok(Slot::new(self, connection))
     }
 
     /// The upstream takes no more requests on this connection.

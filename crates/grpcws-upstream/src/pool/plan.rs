@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::jobs::Job;
 use super::state::{Peer, State};
 use super::{Pool, Slot};
+use crate::connection::Connection;
 
 /// How many connections to one address are made at once, when one has told how many calls each takes. Before
 /// that there is one attempt, which all calls share.
@@ -139,6 +140,27 @@ impl State {
         all < self.limits.connections
             && peer.dialing < permitted
             && peer.retry_at.is_none_or(|retry_at| retry_at <= now)
+            && match self.congested(peer) {
+                0 => true,
+                // One connection beside a congested one is enough, or stalled calls would take one each.
+                congested => congested + peer.dialing < 2,
+            }
+    }
+
+    /// How many connections to this address would take calls if they were not congested.
+    fn congested(&self, peer: &Peer) -> usize {
+        let congested = |connection: &&Arc<Connection>| {
+            connection.address == peer.address && connection.free() > 0 && connection.is_congested()
+        };
+        self.connections.iter().filter(congested).count()
+    }
+
+    /// Whether a congested connection gets, or may get, another one beside it.
+    pub(super) fn may_relieve(&self, now: Instant) -> bool {
+        self.peers
+            .iter()
+            .enumerate()
+            .any(|(index, peer)| self.congested(peer) > 0 && (peer.dialing > 0 || self.may_dial(index, now)))
     }
 
     /// Begins to connect, and tells how many streams that promises.

@@ -165,7 +165,7 @@ impl State {
     }
 
     /// The less loaded one of two connections that are picked at random; where neither will do, the least loaded.
-    /// A congested one is taken only where there is, and will be, no other.
+    /// A congested one is taken only where no other connection is made to the same address.
     pub(super) fn pick(&self, now: Instant) -> Option<Arc<Connection>> {
         let random = || self.connections.get(fastrand::usize(..self.connections.len().max(1)));
         let pair = [random()?, random()?];
@@ -175,13 +175,14 @@ impl State {
         let all = || self.connections.iter();
         let best = pair.into_iter().filter(good).min_by_key(load);
         let best = best.or_else(|| all().filter(good).min_by_key(load));
-        best.or_else(|| {
-            let least = all().filter(free).min_by_key(load)?;
-            let another = self.peers.iter().any(|peer| peer.dialing > 0)
-                || (0..self.peers.len()).any(|index| self.may_dial(index, now));
-            (!another).then_some(least)
-        })
-        .map(Arc::clone)
+        let best = best.or_else(|| all().filter(free).min_by_key(load).filter(|_| !self.may_relieve(now)));
+        best.map(Arc::clone)
+    }
+
+    /// The least loaded connection, for a call that has waited in vain for one that is not congested.
+    pub(super) fn pick_congested(&self) -> Option<Arc<Connection>> {
+        let free = self.connections.iter().filter(|connection| connection.free() > 0);
+        free.min_by_key(|connection| connection.streams()).map(Arc::clone)
     }
 
     pub(super) fn has_waiters(&self) -> bool {

@@ -13,7 +13,7 @@ use super::jobs::Job;
 use super::state::{Limits, State, Taken};
 use super::waiters::Offer;
 use super::{Pool, Slot};
-use crate::connection::Connection;
+use crate::connection::{Blocked, Connection};
 use crate::dial::{Dialer, Failure};
 use crate::endpoint::{Endpoint, Target};
 use crate::options::UpstreamOptions;
@@ -291,6 +291,40 @@ async fn an_upstream_that_permits_no_streams_is_not_connected_over_and_over() {
     assert_eq!(decider.settle(), []);
     assert!(call.try_recv().is_err(), "it may permit some yet");
     assert_eq!(decider.state.timed_out().message(), "the upstream permits no calls at the moment");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stalled_calls_do_not_take_a_connection_each() {
+    let congested = Duration::from_millis(300);
+    let mut decider = Decider::new("http://127.0.0.1:1", &UpstreamOptions::default());
+    let peer = literal(decider.target()).unwrap();
+    let call = decider.waits();
+    decider.settle();
+    let first = decider.connected(&peer, 4).await;
+    decider.settle();
+    let _slot = served(call);
+    let stalled = Blocked::new(&first);
+    tokio::time::advance(congested).await;
+    // One connection more keeps other calls away from the one that does not get on.
+    let call = decider.waits();
+    assert_eq!(decider.settle(), [Job::Dial(peer.clone())]);
+    let second = decider.connected(&peer, 4).await;
+    decider.settle();
+    let _slot = served(call);
+    assert_eq!((first.streams(), second.streams()), (1, 1));
+
+    let _also_stalled = Blocked::new(&second);
+    tokio::time::advance(congested).await;
+    // Two that do not get on get no third one; calls go to the less loaded.
+    let _calls: Vec<_> = (0..4).map(|_| decider.takes()).collect();
+    assert!(!decider.settle().contains(&Job::Dial(peer.clone())));
+    assert_eq!((first.streams(), second.streams()), (3, 3));
+    // As soon as one gets on, it takes them.
+    stalled.end();
+    assert_eq!(decider.takes().id, first.id);
+    // It is full now, and the other one alone has room and does not get on.
+    let _call = decider.waits();
+    assert_eq!(decider.settle(), [Job::Dial(peer)]);
 }
 
 #[tokio::test]
