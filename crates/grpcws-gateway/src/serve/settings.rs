@@ -119,11 +119,16 @@ fn upstreams(
             Some((service, url)) if !service.contains(':') => (Some(service.to_owned()), url.to_owned()),
             _ => (None, argument.clone()),
         };
-        let tls = tls(
-            arguments.upstream_ca.as_deref(),
-            arguments.upstream_cert.as_deref().zip(arguments.upstream_key.as_deref()),
-            None,
-        )?;
+        // Several upstreams may share the authority, and some have no TLS; one alone is told that it has none.
+        let tls = if arguments.upstream.len() > 1 && !url.starts_with("https:") {
+            TlsOptions::default()
+        } else {
+            tls(
+                arguments.upstream_ca.as_deref(),
+                arguments.upstream_cert.as_deref().zip(arguments.upstream_key.as_deref()),
+                None,
+            )?
+        };
         let mut options = UpstreamOptions::default().tls(tls);
         if let Some(authority) = &arguments.upstream_authority {
             options = options.authority(authority);
