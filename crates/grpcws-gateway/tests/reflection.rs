@@ -2,6 +2,7 @@
 
 mod scripted;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use scripted::{Scripted, files, not_found, services, shop, shop_server};
 use tonic::Status;
 use tonic::service::Routes;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::server::Builder;
 
 async fn load(upstream: impl GrpcUpstream, options: DescriptorOptions) -> Result<Loaded, DescriptorError> {
@@ -58,7 +60,10 @@ async fn both_versions_are_spoken() {
 
 #[tokio::test]
 async fn an_upstream_without_reflection_is_told_of() {
-    let error = load(Routes::default(), DescriptorOptions::default()).await.expect_err("nothing is there");
+    let loaded = loaded(Routes::default()).await;
+    assert!(loaded.is_complete(), "to ask again does not help");
+    assert_eq!(loaded.services.iter().count(), 0);
+    let [error] = loaded.failed.as_slice() else { panic!("{:?}", loaded.failed) };
     assert!(matches!(error, DescriptorError::NoReflection { .. }), "{error:?}");
     assert_eq!(error.upstream_code(), Some(Code::Unimplemented));
     assert_eq!(
@@ -248,6 +253,38 @@ async fn one_upstream_that_is_down_takes_nothing_from_the_others() {
     assert_eq!(second.set, first.set, "what it gave before is kept");
     let [error] = second.failed.as_slice() else { panic!("{:?}", second.failed) };
     assert_eq!(error.to_string(), "server reflection at shaky failed");
+}
+
+/// Says how often it was asked for its services.
+fn counted(
+    answer: impl Fn() -> Result<MessageResponse, Status> + Send + 'static,
+) -> (Routes, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let server = Scripted::new(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer()
+    });
+    (server.routes(), count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_without_reflection_is_asked_again_only_where_there_is_a_reason() {
+    let (server, asked) = counted(|| Err(Status::unimplemented("no reflection")));
+    let descriptors = grpcws::services::Descriptors::pending();
+    let trigger = Arc::new(tokio::sync::Notify::new());
+    let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server);
+    let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::clone(&trigger)));
+
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    // Clients hear that there is no such method, and not that it may come.
+    assert_eq!(descriptors.current().expect("an empty set").iter().count(), 0);
+    // The other version of the protocol gets no answer from this server.
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    trigger.notify_one();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    refreshing.abort();
 }
 
 #[tokio::test(start_paused = true)]

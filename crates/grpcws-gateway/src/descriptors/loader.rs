@@ -41,8 +41,20 @@ pub struct Loaded {
     pub omitted: Vec<Omitted>,
     /// Routes of the options that are not there.
     pub routes: Vec<RouteError>,
-    /// The upstreams that could not be asked. What they have given before is there.
+    /// The upstreams that could not be asked, or have no reflection. What they have given before is there.
     pub failed: Vec<DescriptorError>,
+}
+
+impl Loaded {
+    /// Whether every upstream has answered. That it has no reflection is an answer too: to ask again does not help.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failed.iter().all(is_answer)
+    }
+}
+
+fn is_answer(error: &DescriptorError) -> bool {
+    matches!(error, DescriptorError::NoReflection { .. })
 }
 
 /// A serialized `FileDescriptorSet`. Equal descriptors have equal ones.
@@ -74,7 +86,8 @@ impl<S: GrpcUpstream> Loader<S> {
     ///
     /// # Errors
     ///
-    /// Files cannot be read; or no upstream can be asked, or has ever been. One that can be asked is enough.
+    /// Files cannot be read; or no upstream has ever given descriptors, and one of them may still do so. Where none
+    /// of them has reflection, that is the answer: there are no services.
     ///
     /// # Cancel safety
     ///
@@ -112,8 +125,8 @@ impl<S: GrpcUpstream> Loader<S> {
         let mut files = FileSet::default();
         self.upstreams.iter().filter_map(|source| source.last.as_ref()).for_each(|last| files.merge(last));
         let nothing = self.upstreams.iter().all(|source| source.last.is_none());
-        if nothing && !failed.is_empty() {
-            return Err(failed.swap_remove(0));
+        if nothing && let Some(error) = failed.iter().position(|error| !is_answer(error)) {
+            return Err(failed.swap_remove(error));
         }
         Ok((files, failed))
     }

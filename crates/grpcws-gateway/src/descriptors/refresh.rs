@@ -1,5 +1,6 @@
 //! Keeps descriptors up to date.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use grpcws::services::Descriptors;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use super::error::DescriptorError;
 use super::loader::{EncodedSet, Loaded, Loader};
 use super::reflection::GrpcUpstream;
 
@@ -21,7 +23,7 @@ const GATHER: Duration = Duration::from_millis(200);
 
 /// Loads descriptors into the handle, and again whenever `trigger` is notified: on a new connection to an upstream, on
 /// SIGHUP. Tries again with growing delays for as long as that fails; a notification ends the delay. The descriptors
-/// that are there stay until there are newer ones.
+/// that are there stay until there are newer ones. An upstream without reflection is no failure, and told of once.
 ///
 /// Never returns; drop the future to end it.
 pub async fn refresh<S: GrpcUpstream>(
@@ -29,11 +31,15 @@ pub async fn refresh<S: GrpcUpstream>(
     descriptors: Descriptors,
     trigger: Arc<Notify>,
 ) -> Infallible {
-    let mut published = EncodedSet::default();
+    let mut published = None;
+    let mut told = HashSet::new();
     let mut delay = FIRST_DELAY;
     loop {
         let complete = match loader.load().await {
-            Ok(loaded) => publish(loaded, &descriptors, &mut published),
+            Ok(loaded) => {
+                tell(&loaded.failed, &mut told);
+                publish(loaded, &descriptors, &mut published)
+            }
             Err(error) => {
                 tracing::warn!(error = %Chain(&error), retry_in = ?delay, "no descriptors could be loaded");
                 false
@@ -54,12 +60,9 @@ pub async fn refresh<S: GrpcUpstream>(
 }
 
 /// Puts descriptors into the handle if they are others than before. Returns whether every upstream was asked.
-fn publish(loaded: Loaded, descriptors: &Descriptors, published: &mut EncodedSet) -> bool {
-    for error in &loaded.failed {
-        tracing::warn!(error = %Chain(error), "the descriptors of an upstream could not be loaded");
-    }
-    let complete = loaded.failed.is_empty();
-    if loaded.set == *published {
+fn publish(loaded: Loaded, descriptors: &Descriptors, published: &mut Option<EncodedSet>) -> bool {
+    let complete = loaded.is_complete();
+    if published.as_ref() == Some(&loaded.set) {
         return complete;
     }
     for omitted in &loaded.omitted {
@@ -74,9 +77,24 @@ fn publish(loaded: Loaded, descriptors: &Descriptors, published: &mut EncodedSet
     }
     let (services, methods) = (loaded.services.iter().count(), loaded.services.methods().count());
     tracing::info!(services, methods, "descriptors are loaded");
-    *published = loaded.set;
+    *published = Some(loaded.set);
     descriptors.replace(loaded.services);
     complete
+}
+
+/// Tells of the upstreams that gave nothing; of those without reflection only if that is new.
+fn tell(failed: &[DescriptorError], told: &mut HashSet<String>) {
+    let mut without = HashSet::new();
+    for error in failed {
+        if let DescriptorError::NoReflection { upstream } = error {
+            without.insert(upstream.clone());
+            if told.contains(upstream) {
+                continue;
+            }
+        }
+        tracing::warn!(error = %Chain(error), "the descriptors of an upstream could not be loaded");
+    }
+    *told = without;
 }
 
 /// The delay, changed by up to a fifth, so that gateways do not ask in step.
