@@ -8,7 +8,7 @@ use prost::{DecodeError, Message};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 /// Descriptors of files, each under its name. The order is that of the names, so that the same files make the same set.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct FileSet {
     files: BTreeMap<String, DescriptorFile>,
 }
@@ -36,6 +36,13 @@ struct Head {
     syntax: String,
     #[prost(int32, tag = "14")]
     edition: i32,
+}
+
+/// Files are equal if their bytes are.
+impl PartialEq for DescriptorFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
 }
 
 impl FileSet {

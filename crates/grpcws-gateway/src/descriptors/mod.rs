@@ -25,5 +25,5 @@ pub use files::{DescriptorFile, FileSet};
 pub use loader::{EncodedSet, Loaded, Loader};
 pub use options::DescriptorOptions;
 pub use reflection::GrpcUpstream;
-pub use refresh::refresh;
+pub use refresh::{Trigger, refresh};
 pub use resolve::Omitted;

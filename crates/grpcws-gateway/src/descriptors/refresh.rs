@@ -8,63 +8,103 @@ use std::time::Duration;
 
 use grpcws::services::Descriptors;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::error::DescriptorError;
-use super::loader::{EncodedSet, Loaded, Loader};
+use super::loader::{Asked, Loaded, Loader};
 use super::reflection::GrpcUpstream;
 
 /// The time from the first failure until the next attempt.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// The longest time between two attempts.
-const MAX_DELAY: Duration = Duration::from_secs(30);
+/// The longest time between two attempts. Only the upstreams that failed are asked then.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+/// The least time between two attempts, however many calls wait for descriptors: less than a client's back-off.
+const MIN_DELAY: Duration = Duration::from_millis(500);
 /// How long triggers are gathered: an upstream that comes back is connected to several times at once.
 const GATHER: Duration = Duration::from_millis(200);
+/// The least time from descriptors that were loaded until upstreams are asked again. Some end each connection after a
+/// few calls, and are the same as before.
+const MIN_AGE: Duration = Duration::from_secs(10);
 
-/// Loads descriptors into the handle, and again whenever `trigger` is notified: on a new connection to an upstream, on
-/// SIGHUP. Tries again with growing delays for as long as that fails; a notification ends the delay. The descriptors
-/// that are there stay until there are newer ones. An upstream without reflection is no failure, and told of once.
+/// What makes [`refresh`] load anew.
+#[derive(Debug, Default)]
+pub struct Trigger {
+    now: Notify,
+    changed: Notify,
+}
+
+impl Trigger {
+    /// Somebody asks for it, by SIGHUP: load at once.
+    pub fn now(&self) {
+        self.now.notify_one();
+    }
+
+    /// An upstream may be another one than before: load soon.
+    pub fn changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits for either, and in the second case until `earliest` too.
+    async fn notified(&self, earliest: Instant) {
+        let changed = async {
+            self.changed.notified().await;
+            sleep_until(earliest.max(Instant::now() + GATHER)).await;
+        };
+        tokio::select! {
+            () = self.now.notified() => {}
+            () = changed => {}
+        }
+    }
+}
+
+/// Loads descriptors into the handle, and again whenever `trigger` says so. Tries again with growing delays for as long
+/// as that fails; a trigger, and a call that wants descriptors while there are none, end the delay. The descriptors
+/// that are there stay until there are newer ones. An upstream without reflection is no failure; what stays as it was is told once.
 ///
 /// Never returns; drop the future to end it.
 pub async fn refresh<S: GrpcUpstream>(
     mut loader: Loader<S>,
     descriptors: Descriptors,
-    trigger: Arc<Notify>,
+    trigger: Arc<Trigger>,
 ) -> Infallible {
-    let mut published = None;
     let mut told = HashSet::new();
     let mut delay = FIRST_DELAY;
+    let mut asked = Asked::All;
     loop {
-        let complete = match loader.load().await {
-            Ok(loaded) => {
-                tell(&loaded.failed, &mut told);
-                publish(loaded, &descriptors, &mut published)
+        let complete = match loader.load_changes(asked).await {
+            Ok(changes) => {
+                tell(&changes.failed, &mut told);
+                changes.loaded.into_iter().for_each(|loaded| publish(loaded, &descriptors));
+                changes.complete
             }
             Err(error) => {
-                tracing::warn!(error = %Chain(&error), retry_in = ?delay, "no descriptors could be loaded");
-                false
+                tell(std::slice::from_ref(&error), &mut told);
+                // The same descriptors would be as bad.
+                matches!(error, DescriptorError::Services(_))
             }
         };
+        let ended = Instant::now();
         if complete {
             delay = FIRST_DELAY;
-            trigger.notified().await;
-            sleep(GATHER).await;
-        } else {
-            tokio::select! {
-                () = sleep(jittered(delay)) => {}
-                () = trigger.notified() => sleep(GATHER).await,
-            }
-            delay = delay.mul_f64(1.6).min(MAX_DELAY);
+            trigger.notified(ended + MIN_AGE).await;
+            asked = Asked::All;
+            continue;
         }
+        let requested = async {
+            descriptors.requested().await;
+            sleep_until(ended + MIN_DELAY).await;
+        };
+        asked = tokio::select! {
+            () = sleep(jittered(delay)) => Asked::Failed,
+            () = requested => Asked::Failed,
+            () = trigger.notified(ended + MIN_DELAY) => Asked::All,
+        };
+        delay = delay.mul_f64(1.6).min(MAX_DELAY);
     }
 }
 
-/// Puts descriptors into the handle if they are others than before. Returns whether every upstream was asked.
-fn publish(loaded: Loaded, descriptors: &Descriptors, published: &mut Option<EncodedSet>) -> bool {
-    let complete = loaded.is_complete();
-    if published.as_ref() == Some(&loaded.set) {
-        return complete;
-    }
+/// Puts descriptors into the handle, and tells what is not among them.
+fn publish(loaded: Loaded, descriptors: &Descriptors) {
     for omitted in &loaded.omitted {
         let services = omitted.services.join(", ");
         tracing::warn!(file = omitted.file, services, "a descriptor is left out: {}", omitted.reason);
@@ -77,24 +117,22 @@ fn publish(loaded: Loaded, descriptors: &Descriptors, published: &mut Option<Enc
     }
     let (services, methods) = (loaded.services.iter().count(), loaded.services.methods().count());
     tracing::info!(services, methods, "descriptors are loaded");
-    *published = Some(loaded.set);
     descriptors.replace(loaded.services);
-    complete
 }
 
-/// Tells of the upstreams that gave nothing; of those without reflection only if that is new.
+/// Tells what failed; what failed in the same way before is told once.
 fn tell(failed: &[DescriptorError], told: &mut HashSet<String>) {
-    let mut without = HashSet::new();
+    let mut now = HashSet::new();
     for error in failed {
-        if let DescriptorError::NoReflection { upstream } = error {
-            without.insert(upstream.clone());
-            if told.contains(upstream) {
-                continue;
-            }
+        let text = Chain(error).to_string();
+        if told.contains(&text) {
+            tracing::debug!(error = text, "descriptors still cannot be loaded");
+        } else {
+            tracing::warn!(error = text, "descriptors cannot be loaded");
         }
-        tracing::warn!(error = %Chain(error), "the descriptors of an upstream could not be loaded");
+        now.insert(text);
     }
-    *told = without;
+    *told = now;
 }
 
 /// The delay, changed by up to a fifth, so that gateways do not ask in step.

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use grpcws::services::Descriptors;
 use grpcws_upstream::{Router, Upstream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 
 use super::ServeError;
 use super::settings::UpstreamSettings;
-use crate::descriptors::{DescriptorOptions, Loader, refresh};
+use crate::descriptors::{DescriptorOptions, Loader, Trigger, refresh};
 
 /// The gRPC servers behind the gateway.
 pub(super) struct Upstreams {
@@ -44,13 +43,13 @@ impl Upstreams {
     /// The descriptors, which are loaded now, and again on SIGHUP and when an upstream was lost.
     pub(super) fn descriptors(&self, options: DescriptorOptions) -> io::Result<Descriptors> {
         let descriptors = Descriptors::pending();
-        let trigger = Arc::new(Notify::new());
+        let trigger = Arc::new(Trigger::default());
         let mut hang_up = signal(SignalKind::hangup())?;
         let on_hang_up = Arc::clone(&trigger);
         tokio::spawn(async move {
             while hang_up.recv().await.is_some() {
                 tracing::info!("reading the descriptors anew");
-                on_hang_up.notify_one();
+                on_hang_up.now();
             }
         });
         if options.uses_reflection() {
@@ -66,11 +65,11 @@ impl Upstreams {
 }
 
 /// What answers after a connection was lost may be another version of the upstream.
-fn watch(upstream: &Upstream, trigger: Arc<Notify>) {
+fn watch(upstream: &Upstream, trigger: Arc<Trigger>) {
     let mut lost = upstream.lost_connections();
     tokio::spawn(async move {
         while lost.changed().await.is_ok() {
-            trigger.notify_one();
+            trigger.changed();
         }
     });
 }
