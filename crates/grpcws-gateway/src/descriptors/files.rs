@@ -121,7 +121,7 @@ impl DescriptorFile {
         self.bytes.len()
     }
 
-    /// The full names of its messages, enums and services.
+    /// The full names of its messages, enums, services and extensions.
     pub(super) fn declared(&self) -> Vec<String> {
         let package = self.descriptor.package();
         let mut names = Vec::new();
@@ -130,6 +130,7 @@ impl DescriptorFile {
         }
         names.extend(enum_names(&self.descriptor.enum_type, package));
         names.extend(self.services());
+        names.extend(self.descriptor.extension.iter().map(|extension| joined(package, extension.name())));
         names
     }
 
