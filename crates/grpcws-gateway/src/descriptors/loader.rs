@@ -115,6 +115,11 @@ impl<S: GrpcUpstream> Loader<S> {
         Ok(loaded)
     }
 
+    /// Whether anything was loaded.
+    pub(super) fn has_loaded(&self) -> bool {
+        self.built.is_some()
+    }
+
     /// Loads what may be new, and builds it if it is.
     pub(super) async fn load_changes(&mut self, asked: Asked) -> Result<Changes, DescriptorError> {
         let (sources, failed) = self.gather(asked).await?;

@@ -57,7 +57,7 @@ impl Trigger {
     }
 }
 
-/// Loads descriptors into the handle, and again whenever `trigger` says so. Tries again with growing delays for as long
+/// Loads descriptors into the handle, unless the loader has loaded before, and again whenever `trigger` says so. Tries again with growing delays for as long
 /// as that fails; a trigger, and a call that wants descriptors while there are none, end the delay. The descriptors
 /// that are there stay until there are newer ones. An upstream without reflection is no failure; what stays as it was is told once.
 ///
@@ -69,42 +69,55 @@ pub async fn refresh<S: GrpcUpstream>(
 ) -> Infallible {
     let mut told = HashSet::new();
     let mut delay = FIRST_DELAY;
-    let mut asked = Asked::All;
+    let mut asked = (!loader.has_loaded()).then_some(Asked::All);
     loop {
-        let complete = match loader.load_changes(asked).await {
-            Ok(changes) => {
-                tell(&changes.failed, &mut told);
-                changes.loaded.into_iter().for_each(|loaded| publish(loaded, &descriptors));
-                changes.complete
-            }
-            Err(error) => {
-                tell(std::slice::from_ref(&error), &mut told);
-                // The same descriptors would be as bad.
-                matches!(error, DescriptorError::Services(_))
-            }
+        let complete = match asked {
+            Some(asked) => attempt(&mut loader, asked, &descriptors, &mut told).await,
+            None => true,
         };
         let ended = Instant::now();
         if complete {
             delay = FIRST_DELAY;
             trigger.notified(ended + MIN_AGE).await;
-            asked = Asked::All;
+            asked = Some(Asked::All);
             continue;
         }
         let requested = async {
             descriptors.requested().await;
             sleep_until(ended + MIN_DELAY).await;
         };
-        asked = tokio::select! {
+        asked = Some(tokio::select! {
             () = sleep(jittered(delay)) => Asked::Failed,
             () = requested => Asked::Failed,
             () = trigger.notified(ended + MIN_DELAY) => Asked::All,
-        };
+        });
         delay = delay.mul_f64(1.6).min(MAX_DELAY);
     }
 }
 
+/// Returns whether another attempt is no help.
+async fn attempt<S: GrpcUpstream>(
+    loader: &mut Loader<S>,
+    asked: Asked,
+    descriptors: &Descriptors,
+    told: &mut HashSet<String>,
+) -> bool {
+    match loader.load_changes(asked).await {
+        Ok(changes) => {
+            tell(&changes.failed, told);
+            changes.loaded.into_iter().for_each(|loaded| publish(loaded, descriptors));
+            changes.complete
+        }
+        Err(error) => {
+            tell(std::slice::from_ref(&error), told);
+            // The same descriptors would be as bad.
+            matches!(error, DescriptorError::Services(_))
+        }
+    }
+}
+
 /// Puts descriptors into the handle, and tells what is not among them.
-fn publish(loaded: Loaded, descriptors: &Descriptors) {
+pub(crate) fn publish(loaded: Loaded, descriptors: &Descriptors) {
     for omitted in &loaded.omitted {
         let services = omitted.services.join(", ");
         tracing::warn!(file = omitted.file, services, "a descriptor is left out: {}", omitted.reason);
