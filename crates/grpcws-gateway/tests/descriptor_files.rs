@@ -49,6 +49,34 @@ async fn sets_and_protos_are_read_with_their_annotations() {
 }
 
 #[tokio::test]
+async fn googles_protos_are_imported_without_copies_of_them() {
+    let proto = written(
+        "annotated.proto",
+        br#"syntax = "proto3";
+        package annotated;
+        import "google/api/annotations.proto";
+        import "google/protobuf/empty.proto";
+        import "google/rpc/error_details.proto";
+        import "google/rpc/status.proto";
+        service S {
+          rpc Watch(W) returns (stream google.rpc.Status) {
+            option (google.api.http) = {
+              get: "/v1/{name}"
+              additional_bindings { custom { kind: "WEBSOCKET" path: "/v2/{name}" } }
+            };
+          }
+        }
+        message W { string name = 1; google.rpc.BadRequest bad = 2; google.protobuf.Empty empty = 3; }
+        "#,
+    );
+    let loaded = load(DescriptorOptions::default().proto(proto)).await.expect("it compiles");
+    assert_eq!(loaded.omitted, []);
+    for path in ["/v1/a", "/v2/a"] {
+        assert!(loaded.services.routes().find(path).is_some(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn sets_are_merged_and_an_import_may_be_in_another_one() {
     let all = FileDescriptorSet::decode(&*shop_set()).expect("a set");
     let (shop, rest) = all.file.into_iter().partition(|file| file.name() == "shop.proto");

@@ -2,13 +2,14 @@
 
 mod scripted;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grpcws::Code;
 use grpcws::routes::ExtraRoute;
 use grpcws_gateway::descriptors::{
-    DescriptorError, DescriptorOptions, GrpcUpstream, Loaded, Loader, refresh,
+    DescriptorError, DescriptorOptions, GrpcUpstream, Loaded, Loader, Trigger, refresh,
 };
 use prost::Message as _;
 use prost_types::FileDescriptorProto;
@@ -16,6 +17,7 @@ use scripted::{Scripted, files, not_found, services, shop, shop_server};
 use tonic::Status;
 use tonic::service::Routes;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
+use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use tonic_reflection::server::Builder;
 
 async fn load(upstream: impl GrpcUpstream, options: DescriptorOptions) -> Result<Loaded, DescriptorError> {
@@ -58,7 +60,9 @@ async fn both_versions_are_spoken() {
 
 #[tokio::test]
 async fn an_upstream_without_reflection_is_told_of() {
-    let error = load(Routes::default(), DescriptorOptions::default()).await.expect_err("nothing is there");
+    let loaded = loaded(Routes::default()).await;
+    assert_eq!(loaded.services.iter().count(), 0);
+    let [error] = loaded.failed.as_slice() else { panic!("{:?}", loaded.failed) };
     assert!(matches!(error, DescriptorError::NoReflection { .. }), "{error:?}");
     assert_eq!(error.upstream_code(), Some(Code::Unimplemented));
     assert_eq!(
@@ -250,6 +254,91 @@ async fn one_upstream_that_is_down_takes_nothing_from_the_others() {
     assert_eq!(error.to_string(), "server reflection at shaky failed");
 }
 
+/// Says how often it was asked for its services.
+fn counted(
+    answer: impl Fn() -> Result<MessageResponse, Status> + Send + 'static,
+) -> (Routes, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let server = Scripted::new(move |_| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        answer()
+    });
+    (server.routes(), count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upstream_without_reflection_is_asked_again_only_where_there_is_a_reason() {
+    let (server, asked) = counted(|| Err(Status::unimplemented("no reflection")));
+    let descriptors = grpcws::services::Descriptors::pending();
+    let trigger = Arc::new(Trigger::default());
+    let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server);
+    let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::clone(&trigger)));
+
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    // Clients hear that there is no such method, and not that it may come.
+    assert_eq!(descriptors.current().expect("an empty set").iter().count(), 0);
+    // The other version of the protocol gets no answer from this server.
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    trigger.changed();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    refreshing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn upstreams_that_end_many_connections_are_not_asked_for_each() {
+    let (server, asked) = counted(|| services(&[]));
+    let descriptors = grpcws::services::Descriptors::pending();
+    let trigger = Arc::new(Trigger::default());
+    let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server);
+    let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::clone(&trigger)));
+    descriptors.loaded().await;
+    for _ in 0..600 {
+        trigger.changed();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let minute = asked.load(Ordering::Relaxed);
+    assert!((5..=8).contains(&minute), "{minute} times in a minute");
+
+    // Who asks for it gets it at once.
+    for count in 1..=3 {
+        trigger.now();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(asked.load(Ordering::Relaxed), minute + count);
+    }
+    refreshing.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_meets_no_descriptors_lets_them_be_asked_for() {
+    let (server, asked) = counted(|| Err(Status::unavailable("down")));
+    let descriptors = grpcws::services::Descriptors::pending();
+    let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server);
+    let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::default()));
+    // Without a call, as often as the delays have it.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let alone = asked.swap(0, Ordering::Relaxed);
+    assert!((10..=20).contains(&alone), "{alone} times in a minute");
+    // The last attempt is long enough ago that the first call's is at once.
+    while asked.load(Ordering::Relaxed) == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    asked.store(0, Ordering::Relaxed);
+    descriptors.request();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    // Many calls do not make many attempts.
+    for _ in 0..1000 {
+        descriptors.request();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let busy = asked.load(Ordering::Relaxed);
+    assert!((15..=22).contains(&busy), "{busy} times in 10 s");
+    refreshing.abort();
+}
+
 #[tokio::test(start_paused = true)]
 async fn descriptors_come_when_the_upstream_does_and_follow_it() {
     let present: Arc<Mutex<Option<&[&str]>>> = Arc::default();
@@ -266,7 +355,7 @@ async fn descriptors_come_when_the_upstream_does_and_follow_it() {
     });
     let set = |names| *present.lock().expect("no panic") = names;
     let descriptors = grpcws::services::Descriptors::pending();
-    let trigger = Arc::new(tokio::sync::Notify::new());
+    let trigger = Arc::new(Trigger::default());
     let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server.routes());
     let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::clone(&trigger)));
 
@@ -281,13 +370,13 @@ async fn descriptors_come_when_the_upstream_does_and_follow_it() {
     set(Some(&["shop.v1.Shop"]));
     tokio::time::sleep(Duration::from_secs(3600)).await;
     assert!(descriptors.current().expect("it stays").service("shop.v1.Shop").is_none());
-    trigger.notify_one();
+    trigger.changed();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(descriptors.current().expect("it stays").service("shop.v1.Shop").is_some());
 
     // A refresh that fails leaves what there is.
     set(None);
-    trigger.notify_one();
+    trigger.changed();
     tokio::time::sleep(Duration::from_secs(100)).await;
     assert!(descriptors.current().expect("it stays").service("shop.v1.Shop").is_some());
     refreshing.abort();

@@ -185,24 +185,60 @@ async fn grpc_and_grpc_web_on_the_same_port_reach_the_upstream() {
     assert!(!answer.contains("access-control-allow-origin"), "{answer}");
 }
 
+/// Runs the gateway with arguments that are wrong; what it says has to have the text.
+async fn refused(arguments: &[&str], text: &str) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_grpcws"));
+    command.arg("serve").args(["--listen", "127.0.0.1:0"]).args(arguments).kill_on_drop(true);
+    let output = tokio::time::timeout(SOON, command.output()).await.expect("it ends").expect("it runs");
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains(text), "{arguments:?}: {error}");
+    assert_eq!(output.status.code(), Some(64), "{error}");
+    assert!(output.stdout.is_empty(), "it says that it listens");
+}
+
+const NOBODY: [&str; 2] = ["--upstream", "http://127.0.0.1:1"];
+
 #[tokio::test]
 async fn what_is_wrong_is_told_before_anything_listens() {
-    let cases: [(&[&str], &str); 5] = [
-        (&[], "--upstream"),
-        (&["--upstream", "ftp://x"], "ftp://x"),
-        (&["--upstream", "http://127.0.0.1:1", "--config", "/nonexistent.toml"], "/nonexistent.toml"),
-        (&["--upstream", "http://127.0.0.1:1", "--fallback", "https://x"], "fallback"),
-        (&["--upstream", "http://127.0.0.1:1", "--prefix", "ws"], "prefix"),
-    ];
-    for (arguments, text) in cases {
-        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_grpcws"))
-            .arg("serve")
-            .args(arguments)
-            .output()
-            .await
-            .expect("it runs");
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(error.contains(text), "{arguments:?}: {error}");
-        assert_eq!(output.status.code(), Some(64), "{error}");
+    refused(&[], "--upstream").await;
+    refused(&["--upstream", "ftp://x"], "ftp://x").await;
+    for (arguments, text) in [
+        (["--config", "/nonexistent.toml"], "/nonexistent.toml"),
+        (["--fallback", "https://x"], "fallback"),
+        (["--prefix", "ws"], "prefix"),
+    ] {
+        refused(&[NOBODY, arguments].concat(), text).await;
+    }
+}
+
+#[tokio::test]
+async fn descriptor_files_and_routes_that_are_wrong_are_told_before_anything_listens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("it can be written");
+        path.to_str().expect("a path").to_owned()
+    };
+    let broken = written("broken.proto", "syntax = \"proto3\";\nmessage M {\n");
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto/shop.proto");
+    let route = |name: &str, path: &str, method: &str| {
+        written(name, &format!("[[route]]\npath = \"{path}\"\nmethod = \"{method}\"\n"))
+    };
+    let template = route("template.toml", "/a/{b", "shop.v1.Shop/GetItem");
+    let no_method = route("no-method.toml", "/a", "GetItem");
+    let unknown = route("unknown.toml", "/a", "shop.v1.Shop/GetItems");
+    for (arguments, text) in [
+        (&["--descriptor-set", "missing.binpb"] as &[&str], "missing.binpb"),
+        (&["--descriptor-set", shop], "shop.proto is not a file descriptor set"),
+        (&["--proto", &broken], "broken.proto"),
+        // No server has to be asked to see these.
+        (&["--config", &template], "route /a/{b of shop.v1.Shop/GetItem: "),
+        (&["--config", &no_method], "route /a of GetItem: there is no such method"),
+        (
+            &["--proto", shop, "--config", &unknown],
+            "route /a of shop.v1.Shop/GetItems: there is no such method",
+        ),
+    ] {
+        refused(&[&NOBODY, arguments].concat(), text).await;
     }
 }

@@ -253,6 +253,8 @@ async fn descriptors_may_come_later() {
         Whole::start_with(ConnectionOptions::default(), |bridge| bridge.descriptors(descriptors)).await;
     let (texts, code, _) = bridge.open("Unary", JSON).await.rest().await;
     assert!(texts[1].contains(r#""code":14"#) && code == 4014, "{texts:?}");
+    let requested = tokio::time::timeout(std::time::Duration::from_secs(20), handle.requested()).await;
+    requested.expect("the call tells that it needs descriptors");
     handle.replace(common::whole::services());
     let mut client = bridge.open("Unary", JSON).await;
     client.send(&data("{}")).await;

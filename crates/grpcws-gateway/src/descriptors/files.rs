@@ -8,7 +8,7 @@ use prost::{DecodeError, Message};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 /// Descriptors of files, each under its name. The order is that of the names, so that the same files make the same set.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct FileSet {
     files: BTreeMap<String, DescriptorFile>,
 }
@@ -36,6 +36,13 @@ struct Head {
     syntax: String,
     #[prost(int32, tag = "14")]
     edition: i32,
+}
+
+/// Files are equal if their bytes are.
+impl PartialEq for DescriptorFile {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
 }
 
 impl FileSet {
@@ -114,7 +121,7 @@ impl DescriptorFile {
         self.bytes.len()
     }
 
-    /// The full names of its messages, enums and services.
+    /// The full names of its messages, enums, services and extensions.
     pub(super) fn declared(&self) -> Vec<String> {
         let package = self.descriptor.package();
         let mut names = Vec::new();
@@ -123,6 +130,7 @@ impl DescriptorFile {
         }
         names.extend(enum_names(&self.descriptor.enum_type, package));
         names.extend(self.services());
+        names.extend(self.descriptor.extension.iter().map(|extension| joined(package, extension.name())));
         names
     }
 

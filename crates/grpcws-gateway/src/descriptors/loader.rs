@@ -1,6 +1,7 @@
 //! Loads descriptors, from wherever they come.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use grpcws::routes::{ExtraRoute, RouteError};
@@ -19,12 +20,34 @@ use super::sources;
 pub struct Loader<S> {
     options: DescriptorOptions,
     upstreams: Vec<Source<S>>,
+    /// What was built last.
+    built: Option<Vec<Arc<FileSet>>>,
 }
 
 struct Source<S> {
     name: String,
     service: S,
-    last: Option<FileSet>,
+    last: Option<Arc<FileSet>>,
+    /// Whether it gave its descriptors when it was asked last.
+    answered: bool,
+}
+
+/// Which upstreams are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    All,
+    /// Those that gave nothing the last time.
+    Failed,
+}
+
+/// What is new.
+pub(super) struct Changes {
+    /// Nothing where the descriptors are those that were built last.
+    pub(super) loaded: Option<Loaded>,
+    /// The upstreams that could not be asked, or have no reflection.
+    pub(super) failed: Vec<DescriptorError>,
+    /// Whether to ask again is no help.
+    pub(super) complete: bool,
 }
 
 /// What was loaded.
@@ -41,8 +64,13 @@ pub struct Loaded {
     pub omitted: Vec<Omitted>,
     /// Routes of the options that are not there.
     pub routes: Vec<RouteError>,
-    /// The upstreams that could not be asked. What they have given before is there.
+    /// The upstreams that could not be asked, or have no reflection. What they have given before is there.
     pub failed: Vec<DescriptorError>,
+}
+
+/// That an upstream has no reflection is an answer: to ask again does not help.
+fn is_answer(error: &DescriptorError) -> bool {
+    matches!(error, DescriptorError::NoReflection { .. })
 }
 
 /// A serialized `FileDescriptorSet`. Equal descriptors have equal ones.
@@ -59,14 +87,14 @@ impl<S: GrpcUpstream> Loader<S> {
     /// A loader without upstreams.
     #[must_use]
     pub fn new(options: DescriptorOptions) -> Self {
-        Self { options, upstreams: Vec::new() }
+        Self { options, upstreams: Vec::new(), built: None }
     }
 
     /// Adds an upstream to ask, with the name that errors have for it. Where several have the same file, that of the
     /// first one counts.
     #[must_use]
     pub fn upstream(mut self, name: impl Into<String>, service: S) -> Self {
-        self.upstreams.push(Source { name: name.into(), service, last: None });
+        self.upstreams.push(Source { name: name.into(), service, last: None, answered: false });
         self
     }
 
@@ -74,25 +102,62 @@ impl<S: GrpcUpstream> Loader<S> {
     ///
     /// # Errors
     ///
-    /// Files cannot be read; or no upstream can be asked, or has ever been. One that can be asked is enough.
+    /// Files cannot be read; or no upstream has ever given descriptors, and one of them may still do so. Where none
+    /// of them has reflection, that is the answer: there are no services.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future ends the calls, and nothing that was kept is lost.
     pub async fn load(&mut self) -> Result<Loaded, DescriptorError> {
-        let (files, failed) = if self.options.uses_reflection() {
-            self.ask_upstreams().await?
-        } else {
-            (read_files(self.options.clone()).await?, Vec::new())
-        };
+        let (sources, failed) = self.gather(Asked::All).await?;
+        let mut loaded = self.build(sources).await?;
+        loaded.failed = failed;
+        Ok(loaded)
+    }
+
+    /// Whether anything was loaded.
+    pub(super) fn has_loaded(&self) -> bool {
+        self.built.is_some()
+    }
+
+    /// Loads what may be new, and builds it if it is.
+    pub(super) async fn load_changes(&mut self, asked: Asked) -> Result<Changes, DescriptorError> {
+        let (sources, failed) = self.gather(asked).await?;
+        let complete = failed.iter().all(is_answer);
+        let loaded =
+            if self.built.as_ref() == Some(&sources) { None } else { Some(self.build(sources).await?) };
+        Ok(Changes { loaded, failed, complete })
+    }
+
+    async fn build(&mut self, sources: Vec<Arc<FileSet>>) -> Result<Loaded, DescriptorError> {
         let routes = self.options.routes.clone();
-        let finished = tokio::task::spawn_blocking(move || finish(files, failed, &routes)).await;
+        self.built = Some(sources.clone());
+        let finished = tokio::task::spawn_blocking(move || finish(&sources, &routes)).await;
         finished.unwrap_or(Err(DescriptorError::Interrupted))
     }
 
-    async fn ask_upstreams(&mut self) -> Result<(FileSet, Vec<DescriptorError>), DescriptorError> {
+    async fn gather(
+        &mut self,
+        asked: Asked,
+    ) -> Result<(Vec<Arc<FileSet>>, Vec<DescriptorError>), DescriptorError> {
+        if !self.options.uses_reflection() {
+            return Ok((vec![Arc::new(read_files(self.options.clone()).await?)], Vec::new()));
+        }
+        let mut failed = self.ask_upstreams(asked).await?;
+        let nothing = self.upstreams.iter().all(|source| source.last.is_none());
+        if nothing && let Some(error) = failed.iter().position(|error| !is_answer(error)) {
+            return Err(failed.swap_remove(error));
+        }
+        Ok((self.upstreams.iter().filter_map(|source| source.last.clone()).collect(), failed))
+    }
+
+    /// Asks at the same time, and keeps the answers.
+    async fn ask_upstreams(&mut self, asked: Asked) -> Result<Vec<DescriptorError>, DescriptorError> {
         let mut fetching = JoinSet::new();
         for (index, source) in self.upstreams.iter().enumerate() {
+            if asked == Asked::Failed && source.answered {
+                continue;
+            }
             let (name, service, options) =
                 (source.name.clone(), source.service.clone(), self.options.clone());
             fetching.spawn(async move { (index, reflection::fetch(&name, service, &options).await) });
@@ -100,22 +165,14 @@ impl<S: GrpcUpstream> Loader<S> {
         let mut failed = Vec::new();
         while let Some(joined) = fetching.join_next().await {
             let (index, result) = joined.map_err(|_| DescriptorError::Interrupted)?;
+            let Some(source) = self.upstreams.get_mut(index) else { continue };
+            source.answered = result.is_ok();
             match result {
-                Ok(files) => {
-                    if let Some(source) = self.upstreams.get_mut(index) {
-                        source.last = Some(files);
-                    }
-                }
+                Ok(files) => source.last = Some(Arc::new(files)),
                 Err(error) => failed.push(error),
             }
         }
-        let mut files = FileSet::default();
-        self.upstreams.iter().filter_map(|source| source.last.as_ref()).for_each(|last| files.merge(last));
-        let nothing = self.upstreams.iter().all(|source| source.last.is_none());
-        if nothing && !failed.is_empty() {
-            return Err(failed.swap_remove(0));
-        }
-        Ok((files, failed))
+        Ok(failed)
     }
 }
 
@@ -126,15 +183,13 @@ async fn read_files(options: DescriptorOptions) -> Result<FileSet, DescriptorErr
 }
 
 /// Makes services of files; with many of them that takes a while.
-fn finish(
-    mut files: FileSet,
-    failed: Vec<DescriptorError>,
-    extra: &[ExtraRoute],
-) -> Result<Loaded, DescriptorError> {
+fn finish(sources: &[Arc<FileSet>], extra: &[ExtraRoute]) -> Result<Loaded, DescriptorError> {
+    let mut files = FileSet::default();
+    sources.iter().for_each(|source| files.merge(source));
     let omitted = resolve(&mut files);
     let set = EncodedSet(files.encode());
     let (services, routes) = with_routes(Services::from_file_descriptor_set(&set.0)?, extra);
-    Ok(Loaded { services, files, set, omitted, routes, failed })
+    Ok(Loaded { services, files, set, omitted, routes, failed: Vec::new() })
 }
 
 /// Adds the routes that can be added. A method that is not there may come with the next descriptors.

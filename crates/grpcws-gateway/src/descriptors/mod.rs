@@ -25,5 +25,6 @@ pub use files::{DescriptorFile, FileSet};
 pub use loader::{EncodedSet, Loaded, Loader};
 pub use options::DescriptorOptions;
 pub use reflection::GrpcUpstream;
-pub use refresh::refresh;
+pub(crate) use refresh::publish;
+pub use refresh::{Trigger, refresh};
 pub use resolve::Omitted;

@@ -1,5 +1,6 @@
 //! Keeps descriptors up to date.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::error::Error;
 use std::sync::Arc;
@@ -7,61 +8,116 @@ use std::time::Duration;
 
 use grpcws::services::Descriptors;
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
-use super::loader::{EncodedSet, Loaded, Loader};
+use super::error::DescriptorError;
+use super::loader::{Asked, Loaded, Loader};
 use super::reflection::GrpcUpstream;
 
 /// The time from the first failure until the next attempt.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// The longest time between two attempts.
-const MAX_DELAY: Duration = Duration::from_secs(30);
+/// The longest time between two attempts. Only the upstreams that failed are asked then.
+const MAX_DELAY: Duration = Duration::from_secs(5);
+/// The least time between two attempts, however many calls wait for descriptors: less than a client's back-off.
+const MIN_DELAY: Duration = Duration::from_millis(500);
 /// How long triggers are gathered: an upstream that comes back is connected to several times at once.
 const GATHER: Duration = Duration::from_millis(200);
+/// The least time from descriptors that were loaded until upstreams are asked again. Some end each connection after a
+/// few calls, and are the same as before.
+const MIN_AGE: Duration = Duration::from_secs(10);
 
-/// Loads descriptors into the handle, and again whenever `trigger` is notified: on a new connection to an upstream, on
-/// SIGHUP. Tries again with growing delays for as long as that fails; a notification ends the delay. The descriptors
-/// that are there stay until there are newer ones.
+/// What makes [`refresh`] load anew.
+#[derive(Debug, Default)]
+pub struct Trigger {
+    now: Notify,
+    changed: Notify,
+}
+
+impl Trigger {
+    /// Somebody asks for it, by SIGHUP: load at once.
+    pub fn now(&self) {
+        self.now.notify_one();
+    }
+
+    /// An upstream may be another one than before: load soon.
+    pub fn changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits for either, and in the second case until `earliest` too.
+    async fn notified(&self, earliest: Instant) {
+        let changed = async {
+            self.changed.notified().await;
+            sleep_until(earliest.max(Instant::now() + GATHER)).await;
+        };
+        tokio::select! {
+            () = self.now.notified() => {}
+            () = changed => {}
+        }
+    }
+}
+
+/// Loads descriptors into the handle, unless the loader has loaded before, and again whenever `trigger` says so. Tries again with growing delays for as long
+/// as that fails; a trigger, and a call that wants descriptors while there are none, end the delay. The descriptors
+/// that are there stay until there are newer ones. An upstream without reflection is no failure; what stays as it was is told once.
 ///
 /// Never returns; drop the future to end it.
 pub async fn refresh<S: GrpcUpstream>(
     mut loader: Loader<S>,
     descriptors: Descriptors,
-    trigger: Arc<Notify>,
+    trigger: Arc<Trigger>,
 ) -> Infallible {
-    let mut published = EncodedSet::default();
+    let mut told = HashSet::new();
     let mut delay = FIRST_DELAY;
+    let mut asked = (!loader.has_loaded()).then_some(Asked::All);
     loop {
-        let complete = match loader.load().await {
-            Ok(loaded) => publish(loaded, &descriptors, &mut published),
-            Err(error) => {
-                tracing::warn!(error = %Chain(&error), retry_in = ?delay, "no descriptors could be loaded");
-                false
-            }
+        let complete = match asked {
+            Some(asked) => attempt(&mut loader, asked, &descriptors, &mut told).await,
+            None => true,
         };
+        let ended = Instant::now();
         if complete {
             delay = FIRST_DELAY;
-            trigger.notified().await;
-            sleep(GATHER).await;
-        } else {
-            tokio::select! {
-                () = sleep(jittered(delay)) => {}
-                () = trigger.notified() => sleep(GATHER).await,
-            }
-            delay = delay.mul_f64(1.6).min(MAX_DELAY);
+            trigger.notified(ended + MIN_AGE).await;
+            asked = Some(Asked::All);
+            continue;
+        }
+        let requested = async {
+            descriptors.requested().await;
+            sleep_until(ended + MIN_DELAY).await;
+        };
+        asked = Some(tokio::select! {
+            () = sleep(jittered(delay)) => Asked::Failed,
+            () = requested => Asked::Failed,
+            () = trigger.notified(ended + MIN_DELAY) => Asked::All,
+        });
+        delay = delay.mul_f64(1.6).min(MAX_DELAY);
+    }
+}
+
+/// Returns whether another attempt is no help.
+async fn attempt<S: GrpcUpstream>(
+    loader: &mut Loader<S>,
+    asked: Asked,
+    descriptors: &Descriptors,
+    told: &mut HashSet<String>,
+) -> bool {
+    match loader.load_changes(asked).await {
+        Ok(changes) => {
+            tell(&changes.failed, told);
+            changes.loaded.into_iter().for_each(|loaded| publish(loaded, descriptors));
+            changes.complete
+        }
+        Err(error) => {
+            tell(std::slice::from_ref(&error), told);
+            // The same descriptors would be as bad.
+            matches!(error, DescriptorError::Services(_))
         }
     }
 }
 
-/// Puts descriptors into the handle if they are others than before. Returns whether every upstream was asked.
-fn publish(loaded: Loaded, descriptors: &Descriptors, published: &mut EncodedSet) -> bool {
-    for error in &loaded.failed {
-        tracing::warn!(error = %Chain(error), "the descriptors of an upstream could not be loaded");
-    }
-    let complete = loaded.failed.is_empty();
-    if loaded.set == *published {
-        return complete;
-    }
+/// Puts descriptors into the handle, and tells what is not among them.
+pub(crate) fn publish(loaded: Loaded, descriptors: &Descriptors) {
     for omitted in &loaded.omitted {
         let services = omitted.services.join(", ");
         tracing::warn!(file = omitted.file, services, "a descriptor is left out: {}", omitted.reason);
@@ -74,9 +130,22 @@ fn publish(loaded: Loaded, descriptors: &Descriptors, published: &mut EncodedSet
     }
     let (services, methods) = (loaded.services.iter().count(), loaded.services.methods().count());
     tracing::info!(services, methods, "descriptors are loaded");
-    *published = loaded.set;
     descriptors.replace(loaded.services);
-    complete
+}
+
+/// Tells what failed; what failed in the same way before is told once.
+fn tell(failed: &[DescriptorError], told: &mut HashSet<String>) {
+    let mut now = HashSet::new();
+    for error in failed {
+        let text = Chain(error).to_string();
+        if told.contains(&text) {
+            tracing::debug!(error = text, "descriptors still cannot be loaded");
+        } else {
+            tracing::warn!(error = text, "descriptors cannot be loaded");
+        }
+        now.insert(text);
+    }
+    *told = now;
 }
 
 /// The delay, changed by up to a fifth, so that gateways do not ask in step.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use protox::Compiler;
+use protox::file::{ChainFileResolver, IncludeFileResolver};
 
+use super::builtin;
 use super::error::DescriptorError;
 use super::files::FileSet;
 use super::options::DescriptorOptions;
@@ -42,11 +44,14 @@ fn compile(path: &Path, includes: &[PathBuf]) -> Result<Bytes, DescriptorError> 
         let error = io::Error::from(io::ErrorKind::NotFound);
         return Err(DescriptorError::Read { path: path.to_owned(), error });
     }
-    let compiled = Compiler::new(includes).and_then(|mut compiler| {
-        compiler.include_imports(true).open_file(path)?;
-        Ok(compiler.encode_file_descriptor_set())
-    });
-    compiled.map(Bytes::from).map_err(|error| failure(path, includes, &error))
+    let mut resolver = ChainFileResolver::new();
+    includes.iter().for_each(|include| resolver.add(IncludeFileResolver::new(include.clone())));
+    resolver.add(builtin::Resolver);
+    let mut compiler = Compiler::with_file_resolver(resolver);
+    let compiled = compiler.include_imports(true).open_file(path);
+    compiled
+        .map(|compiler| Bytes::from(compiler.encode_file_descriptor_set()))
+        .map_err(|error| failure(path, includes, &error))
 }
 
 /// What went wrong, with the place, and with what to do where the reason is an edition.

@@ -26,10 +26,14 @@ pub(super) async fn load(source: &SourceArguments, symbol: Option<&str>) -> Resu
     if let Some(url) = source.upstream.as_deref().filter(|_| asks) {
         loader = loader.upstream(url, Upstream::new(url, upstream_options(source)?)?);
     }
-    let loaded = tokio::select! {
+    let mut loaded = tokio::select! {
         loaded = loader.load() => loaded?,
         never = tell_that_it_takes_long(source.upstream.as_deref()) => match never {},
     };
+    // There is one upstream at most, and nothing else to tell of.
+    if let Some(error) = loaded.failed.pop() {
+        return Err(error.into());
+    }
     for omitted in &loaded.omitted {
         let services = match omitted.services.as_slice() {
             [] => String::new(),

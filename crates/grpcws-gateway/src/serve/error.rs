@@ -2,6 +2,7 @@
 
 use super::config::ConfigError;
 use super::fallback::FallbackError;
+use crate::descriptors::DescriptorError;
 
 /// Why the gateway does not start, or has ended.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,12 @@ pub enum ServeError {
     /// The configuration file cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A `[[route]]` that can never work, or whose method is in none of the descriptor files.
+    #[error(transparent)]
+    Route(#[from] grpcws::routes::RouteError),
+    /// A descriptor set or a `.proto` file cannot be used.
+    #[error(transparent)]
+    Descriptors(#[from] DescriptorError),
     /// The URL of the fallback is none.
     #[error(transparent)]
     Fallback(#[from] FallbackError),

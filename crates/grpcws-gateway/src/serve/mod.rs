@@ -50,13 +50,13 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     let shutdown = Shutdown::new();
     let fallback =
         settings.fallback.as_deref().map(|url| Fallback::new(url, shutdown.clone())).transpose()?;
+    let descriptors = upstreams.descriptors(settings.descriptors).await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| ServeError::System(format!("cannot listen on {}", settings.listen), error))?;
     let address =
         listener.local_addr().map_err(|error| ServeError::System("no address".to_owned(), error))?;
     crate::signals::shut_down_on_signal(&shutdown, settings.grace).map_err(ServeError::signals)?;
-    let descriptors = upstreams.descriptors(settings.descriptors).map_err(ServeError::signals)?;
     // Where the upstream is there, the first client finds its methods; where it is not, nobody waits for it.
     let _ = tokio::time::timeout(FIRST_DESCRIPTORS, descriptors.loaded()).await;
     crate::announce(&format!("listening ws://{address}\n"));

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use grpcws::ConnectionOptions;
+use grpcws::routes::ExtraRoute;
 use grpcws_upstream::{TlsOptions, UpstreamOptions};
 
 use super::ServeError;
@@ -45,7 +46,8 @@ impl Settings {
         let upstreams = upstreams(&arguments, std::mem::take(&mut config.upstream))?;
         let connection = connection(&arguments, &config)?;
         let prefix = arguments.prefix.or(config.prefix).unwrap_or_else(|| "/ws".to_owned());
-        let routes = config.route.iter().map(RouteConfig::to_route).collect::<Result<_, _>>()?;
+        let routes = config.route.iter().map(RouteConfig::to_route).collect::<Result<Vec<_>, _>>()?;
+        routes.iter().try_for_each(ExtraRoute::check)?;
         let mut descriptors = DescriptorOptions::default().routes(routes);
         descriptors.descriptor_sets = [arguments.descriptor_set, config.descriptors.sets].concat();
         descriptors.protos = [arguments.proto, config.descriptors.protos].concat();

@@ -1,16 +1,14 @@
 //! The gRPC servers behind the gateway, and what they have.
 
-use std::io;
 use std::sync::Arc;
 
 use grpcws::services::Descriptors;
 use grpcws_upstream::{Router, Upstream};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 
 use super::ServeError;
 use super::settings::UpstreamSettings;
-use crate::descriptors::{DescriptorOptions, Loader, refresh};
+use crate::descriptors::{DescriptorOptions, Loader, Trigger, publish, refresh};
 
 /// The gRPC servers behind the gateway.
 pub(super) struct Upstreams {
@@ -41,36 +39,44 @@ impl Upstreams {
         Ok(Self { router, each })
     }
 
-    /// The descriptors, which are loaded now, and again on SIGHUP and when an upstream comes, goes or moves.
-    pub(super) fn descriptors(&self, options: DescriptorOptions) -> io::Result<Descriptors> {
+    /// The descriptors, which are loaded again on SIGHUP and when an upstream comes, goes or moves. Those of files are there at
+    /// once, those of upstreams when they come.
+    pub(super) async fn descriptors(&self, options: DescriptorOptions) -> Result<Descriptors, ServeError> {
         let descriptors = Descriptors::pending();
-        let trigger = Arc::new(Notify::new());
-        let mut hang_up = signal(SignalKind::hangup())?;
+        let trigger = Arc::new(Trigger::default());
+        let mut hang_up = signal(SignalKind::hangup()).map_err(ServeError::signals)?;
         let on_hang_up = Arc::clone(&trigger);
         tokio::spawn(async move {
             while hang_up.recv().await.is_some() {
                 tracing::info!("reading the descriptors anew");
-                on_hang_up.notify_one();
+                on_hang_up.now();
             }
         });
-        if options.uses_reflection() {
-            self.each.iter().for_each(|(_, upstream)| watch(upstream, Arc::clone(&trigger)));
+        let from_files = !options.uses_reflection();
+        let mut loader = Loader::new(options);
+        if from_files {
+            let mut loaded = loader.load().await?;
+            if let Some(error) = loaded.routes.pop() {
+                return Err(error.into());
+            }
+            publish(loaded, &descriptors);
+        } else {
+            for (url, upstream) in &self.each {
+                watch(upstream, Arc::clone(&trigger));
+                loader = loader.upstream(url, upstream.clone());
+            }
         }
-        let loader = self
-            .each
-            .iter()
-            .fold(Loader::new(options), |loader, (url, upstream)| loader.upstream(url, upstream.clone()));
         tokio::spawn(refresh(loader, descriptors.clone(), trigger));
         Ok(descriptors)
     }
 }
 
 /// What answers now may have other descriptors than what answered before.
-fn watch(upstream: &Upstream, trigger: Arc<Notify>) {
+fn watch(upstream: &Upstream, trigger: Arc<Trigger>) {
     let mut changes = upstream.changes();
     tokio::spawn(async move {
         while changes.changed().await.is_ok() {
-            trigger.notify_one();
+            trigger.changed();
         }
     });
 }

@@ -59,6 +59,9 @@ impl Target {
                 }
             }
         };
+        if let (Known::Pending, Some(descriptors)) = (&known, descriptors) {
+            descriptors.request();
+        }
         // A template may match it when the descriptors are there.
         let waits = matches!(known, Known::Pending);
         let path = match generic {

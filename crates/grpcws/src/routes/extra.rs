@@ -1,5 +1,8 @@
 //! Routes that no annotation makes.
 
+use super::error::{RouteError, RouteErrorReason};
+use super::template::Template;
+
 /// A route besides those of the annotations, for methods whose protos have none.
 ///
 /// ```
@@ -16,6 +19,8 @@
 /// let request = route.bind(Some("size=100"))?;
 /// let error = route.bind(Some("rate=1000")).unwrap_err();
 /// assert_eq!(error.message(), "query parameter \"rate\": it is already set by the route");
+///
+/// assert!(ExtraRoute::new("/count/{count", "grpcws.test.v1.TestService/ServerStream").check().is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,5 +58,28 @@ impl ExtraRoute {
     pub fn field(mut self, path: impl Into<String>, value: impl Into<String>) -> Self {
         self.fields.push((path.into(), value.into()));
         self
+    }
+
+    /// Checks what can be told without the services: the template, and that the method has the form of one.
+    ///
+    /// # Errors
+    ///
+    /// The route can be added to no services.
+    pub fn check(&self) -> Result<(), RouteError> {
+        let checked = Template::parse(&self.path)
+            .map_err(RouteErrorReason::from)
+            .and_then(|_| self.method_name().map(|_| ()).ok_or(RouteErrorReason::UnknownMethod));
+        checked.map_err(|reason| RouteError {
+            path: self.path.clone(),
+            method: self.method.clone(),
+            reason: Box::new(reason),
+        })
+    }
+
+    /// The names of the service and of its method.
+    pub(super) fn method_name(&self) -> Option<(&str, &str)> {
+        self.method
+            .rsplit_once(['/', '.'])
+            .filter(|(service, method)| !service.is_empty() && !method.is_empty())
     }
 }

@@ -75,7 +75,7 @@ impl Routes {
     }
 
     fn add_extra(&mut self, services: &[Service], extra: &ExtraRoute) -> Result<(), RouteErrorReason> {
-        let (service, name) = extra.method.rsplit_once(['/', '.']).ok_or(RouteErrorReason::UnknownMethod)?;
+        let (service, name) = extra.method_name().ok_or(RouteErrorReason::UnknownMethod)?;
         let service = services.iter().find(|found| found.full_name() == service);
         let method =
             service.and_then(|service| service.method(name)).ok_or(RouteErrorReason::UnknownMethod)?;
