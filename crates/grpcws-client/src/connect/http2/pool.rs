@@ -139,8 +139,7 @@ async fn open_stream(
     let mut sender = connection.sender().ready().await.map_err(Refusal::Unseen)?;
     let (response, send) = sender.send_request(head.clone(), false).map_err(Refusal::Unseen)?;
     let response = response.await.map_err(|error| {
-        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        if refused || error.is_go_away() {
+        if is_unseen(&error) {
             Refusal::Unseen(error)
         } else {
             Refusal::Final(Failure::unreachable(format!("the handshake over HTTP/2 failed: {error}")))
@@ -153,6 +152,13 @@ async fn open_stream(
     }
     check_selected(request, response.headers()).map_err(Refusal::Final)?;
     Ok(Http2Stream::new(send, response.into_body(), place))
+}
+
+/// Whether the gateway has not looked at the request: it refused the stream (RFC 9113 §8.7), or its GOAWAY names an
+/// earlier stream as the last. A GOAWAY of this side is the answer to a gateway that breaks HTTP/2.
+fn is_unseen(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (refused || error.is_go_away())
 }
 
 /// The beginning of a refusal's body; what cannot be read is left out.
