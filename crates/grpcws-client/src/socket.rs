@@ -92,6 +92,11 @@ impl Socket {
         result
     }
 
+    /// The gateway is silent: where the connection is shared, it gets no new calls.
+    pub(crate) fn retire(&self) {
+        self.transport.retire();
+    }
+
     /// The next message of the gateway, or why there is none and never will be.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Broken>> {
         let message = match self.with_bounded_answers(cx, |codec, adapter| codec.read(adapter)) {

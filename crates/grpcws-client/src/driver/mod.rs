@@ -106,7 +106,7 @@ impl<R: Requests> Driver<R> {
         let now = Instant::now();
         self.heed_application(cx, now);
         if self.session.poll_timeout().is_some_and(|due| due <= now) {
-            self.session.handle_timeout(now);
+            self.handle_timeout(now);
         }
         let mut more = self.poll_inbound(cx, now);
         more |= self.poll_outbound(cx, now);
@@ -127,6 +127,15 @@ impl<R: Requests> Driver<R> {
             cx.waker().wake_by_ref();
         }
         self.poll_timer(cx)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let was_live = self.session.is_live();
+        self.session.handle_timeout(now);
+        // Of all that time ends, only the gateway's silence ends with this code.
+        if was_live && self.session.outcome().is_some_and(|status| status.code() == Code::Unavailable) {
+            self.socket.retire();
+        }
     }
 
     fn heed_application(&mut self, cx: &Context<'_>, now: Instant) {
