@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use grpcws_proto::client::{ClientOptions, ClientSession};
@@ -73,7 +73,10 @@ pub(crate) async fn run<R: Requests>(
         deliveries,
         told: false,
         closing: false,
-        timer: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
+        write_broken: false,
+        linger: options.linger,
+        give_up_at: None,
+        timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         timer_at: None,
     }
     .await;
@@ -97,6 +100,11 @@ struct Driver<R> {
     told: bool,
     /// Nothing more is read as frames: the closing handshake is done, or cannot be.
     closing: bool,
+    /// The connection takes no more data, and no more requests are taken.
+    write_broken: bool,
+    linger: Duration,
+    /// When a connection that takes no more data is lost, though its end was not read.
+    give_up_at: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     timer_at: Option<Instant>,
 }
@@ -169,7 +177,8 @@ impl<R: Requests> Driver<R> {
     /// Arms the timer for what the session waits for next. A timer that fires early costs one poll, so it is only
     /// set anew where it would be late.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.session.poll_timeout() else { return Poll::Pending };
+        let due = [self.session.poll_timeout(), self.give_up_at].into_iter().flatten().min();
+        let Some(due) = due else { return Poll::Pending };
         if self.timer_at.is_none_or(|at| due < at) {
             self.timer.as_mut().reset(due.into());
             self.timer_at = Some(due);
