@@ -32,6 +32,9 @@ pub(crate) struct Socket {
     max_message_size: usize,
     /// The transport takes no more for now; nothing is fed until a flush has gone through.
     blocked: bool,
+    /// The transport takes nothing any more. What is written is thrown away, so that what the gateway said before
+    /// can be read to its end, which tells how the call ended.
+    write_broken: bool,
     shut_down: bool,
 }
 
@@ -57,6 +60,7 @@ pub(crate) enum Broken {
 /// The transport for the time of one call, with the task that is to be woken.
 struct Adapter<'a, 'b> {
     transport: &'a mut Transport,
+    write_broken: &'a mut bool,
     cx: &'a mut Context<'b>,
 }
 
@@ -71,7 +75,14 @@ impl Socket {
             .max_frame_size(Some(max_message_size));
         let already_read = opened.already_read.to_vec();
         let codec = WebSocketContext::from_partially_read(already_read, Role::Client, Some(config));
-        Self { transport: opened.transport, codec, max_message_size, blocked: false, shut_down: false }
+        Self {
+            transport: opened.transport,
+            codec,
+            max_message_size,
+            blocked: false,
+            write_broken: false,
+            shut_down: false,
+        }
     }
 
     /// Lets the codec work while its own answers, to pings, find no more room than there is anyway. It then keeps
@@ -85,11 +96,17 @@ impl Socket {
         if bounded {
             self.codec.set_config(|config| config.max_write_buffer_size = WRITE_BUFFER + 1);
         }
-        let result = work(&mut self.codec, &mut Adapter { transport: &mut self.transport, cx });
+        let Self { transport, codec, write_broken, .. } = self;
+        let result = work(codec, &mut Adapter { transport, write_broken, cx });
         if bounded {
             self.codec.set_config(|config| config.max_write_buffer_size = usize::MAX);
         }
         result
+    }
+
+    /// The gateway is silent: where the connection is shared, it gets no new calls.
+    pub(crate) fn retire(&self) {
+        self.transport.retire();
     }
 
     /// The next message of the gateway, or why there is none and never will be.
@@ -124,8 +141,9 @@ impl Socket {
     }
 
     fn feed(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), Broken> {
-        let mut adapter = Adapter { transport: &mut self.transport, cx };
-        match self.codec.write(&mut adapter, message) {
+        let Self { transport, codec, write_broken, .. } = self;
+        let mut adapter = Adapter { transport, write_broken, cx };
+        match codec.write(&mut adapter, message) {
             // After the gateway's close frame there is nothing left to say.
             Ok(()) | Err(Error::ConnectionClosed | Error::Protocol(ProtocolError::SendAfterClosing)) => {
                 Ok(())
@@ -142,6 +160,11 @@ impl Socket {
     /// Whether nothing may be fed before a flush goes through.
     pub(crate) const fn is_blocked(&self) -> bool {
         self.blocked
+    }
+
+    /// Whether the transport takes nothing any more.
+    pub(crate) const fn is_write_broken(&self) -> bool {
+        self.write_broken
     }
 
     /// Writes out what is queued.
@@ -223,12 +246,36 @@ impl Read for Adapter<'_, '_> {
     }
 }
 
+impl Adapter<'_, '_> {
+    fn write_failed(&mut self, error: &dyn std::fmt::Display) {
+        tracing::debug!(%error, "the connection to the gateway takes no more data");
+        *self.write_broken = true;
+    }
+}
+
 impl Write for Adapter<'_, '_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        unblocked(Pin::new(&mut *self.transport).poll_write(self.cx, buf))
+        if *self.write_broken {
+            return Ok(buf.len());
+        }
+        match Pin::new(&mut *self.transport).poll_write(self.cx, buf) {
+            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+            Poll::Ready(Ok(length)) if length > 0 || buf.is_empty() => return Ok(length),
+            Poll::Ready(Ok(_)) => self.write_failed(&"nothing was written"),
+            Poll::Ready(Err(error)) => self.write_failed(&error),
+        }
+        Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        unblocked(Pin::new(&mut *self.transport).poll_flush(self.cx))
+        if *self.write_broken {
+            return Ok(());
+        }
+        match Pin::new(&mut *self.transport).poll_flush(self.cx) {
+            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => self.write_failed(&error),
+        }
+        Ok(())
     }
 }

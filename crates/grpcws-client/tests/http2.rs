@@ -5,16 +5,18 @@ mod common;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use common::{Gateway, app, method, options, soon};
 use grpcws::{ConnectionOptions, Shutdown};
-use grpcws_client::{Client, ClientOptions, Code, HttpVersion, JsonCall, JsonEvent};
+use grpcws_client::{BackoffOptions, Client, ClientOptions, Code, HttpVersion, JsonCall, JsonEvent};
 use grpcws_test::TestService;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 /// A server that counts connections, and can tell all of them to take no more streams.
@@ -64,6 +66,41 @@ impl Server {
 
     fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
+    }
+}
+
+/// Carries bytes between clients and a server, until it is told to fall silent on the connections there are.
+struct Wire {
+    address: SocketAddr,
+    silence: watch::Sender<()>,
+}
+
+impl Wire {
+    async fn start(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (silence, told) = watch::channel(());
+        tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut told = told.clone();
+                told.mark_unchanged();
+                tokio::spawn(async move {
+                    let mut far = TcpStream::connect(to).await.expect("the server is there");
+                    tokio::select! {
+                        _ = tokio::io::copy_bidirectional(&mut near, &mut far) => {}
+                        // Both stay open, and nobody reads or writes.
+                        _ = told.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Self { address, silence }
+    }
+
+    fn client(&self, options: ClientOptions) -> Client {
+        let backoff = BackoffOptions::default().initial(Duration::from_millis(10));
+        let options = options.http_version(HttpVersion::Http2).wait_for_ready(true).backoff(backoff);
+        Client::new(&format!("ws://{}", self.address), options).expect("a valid URL")
     }
 }
 
@@ -233,4 +270,118 @@ async fn a_gateway_that_takes_no_more_connections_still_takes_calls_on_those_the
     for call in calls {
         finish(call).await;
     }
+}
+
+/// A server behind a wire.
+async fn wired() -> (Server, Wire) {
+    let server = Server::start(|http| {
+        http.http2().enable_connect_protocol();
+    })
+    .await;
+    let wire = Wire::start(server.address).await;
+    (server, wire)
+}
+
+#[tokio::test]
+async fn a_connection_on_which_no_handshake_is_answered_gets_no_more_calls() {
+    let (server, wire) = wired().await;
+    let client = wire.client(ClientOptions::default().connect_timeout(Duration::from_secs(1)));
+    finish(open(&client).await).await;
+    wire.silence.send_replace(());
+    // The same call waits in vain once, and then gets a connection that works.
+    finish(open(&client).await).await;
+    assert_eq!(server.connections(), 2);
+}
+
+#[tokio::test]
+async fn calls_that_give_up_early_do_not_keep_a_silent_connection() {
+    let (server, wire) = wired().await;
+    let client = wire.client(ClientOptions::default().connect_timeout(Duration::from_secs(1)));
+    finish(open(&client).await).await;
+    wire.silence.send_replace(());
+    let impatient = async {
+        loop {
+            let timeout = options().timeout(Duration::from_millis(200));
+            let mut call = client.json_call(&method("Unary"), timeout);
+            // Whether it is sent is seen by the end.
+            let _ = call.send("{}").await;
+            call.half_close();
+            if end(&mut call).await.is_ok() {
+                return;
+            }
+        }
+    };
+    soon(impatient).await;
+    assert!(server.connections() > 1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_cancelled_early_leaves_a_good_connection_in_use() {
+    let (server, wire) = wired().await;
+    let client = wire.client(ClientOptions::default());
+    finish(open(&client).await).await;
+    for _ in 0..50 {
+        let call = client.json_call(&method("Bidi"), options());
+        tokio::task::yield_now().await;
+        drop(call);
+    }
+    finish(open(&client).await).await;
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_on_which_a_call_heard_nothing_gets_no_more_calls() {
+    let (server, wire) = wired().await;
+    let client_options = ClientOptions::default()
+        .connect_timeout(Duration::from_secs(60))
+        .ping_period(Some(Duration::from_millis(100)))
+        .pong_timeout(Some(Duration::from_secs(1)));
+    let client = wire.client(client_options);
+    let mut call = open(&client).await;
+    wire.silence.send_replace(());
+    let status = end(&mut call).await;
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    finish(open(&client).await).await;
+    assert_eq!(server.connections(), 2);
+}
+
+/// Speaks as much HTTP/2 as a client waits for, then answers a request with DATA on stream 0 (RFC 9113 §6.1).
+async fn break_http2(mut stream: TcpStream) -> std::io::Result<()> {
+    const SETTINGS_WITH_EXTENDED_CONNECT: [u8; 15] = [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 1];
+    stream.write_all(&SETTINGS_WITH_EXTENDED_CONNECT).await?;
+    stream.read_exact(&mut [0; 24]).await?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).expect("it is small")];
+        stream.read_exact(&mut payload).await?;
+        match (head[3], head[4]) {
+            (1, _) => stream.write_all(&[0, 0, 1, 0, 0, 0, 0, 0, 0, 0]).await?,
+            (4, 0) => stream.write_all(&[0, 0, 0, 4, 1, 0, 0, 0, 0]).await?,
+            (6, 0) => {
+                stream.write_all(&[0, 0, 8, 6, 1, 0, 0, 0, 0]).await?;
+                stream.write_all(&payload).await?;
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_breaks_http2_is_not_tried_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("ws://{}", listener.local_addr().expect("it is bound"));
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counter.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(break_http2(stream));
+        }
+    });
+    let client =
+        Client::new(&url, ClientOptions::default().http_version(HttpVersion::Http2)).expect("a valid URL");
+    let status = end(&mut client.json_call(&method("Unary"), options())).await;
+    assert_eq!((status.code(), connections.load(Ordering::SeqCst)), (Code::Unavailable, 1), "{status:?}");
 }

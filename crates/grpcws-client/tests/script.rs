@@ -125,6 +125,37 @@ async fn a_gateway_that_breaks_the_protocol_is_left() {
 }
 
 #[tokio::test]
+async fn what_was_said_before_the_connection_broke_is_read_by_who_has_not_read_yet() {
+    let (sender, mut said_all) = mpsc::channel(1);
+    let data = format!(r#"{{"type":"data","data":"{}"}}"#, "x".repeat(1000));
+    let address = serve(move |mut peer: Peer| {
+        let (sender, data) = (sender.clone(), data.clone());
+        async move {
+            peer.text(&OPEN.replace("\"receiveWindow\":100", "\"receiveWindow\":1000000")).await;
+            for _ in 0..60 {
+                peer.text(&data).await;
+            }
+            // The client has read up to here, so that the kernel takes the rest, which the client leaves there.
+            peer.text(r#"{"type":"ping","pingId":1}"#).await;
+            assert_eq!(peer.next().await, r#"{"type":"pong","pingId":1}"#);
+            for _ in 0..20 {
+                peer.text(&data).await;
+            }
+            peer.text(r#"{"type":"stream_end"}"#).await;
+            sender.send(()).await.expect("the test listens");
+            // A socket that is closed with something unread is reset.
+            peer.0.get_ref().peek(&mut [0]).await.expect("a message comes");
+        }
+    })
+    .await;
+    let mut call = call(address, ClientOptions::default().credit(None)).await;
+    soon(said_all.recv()).await.expect("it says all");
+    soon(async { while call.send("1").await.is_ok() {} }).await;
+    let (messages, status) = rest(&mut call).await;
+    assert_eq!((messages.len(), status.code()), (80, Code::Ok), "{status:?}");
+}
+
+#[tokio::test]
 async fn limits_and_rfc_6455_have_their_close_codes() {
     let (_, status, said) = outcome(|mut peer| async {
         peer.text(&format!(r#"{{"type":"data","data":"{}"}}"#, "x".repeat(100))).await;

@@ -8,6 +8,7 @@ pub mod inspect;
 mod open_files;
 pub mod serve;
 pub mod signals;
+pub mod terminal;
 
 /// The Rust code of the repository's pages, compiled with the doctests.
 #[cfg(doctest)]

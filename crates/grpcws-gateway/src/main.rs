@@ -9,6 +9,7 @@ use grpcws_gateway::cli::{Cli, Command};
 use grpcws_gateway::demo;
 use grpcws_gateway::inspect::{self, InspectError};
 use grpcws_gateway::serve::{self, ServeError};
+use grpcws_gateway::terminal::{printable, tell};
 use tracing_subscriber::EnvFilter;
 
 // Idle streams take a third less memory than with the system's allocator (see DESIGN.md).
@@ -35,7 +36,13 @@ async fn main() -> ExitCode {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let ansi = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(ansi)
+        // What cannot be written to stderr cannot be reported there either: the attempt would panic.
+        .log_internal_errors(false)
+        .init();
     match cli.command {
         Command::Call(arguments) => match call::call(*arguments).await {
             Ok(code) => code,
@@ -65,15 +72,16 @@ fn inspected(error: &BoxError) -> ExitCode {
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Shows an error with what caused it.
-#[allow(clippy::print_stderr, reason = "errors of the command line belong there")]
 fn exit(result: Result<(), BoxError>, code: impl FnOnce(&BoxError) -> ExitCode) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    eprint!("grpcws: {error}");
+    let mut text = format!("grpcws: {error}");
     let mut cause = error.source();
     while let Some(error) = cause {
-        eprint!(": {error}");
+        text.push_str(": ");
+        text.push_str(&error.to_string());
         cause = error.source();
     }
-    eprintln!();
+    // Some errors have several lines, and some the words of a peer.
+    text.lines().for_each(|line| tell(&printable(line)));
     code(&error)
 }

@@ -217,6 +217,20 @@ async fn wrong_usage_is_64() {
 }
 
 #[tokio::test]
+async fn the_exit_code_needs_nobody_who_reads_stderr() {
+    let demo = Demo::start("1").await;
+    let url = format!("ws://{}", demo.address);
+    for (arguments, expected) in
+        [(&[&url, "a.B/C", "-d", "{}"][..], 12), (&["http://127.0.0.1:1", SUBSCRIBE], 64)]
+    {
+        let mut child = command(arguments).env("RUST_LOG", "trace").spawn().expect("the binary is built");
+        drop(child.stderr.take());
+        let status = tokio::time::timeout(SOON, child.wait()).await.expect("it ends");
+        assert_eq!(status.expect("it can be waited for").code(), Some(expected), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_status_is_an_object_for_programs() {
     let demo = Demo::start("1").await;
     let url = format!("ws://{}", demo.address);

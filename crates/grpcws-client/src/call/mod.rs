@@ -129,8 +129,9 @@ impl CallRequests {
 
     /// Cancels the call.
     pub fn cancel(&mut self) {
-        self.sender = None;
+        // The wish comes first: the task takes a sender that is gone for the reason to look for it.
         self.canceller.cancel();
+        self.sender = None;
     }
 }
 

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::Status;
 use crate::driver::Requests;
-use crate::{Code, Status};
 
 /// Takes one message ahead of the task.
 #[derive(Debug)]
@@ -48,7 +48,28 @@ impl Requests for Receiver {
         Poll::Ready(match ready!(self.messages.poll_recv(cx)) {
             Some(payload) => Some(Ok(payload)),
             None if self.half_closed.load(Ordering::Acquire) => None,
-            None => Some(Err(Status::new(Code::Cancelled, "call cancelled by the client"))),
+            // Whoever drops the sender without half-close has raised the wish to cancel before, and so the task is
+            // awake. The wish is what asks the gateway how the call ended.
+            None => return Poll::Pending,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    #[test]
+    fn only_a_half_close_ends_the_messages() {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let (sender, mut receiver) = channel();
+        drop(sender);
+        assert!(receiver.poll_request(cx).is_pending(), "how a cancelled call ends is not said here");
+
+        let (sender, mut receiver) = channel();
+        sender.half_close();
+        assert!(matches!(receiver.poll_request(cx), Poll::Ready(None)));
     }
 }

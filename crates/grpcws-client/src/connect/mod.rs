@@ -84,7 +84,8 @@ impl Connector {
             } else {
                 Some(self.backoff.admit(request.wait_for_ready).await?)
             };
-            let limited = tokio::time::timeout(self.options.connect_timeout, self.attempt(request)).await;
+            let attempted = self.attempt(request, Instant::now());
+            let limited = tokio::time::timeout(self.options.connect_timeout, attempted).await;
             let result = limited.unwrap_or_else(|_| Err(self.timed_out()));
             match (&result, attempt) {
                 (Err(Failure::Unreachable(status)), Some(attempt)) => attempt.fail(status),
@@ -103,11 +104,11 @@ impl Connector {
         }
     }
 
-    async fn attempt(&self, request: &OpenRequest) -> Result<Opened, Failure> {
+    async fn attempt(&self, request: &OpenRequest, began: Instant) -> Result<Opened, Failure> {
         let headers = handshake::headers(self, request).map_err(Failure::Refused)?;
         match self.options.http_version {
             HttpVersion::Http1 => http1::open(self, request, headers).await,
-            HttpVersion::Http2 => self.http2.open(self, request, headers).await,
+            HttpVersion::Http2 => self.http2.open(self, request, headers, began).await,
         }
     }
 

@@ -19,6 +19,15 @@ pub(crate) enum Transport {
     Http2(Box<Http2Stream>),
 }
 
+impl Transport {
+    /// The gateway is silent: where the connection is shared, it gets no new calls.
+    pub(crate) fn retire(&self) {
+        if let Self::Http2(stream) = self {
+            stream.retire_connection();
+        }
+    }
+}
+
 impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

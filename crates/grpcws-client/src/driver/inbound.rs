@@ -21,15 +21,36 @@ impl<R: Requests> Driver<R> {
             let reading = self.session.outcome().is_some() || self.deliveries.held() < self.read_ahead;
             self.session.set_reading(reading, now);
             if !reading {
+                self.give_up_at = None;
                 return false;
             }
             match self.socket.poll_read(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(incoming)) => self.receive(incoming, now),
+                Poll::Pending => {
+                    self.expect_end(now);
+                    return false;
+                }
+                Poll::Ready(Ok(incoming)) => {
+                    self.give_up_at = None;
+                    self.receive(incoming, now);
+                }
                 Poll::Ready(Err(broken)) => self.broken(broken, now),
             }
         }
         true
+    }
+
+    /// A connection that takes no more data is at its end, which is about to be read; it is not waited for for ever.
+    fn expect_end(&mut self, now: Instant) {
+        if !self.write_broken {
+            return;
+        }
+        match self.give_up_at {
+            None => self.give_up_at = now.checked_add(self.linger),
+            Some(due) if due <= now => {
+                self.broken(Broken::Connection("it takes no more data".to_owned()), now)
+            }
+            Some(_) => {}
+        }
     }
 
     fn receive(&mut self, incoming: Incoming, now: Instant) {

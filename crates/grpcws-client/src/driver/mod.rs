@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use grpcws_proto::client::{ClientOptions, ClientSession};
@@ -73,7 +73,10 @@ pub(crate) async fn run<R: Requests>(
         deliveries,
         told: false,
         closing: false,
-        timer: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
+        write_broken: false,
+        linger: options.linger,
+        give_up_at: None,
+        timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         timer_at: None,
     }
     .await;
@@ -97,6 +100,11 @@ struct Driver<R> {
     told: bool,
     /// Nothing more is read as frames: the closing handshake is done, or cannot be.
     closing: bool,
+    /// The connection takes no more data, and no more requests are taken.
+    write_broken: bool,
+    linger: Duration,
+    /// When a connection that takes no more data is lost, though its end was not read.
+    give_up_at: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     timer_at: Option<Instant>,
 }
@@ -106,7 +114,7 @@ impl<R: Requests> Driver<R> {
         let now = Instant::now();
         self.heed_application(cx, now);
         if self.session.poll_timeout().is_some_and(|due| due <= now) {
-            self.session.handle_timeout(now);
+            self.handle_timeout(now);
         }
         let mut more = self.poll_inbound(cx, now);
         more |= self.poll_outbound(cx, now);
@@ -127,6 +135,15 @@ impl<R: Requests> Driver<R> {
             cx.waker().wake_by_ref();
         }
         self.poll_timer(cx)
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        let was_live = self.session.is_live();
+        self.session.handle_timeout(now);
+        // Of all that time ends, only the gateway's silence ends with this code.
+        if was_live && self.session.outcome().is_some_and(|status| status.code() == Code::Unavailable) {
+            self.socket.retire();
+        }
     }
 
     fn heed_application(&mut self, cx: &Context<'_>, now: Instant) {
@@ -160,7 +177,8 @@ impl<R: Requests> Driver<R> {
     /// Arms the timer for what the session waits for next. A timer that fires early costs one poll, so it is only
     /// set anew where it would be late.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.session.poll_timeout() else { return Poll::Pending };
+        let due = [self.session.poll_timeout(), self.give_up_at].into_iter().flatten().min();
+        let Some(due) = due else { return Poll::Pending };
         if self.timer_at.is_none_or(|at| due < at) {
             self.timer.as_mut().reset(due.into());
             self.timer_at = Some(due);

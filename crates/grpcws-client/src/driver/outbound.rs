@@ -8,7 +8,6 @@ use grpcws_proto::client::Transmit;
 use tungstenite::Utf8Bytes;
 
 use super::{BUDGET, Driver, Requests};
-use crate::socket::Broken;
 use crate::{Code, Status};
 
 impl<R: Requests> Driver<R> {
@@ -26,7 +25,18 @@ impl<R: Requests> Driver<R> {
             }
         }
         let _ = self.poll_flush(cx, now);
-        more
+        more | self.heed_broken_writing()
+    }
+
+    /// Where writing is over, the application is told to send no more: it may be about to do that before it reads.
+    /// Returns whether this is new. The reading finds how the call ended.
+    fn heed_broken_writing(&mut self) -> bool {
+        let new = self.socket.is_write_broken() && !std::mem::replace(&mut self.write_broken, true);
+        if new {
+            self.requests = None;
+            self.held = None;
+        }
+        new
     }
 
     /// Feeds one message: what the session has to say comes before the next request.
@@ -97,23 +107,11 @@ impl<R: Requests> Driver<R> {
     fn poll_flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
         match self.socket.poll_flush(cx) {
             Poll::Ready(Ok(())) => Poll::Ready(()),
-            Poll::Ready(Err(Broken::Connection(_))) if !self.closing => {
-                // What the gateway said last may still be read: the end of the reading tells how it ended.
-                self.wait_for_end(cx, now);
-                Poll::Ready(())
-            }
             Poll::Ready(Err(broken)) => {
                 self.broken(broken, now);
                 Poll::Ready(())
             }
             Poll::Pending => Poll::Pending,
-        }
-    }
-
-    /// Writing is over. Reads on to the end, which a lost connection has.
-    fn wait_for_end(&mut self, cx: &mut Context<'_>, now: Instant) {
-        if !self.poll_inbound(cx, now) && !self.closing && self.session.outcome().is_none() {
-            self.broken(Broken::Connection("it takes no more data".to_owned()), now);
         }
     }
 }

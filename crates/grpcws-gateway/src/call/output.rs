@@ -1,7 +1,5 @@
 //! What the user sees: messages on stdout, all else on stderr.
 
-#![allow(clippy::print_stderr, reason = "the status of a call belongs there")]
-
 use std::io::{self, IsTerminal as _, Write as _};
 
 use base64::Engine as _;
@@ -14,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::arguments::{CallArguments, Format};
 use super::json_text::{Style, format};
+use crate::terminal::{printable, tell};
 
 /// What of `google.rpc.Status` the call itself does not say.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -59,7 +58,7 @@ impl Output {
             return;
         }
         match self.format {
-            Format::Json => eprintln!("{}", json!({ "headers": metadata(headers) })),
+            Format::Json => tell(&json!({ "headers": metadata(headers) }).to_string()),
             Format::Text => lines("header", headers),
         }
     }
@@ -67,15 +66,15 @@ impl Output {
     pub(super) fn status(&self, status: &Status) {
         let details = RpcStatus::decode(status.details().clone()).unwrap_or_default().details;
         match self.format {
-            Format::Json => eprintln!("{}", object(status, &details)),
+            Format::Json => tell(&object(status, &details).to_string()),
             Format::Text => {
                 for detail in &details {
-                    eprintln!("detail {}: {}", type_name(detail), STANDARD.encode(&detail.value));
+                    tell(&detail_line(detail));
                 }
                 if self.verbose {
                     lines("trailer", status.metadata());
                 }
-                eprintln!("{}", self.line(status));
+                tell(&self.line(status));
             }
         }
     }
@@ -87,9 +86,7 @@ impl Output {
             (true, Code::Ok) => format!("\x1b[32m{name}\x1b[0m"),
             (true, _) => format!("\x1b[31m{name}\x1b[0m"),
         };
-        // What the gateway says may hold anything; a terminal is to get text.
-        let message: String =
-            status.message().chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+        let message = printable(status.message());
         if message.is_empty() { name } else { format!("{name}: {message}") }
     }
 }
@@ -97,12 +94,12 @@ impl Output {
 /// Tells somebody who types what to do.
 pub(super) fn hint(proto_mode: bool) {
     let form = if proto_mode { "base64" } else { "JSON" };
-    eprintln!("type one {form} message a line; Ctrl-D half-closes the call, Ctrl-C cancels it");
+    tell(&format!("type one {form} message a line; Ctrl-D half-closes the call, Ctrl-C cancels it"));
 }
 
 /// Tells somebody who types that a message was not sent.
 pub(super) fn not_sent(reason: &str) {
-    eprintln!("not sent: {reason}");
+    tell(&format!("not sent: {}", printable(reason)));
 }
 
 /// Writes a line and flushes, so that a pipe gets each message when it comes.
@@ -115,8 +112,12 @@ fn print(line: &str) -> io::Result<()> {
 
 fn lines(kind: &str, metadata: &HeaderMap) {
     for (name, value) in metadata {
-        eprintln!("{kind} {name}: {}", String::from_utf8_lossy(value.as_bytes()));
+        tell(&format!("{kind} {name}: {}", printable(&String::from_utf8_lossy(value.as_bytes()))));
     }
+}
+
+fn detail_line(detail: &Any) -> String {
+    format!("detail {}: {}", printable(type_name(detail)), STANDARD.encode(&detail.value))
 }
 
 fn type_name(detail: &Any) -> &str {
@@ -153,5 +154,12 @@ mod tests {
     fn the_status_is_an_object_with_all_members() {
         let text = object(&Status::new(Code::NotFound, "no"), &[]).to_string();
         assert_eq!(text, r#"{"code":5,"details":[],"message":"no","status":"NOT_FOUND","trailers":{}}"#);
+    }
+
+    #[test]
+    fn the_type_of_a_detail_is_printed_without_control_characters() {
+        let type_url = "type.googleapis.com/a.\x1b[2JB\n".to_owned();
+        let detail = Any { type_url, value: b"x".to_vec() };
+        assert_eq!(detail_line(&detail), "detail a. [2JB : eA==");
     }
 }

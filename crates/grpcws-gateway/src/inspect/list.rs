@@ -1,12 +1,13 @@
 //! `grpcws list`.
 
-use grpcws::services::Service;
+use grpcws::services::{Method, Service};
 
 use super::arguments::{Format, ListArguments};
 use super::error::InspectError;
 use super::load::load;
 use super::nearest::Suggestions;
 use super::{describe, json};
+use crate::terminal::printable;
 
 /// Prints the services, or the methods of one.
 ///
@@ -36,7 +37,7 @@ pub async fn list(arguments: ListArguments) -> Result<(), InspectError> {
 
 fn services(services: &[&Service], format: Format) -> String {
     match format {
-        Format::Text => services.iter().map(|service| format!("{}\n", service.full_name())).collect(),
+        Format::Text => services.iter().map(|service| printable(service.full_name()) + "\n").collect(),
         Format::Json => json::text(&services.iter().map(|service| json::service(service)).collect()),
     }
 }
@@ -45,7 +46,8 @@ fn services(services: &[&Service], format: Format) -> String {
 fn methods(service: &Service, format: Format) -> String {
     match format {
         Format::Text => {
-            service.methods().map(|method| format!("{}/{}\n", method.service(), method.name())).collect()
+            let name = |method: &Method| format!("{}/{}", method.service(), method.name());
+            service.methods().map(|method| printable(&name(method)) + "\n").collect()
         }
         Format::Json => json::text(&json::service(service)),
     }

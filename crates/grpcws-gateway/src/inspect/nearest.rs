@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::terminal::printable;
+
 /// How like a name has to be, from 0 to 1.
 const LIKENESS: f64 = 0.7;
 /// The most names that are suggested.
@@ -22,7 +24,7 @@ impl Suggestions {
             .collect();
         found.sort_by(|(one, a), (other, b)| other.total_cmp(one).then_with(|| a.cmp(b)));
         found.dedup();
-        Self(found.into_iter().take(MOST).map(|(_, name)| name.to_owned()).collect())
+        Self(found.into_iter().take(MOST).map(|(_, name)| printable(name)).collect())
     }
 }
 

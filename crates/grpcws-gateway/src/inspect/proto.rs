@@ -9,6 +9,7 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
 use super::style::{Part, Style};
 use super::symbol::is_map_entry;
+use crate::terminal::printable;
 
 /// The end of a range that goes as far as numbers go.
 const MAX_FIELD_NUMBER: i32 = (1 << 29) - 1;
@@ -286,8 +287,8 @@ fn field_options(field: &FieldDescriptorProto) -> String {
         options.push(match field.r#type() {
             Type::String => format!("default = {default:?}"),
             // Escaped already.
-            Type::Bytes => format!("default = \"{default}\""),
-            _ => format!("default = {default}"),
+            Type::Bytes => format!("default = \"{}\"", printable(default)),
+            _ => format!("default = {}", printable(default)),
         });
     }
     if let Some(packed) = field.options.as_ref().and_then(|options| options.packed) {

@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal as _;
 
+use crate::terminal::printable;
+
 /// How parts of the text are marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
@@ -26,9 +28,11 @@ impl Style {
         if std::io::stdout().is_terminal() && !unwanted { Self::Colored } else { Self::Plain }
     }
 
+    /// The part, without what else a peer may have written into it for a terminal.
     pub(super) fn paint(self, part: Part, text: &str) -> String {
+        let text = printable(text);
         let color = match part {
-            _ if self == Self::Plain => return text.to_owned(),
+            _ if self == Self::Plain => return text,
             Part::Keyword => "34",
             Part::Name => "1",
             Part::Type => "36",

@@ -1,13 +1,17 @@
 //! One connection, and its task.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
+use h2::PingPong;
 use h2::client::{Builder, SendRequest};
+use tokio::sync::Notify;
 
 use super::super::handshake::MAX_HEAD;
 use super::super::{Connector, Failure, Transport};
@@ -32,6 +36,8 @@ struct Shared {
     places: AtomicUsize,
     /// No new streams: the connection is over, or about to be.
     retired: AtomicBool,
+    /// A call got no answer: does the gateway still answer pings?
+    doubted: Notify,
 }
 
 /// A place on a connection for one stream.
@@ -52,7 +58,8 @@ impl Connection {
             .enable_push(false);
         let (sender, connection) = builder.handshake::<Transport, Bytes>(transport).await.map_err(broken)?;
         let shared = Arc::new(Shared::default());
-        settings(connection, Arc::clone(&shared)).await.map_err(broken)?;
+        let limit = connector.options().connect_timeout;
+        settings(connection, Arc::clone(&shared), limit).await.map_err(broken)?;
         if !sender.is_extended_connect_protocol_enabled() {
             return Err(Failure::Refused(Status::new(
                 Code::Unimplemented,
@@ -68,7 +75,12 @@ impl Connection {
 
     /// No new stream is opened here.
     pub(super) fn retire(&self) {
-        self.shared.retired.store(true, Ordering::Release);
+        self.shared.retire();
+    }
+
+    /// Sends a ping, and retires the connection when no answer comes.
+    pub(super) fn doubt(&self) {
+        self.shared.doubted.notify_one();
     }
 
     pub(super) fn is_retired(&self) -> bool {
@@ -86,6 +98,19 @@ impl Connection {
     }
 }
 
+impl Shared {
+    fn retire(&self) {
+        self.retired.store(true, Ordering::Release);
+    }
+}
+
+impl Place {
+    /// No new stream is opened on the connection that this place is on.
+    pub(super) fn retire_connection(&self) {
+        self.0.retire();
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.places.fetch_sub(1, Ordering::AcqRel);
@@ -96,6 +121,7 @@ impl Drop for Place {
 async fn settings(
     mut connection: h2::client::Connection<Transport, Bytes>,
     shared: Arc<Shared>,
+    limit: Duration,
 ) -> Result<(), h2::Error> {
     let mut ping_pong = connection.ping_pong().expect("it is taken once");
     {
@@ -110,10 +136,30 @@ async fn settings(
         .await?;
     }
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
+        let ended = tokio::select! {
+            ended = connection => ended,
+            never = retire_when_silent(&mut ping_pong, &shared, limit) => match never {},
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "an HTTP/2 connection to the gateway ended");
         }
-        shared.retired.store(true, Ordering::Release);
+        shared.retire();
     });
     Ok(())
+}
+
+/// Answers each doubt by a ping. It ends only with the connection, whose streams may still be of use.
+async fn retire_when_silent(ping_pong: &mut PingPong, shared: &Shared, limit: Duration) -> Infallible {
+    loop {
+        shared.doubted.notified().await;
+        match tokio::time::timeout(limit, ping_pong.ping(h2::Ping::opaque())).await {
+            Ok(Ok(_)) => {}
+            // The end of the connection is told by the connection.
+            Ok(Err(_)) => std::future::pending().await,
+            Err(_) => {
+                shared.retire();
+                std::future::pending().await
+            }
+        }
+    }
 }

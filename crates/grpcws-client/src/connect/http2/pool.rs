@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -10,6 +11,7 @@ use http::header::HeaderMap;
 use http::uri::{Authority, Scheme, Uri};
 use http::{Method, Request, StatusCode, Version};
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
 use super::super::handshake::{check_selected, violation};
 use super::super::{Connector, Failure, OpenRequest, Opened, Transport, refusal};
@@ -36,6 +38,31 @@ enum Refusal {
     Final(Failure),
 }
 
+/// A handshake that is under way. Dropping it means that the call has waited no longer: a connection that has said
+/// nothing in all the time that there was takes no more calls; where the call ended sooner, it is put to the test.
+struct Unanswered<'a> {
+    connection: &'a Connection,
+    /// When the call began to wait for a WebSocket.
+    began: Instant,
+    limit: Duration,
+}
+
+impl Unanswered<'_> {
+    fn disarm(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if self.began.elapsed() >= self.limit {
+            self.connection.retire();
+        } else {
+            self.connection.doubt();
+        }
+    }
+}
+
 impl Pool {
     pub(crate) fn new(options: &ClientOptions) -> Self {
         Self {
@@ -50,12 +77,17 @@ impl Pool {
         connector: &Connector,
         request: &OpenRequest,
         headers: HeaderMap,
+        began: Instant,
     ) -> Result<Opened, Failure> {
         let head = connect_request(connector, request, headers)?;
         let mut unseen = None;
         for _ in 0..MAX_TRIES {
             let (connection, place) = self.place(connector).await?;
-            match open_stream(&connection, place, request, &head).await {
+            let unanswered =
+                Unanswered { connection: &connection, began, limit: connector.options().connect_timeout };
+            let opened = open_stream(&connection, place, request, &head).await;
+            unanswered.disarm();
+            match opened {
                 Ok(stream) => {
                     let transport = Transport::Http2(Box::new(stream));
                     return Ok(Opened { transport, already_read: Bytes::new() });
@@ -139,8 +171,7 @@ async fn open_stream(
     let mut sender = connection.sender().ready().await.map_err(Refusal::Unseen)?;
     let (response, send) = sender.send_request(head.clone(), false).map_err(Refusal::Unseen)?;
     let response = response.await.map_err(|error| {
-        let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-        if refused || error.is_go_away() {
+        if is_unseen(&error) {
             Refusal::Unseen(error)
         } else {
             Refusal::Final(Failure::unreachable(format!("the handshake over HTTP/2 failed: {error}")))
@@ -153,6 +184,13 @@ async fn open_stream(
     }
     check_selected(request, response.headers()).map_err(Refusal::Final)?;
     Ok(Http2Stream::new(send, response.into_body(), place))
+}
+
+/// Whether the gateway has not looked at the request: it refused the stream (RFC 9113 §8.7), or its GOAWAY names an
+/// earlier stream as the last. A GOAWAY of this side is the answer to a gateway that breaks HTTP/2.
+fn is_unseen(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (refused || error.is_go_away())
 }
 
 /// The beginning of a refusal's body; what cannot be read is left out.

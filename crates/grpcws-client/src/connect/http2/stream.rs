@@ -21,12 +21,17 @@ pub(crate) struct Http2Stream {
     /// What came and was not read yet.
     chunk: Bytes,
     /// Given back when the stream is gone.
-    _place: Place,
+    place: Place,
 }
 
 impl Http2Stream {
     pub(super) fn new(send: SendStream<Bytes>, receive: RecvStream, place: Place) -> Self {
-        Self { send, receive, chunk: Bytes::new(), _place: place }
+        Self { send, receive, chunk: Bytes::new(), place }
+    }
+
+    /// The gateway is silent: no new stream is opened on this one's connection.
+    pub(crate) fn retire_connection(&self) {
+        self.place.retire_connection();
     }
 }
 
