@@ -227,10 +227,12 @@ impl Writer {
 
     fn ranges(&mut self, message: &DescriptorProto) {
         // The ends of both are exclusive.
-        let reserved = message.reserved_range.iter().map(|range| (range.start(), range.end() - 1));
+        let reserved =
+            message.reserved_range.iter().map(|range| (range.start(), range.end().saturating_sub(1)));
         self.range_list("reserved", reserved.map(|range| shown_range(range, MAX_FIELD_NUMBER)));
         self.range_list("reserved", message.reserved_name.iter().map(|name| format!("{name:?}")));
-        let extensions = message.extension_range.iter().map(|range| (range.start(), range.end() - 1));
+        let extensions =
+            message.extension_range.iter().map(|range| (range.start(), range.end().saturating_sub(1)));
         self.range_list("extensions", extensions.map(|range| shown_range(range, MAX_FIELD_NUMBER)));
     }
 
@@ -314,4 +316,30 @@ fn camel_case(name: &str) -> String {
         }
         result
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use prost_types::descriptor_proto::{ExtensionRange, ReservedRange};
+
+    use super::*;
+
+    #[test]
+    fn ranges_may_hold_any_number() {
+        let reserved = |start, end| ReservedRange { start: Some(start), end: Some(end) };
+        let message = DescriptorProto {
+            name: Some("A".to_owned()),
+            reserved_range: vec![reserved(2, 3), reserved(5, i32::MIN)],
+            extension_range: vec![ExtensionRange {
+                start: Some(9),
+                end: Some(i32::MAX),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let mut writer = Writer::new(Style::Plain);
+        writer.message(&message, "proto2");
+        let expected = "message A {\n  reserved 2, 5 to -2147483648;\n  extensions 9 to max;\n}\n";
+        assert_eq!(writer.finish(), expected);
+    }
 }
