@@ -134,7 +134,8 @@ fn apt_get(context: &Context, packages: &[&str]) -> Result<(), Failure> {
         .map_err(|failure| failure.remedy(remedy))
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a program is there.
+pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

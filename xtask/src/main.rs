@@ -1,16 +1,18 @@
-//! The project's own commands: `cargo xtask test` is the whole gate.
+//! The project's own commands: `cargo xtask test` is the whole gate, `cargo xtask bench` the benchmark.
 //!
 //! The steps are data, in [`steps`]; the suites in other languages are rows of a table in [`suites`]; what
 //! they need on a fresh machine is put there by [`install`]; [`process`] starts programs and ends them.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for a terminal")]
 
+mod bench;
 mod context;
 mod install;
 mod process;
 mod steps;
 mod suites;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -21,12 +23,16 @@ const HELP: &str = "\
 The project's own commands.
 
 Usage: cargo xtask test [OPTIONS]
+       cargo xtask bench [OPTIONS]
 
-Runs every check of the project, in this order, and stops at the first that fails.
+test runs every check of the project, in this order, and stops at the first that fails.
 What a check needs and the machine does not have is installed: below the target
 folder, in tests/*/node_modules, or, as root on Debian, by apt-get.
 
-Options:
+bench builds the gateway, its peers and the load generator, measures them side
+by side, and writes target/bench/report.{json,md,svg}. See cargo xtask bench --help.
+
+Options of test:
       --only NAMES  run these steps only (comma-separated)
       --skip NAMES  leave these steps out (comma-separated)
       --list        print the steps
@@ -46,6 +52,13 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Request::Test(chosen)) => test(&chosen),
+        Ok(Request::Bench(arguments)) => match bench::bench(&Context::new(), &arguments) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                eprintln!("xtask: {failure}");
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             eprintln!("xtask: {error}\nTry: cargo xtask --help");
             ExitCode::from(64)
@@ -57,6 +70,8 @@ enum Request {
     Help,
     List,
     Test(Vec<&'static Step>),
+    /// With the arguments of the benchmark itself.
+    Bench(Vec<OsString>),
 }
 
 fn arguments() -> Result<Request, lexopt::Error> {
@@ -71,6 +86,9 @@ fn arguments() -> Result<Request, lexopt::Error> {
             Long("only") => only.extend(names(&parser.value()?.string()?)?),
             Long("skip") => skip.extend(names(&parser.value()?.string()?)?),
             Value(value) if command.is_none() && value == "test" => command = Some(value),
+            Value(value) if command.is_none() && value == "bench" => {
+                return Ok(Request::Bench(parser.raw_args()?.collect()));
+            }
             other => return Err(other.unexpected()),
         }
     }
