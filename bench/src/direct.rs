@@ -60,7 +60,12 @@ struct Counters {
 }
 
 pub(crate) async fn run(arguments: DirectArguments) -> Result<(), Box<dyn Error>> {
-    let endpoint = Channel::from_shared(format!("http://{}", arguments.upstream))?.tcp_nodelay(true);
+    // With the default windows h2 takes a server that sends small DATA frames for an attacker, and ends the
+    // connection (`too_many_data_frames`); grpc-go is such a server.
+    let endpoint = Channel::from_shared(format!("http://{}", arguments.upstream))?
+        .tcp_nodelay(true)
+        .initial_stream_window_size(64 * 1024)
+        .initial_connection_window_size(u32::MAX >> 1);
     let channel = endpoint.connect().await?;
     let counters = Arc::new(Counters::default());
     for _ in 0..arguments.streams {

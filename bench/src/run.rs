@@ -19,8 +19,8 @@ pub(crate) struct RunArguments {
     /// Short samples and few of them: for a look, not for a figure.
     #[arg(long)]
     quick: bool,
-    /// Only scenarios and targets whose names begin with one of these (comma-separated). A name of a target
-    /// chooses targets, any other scenarios.
+    /// Only these scenarios and targets (comma-separated); `echo` means `echo-1`, `echo-10` and so on. The name
+    /// of a target chooses targets, any other scenarios.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// The target that ratios refer to. Default: the Go package, or its stand-in where that is not built.
@@ -136,7 +136,12 @@ impl Plan {
 
     fn wants(&self, scenario: &Scenario) -> bool {
         self.only_scenarios.is_empty()
-            || self.only_scenarios.iter().any(|name| scenario.name.starts_with(name.as_str()))
+            || self.only_scenarios.iter().any(|name| {
+                scenario
+                    .name
+                    .strip_prefix(name.as_str())
+                    .is_some_and(|rest| matches!(rest.get(..1), None | Some("-")))
+            })
     }
 
     /// The targets of a scenario that are chosen and built. The reference comes first.

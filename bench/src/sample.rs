@@ -73,6 +73,22 @@ pub(crate) async fn server(
     sample
 }
 
+/// Waits until a target answers: a gateway listens before it has asked its upstream for descriptors.
+pub(crate) async fn ready(target: &Target, running: &Running) -> io::Result<()> {
+    let limit = Instant::now() + Duration::from_secs(10);
+    let timing = Timing { warm_up: Duration::ZERO, window: Duration::from_millis(20) };
+    loop {
+        let work = Work::Subscribe { sockets: 1, size: 0, rate: 0.0 };
+        let sample = server(work, target, running, timing).await;
+        match sample {
+            Ok(sample) if sample.messages > 0 => return Ok(()),
+            Err(error) if Instant::now() > limit => return Err(error),
+            Ok(_) if Instant::now() > limit => return Err(io::Error::other("does not answer")),
+            _ => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
 fn is_ours(target: &Target) -> bool {
     target.name.starts_with("grpcws") || target.name.starts_with("library")
 }

@@ -38,7 +38,7 @@ const ECHO: &[&str] = &[
     "grpc-web",
     "direct-tonic",
     "direct-go",
-    "echo",
+    "bare-echo",
 ];
 /// A gateway of lines has no reply to an upload, and a direct client no socket to open.
 const UPLOAD: &[&str] = &[

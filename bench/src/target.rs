@@ -100,7 +100,7 @@ pub(crate) const TARGETS: &[Target] = &[
         Format::Bare,
         "a grpc-go client without a bridge: its own CPU",
     ),
-    target("echo", Program::Echo, Format::Bare, "a bare WebSocket echo, without gRPC"),
+    target("bare-echo", Program::Echo, Format::Bare, "a bare WebSocket echo, without gRPC"),
 ];
 
 /// The target of this name.

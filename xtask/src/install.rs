@@ -26,6 +26,8 @@ pub(crate) enum Need {
     PythonPackages(&'static str),
     /// A browser.
     Chromium,
+    /// What counts instructions.
+    Valgrind,
 }
 
 impl Need {
@@ -38,6 +40,7 @@ impl Need {
             Self::NodePackages(folder) => node_packages(context, folder),
             Self::PythonPackages(file) => python_packages(context, file),
             Self::Chromium => debian(context, &[("chromium", "chromium")]),
+            Self::Valgrind => debian(context, &[("valgrind", "valgrind")]),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod context;
+mod count;
 mod install;
 mod process;
 mod steps;
@@ -16,7 +17,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use context::Context;
+use context::{Context, Failure};
 use steps::{STEPS, Step};
 
 const HELP: &str = "\
@@ -24,6 +25,7 @@ The project's own commands.
 
 Usage: cargo xtask test [OPTIONS]
        cargo xtask bench [OPTIONS]
+       cargo xtask count [--record]
 
 test runs every check of the project, in this order, and stops at the first that fails.
 What a check needs and the machine does not have is installed: below the target
@@ -31,6 +33,9 @@ folder, in tests/*/node_modules, or, as root on Debian, by apt-get.
 
 bench builds the gateway, its peers and the load generator, measures them side
 by side, and writes target/bench/report.{json,md,svg}. See cargo xtask bench --help.
+
+count counts the instructions of a message in each hop, which test does too; with
+--record it writes the counts and the profiles down.
 
 Options of test:
       --only NAMES  run these steps only (comma-separated)
@@ -52,16 +57,21 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Request::Test(chosen)) => test(&chosen),
-        Ok(Request::Bench(arguments)) => match bench::bench(&Context::new(), &arguments) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(failure) => {
-                eprintln!("xtask: {failure}");
-                ExitCode::FAILURE
-            }
-        },
+        Ok(Request::Bench(arguments)) => finish(bench::bench(&Context::new(), &arguments)),
+        Ok(Request::Count { record }) => finish(count::count(&Context::new(), record).map(drop)),
         Err(error) => {
             eprintln!("xtask: {error}\nTry: cargo xtask --help");
             ExitCode::from(64)
+        }
+    }
+}
+
+fn finish(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -72,6 +82,9 @@ enum Request {
     Test(Vec<&'static Step>),
     /// With the arguments of the benchmark itself.
     Bench(Vec<OsString>),
+    Count {
+        record: bool,
+    },
 }
 
 fn arguments() -> Result<Request, lexopt::Error> {
@@ -88,6 +101,14 @@ fn arguments() -> Result<Request, lexopt::Error> {
             Value(value) if command.is_none() && value == "test" => command = Some(value),
             Value(value) if command.is_none() && value == "bench" => {
                 return Ok(Request::Bench(parser.raw_args()?.collect()));
+            }
+            Value(value) if command.is_none() && value == "count" => {
+                let record = match parser.next()? {
+                    None => false,
+                    Some(Long("record")) => true,
+                    Some(other) => return Err(other.unexpected()),
+                };
+                return Ok(Request::Count { record });
             }
             other => return Err(other.unexpected()),
         }

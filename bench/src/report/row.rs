@@ -82,7 +82,8 @@ impl Row {
     #[expect(clippy::cast_precision_loss, reason = "counts of messages are far below 2^52")]
     pub(crate) fn add(&mut self, sample: Sample) {
         let messages = sample.messages as f64;
-        let cpu_us = sample.cpu_per_message().map(|nanoseconds| nanoseconds / 1_000.0);
+        let cpu_us =
+            sample.cpu_per_message().filter(|cpu| *cpu > 0.0).map(|nanoseconds| nanoseconds / 1_000.0);
         self.samples.push(Measured {
             messages: sample.messages,
             seconds: sample.elapsed.as_secs_f64(),
