@@ -48,6 +48,14 @@ enum Command {
     Backend(ListenArguments),
     /// Serves it over WebSocket, bridged in this process.
     Library(ListenArguments),
+    /// Serves a gRPC server over WebSocket, by the library alone.
+    Bridge {
+        #[command(flatten)]
+        listen: ListenArguments,
+        /// As `http://HOST:PORT`.
+        #[arg(long)]
+        upstream: String,
+    },
     /// A bare WebSocket echo.
     Echo(ListenArguments),
     /// A gRPC client without a bridge.
@@ -79,6 +87,7 @@ fn main() -> ExitCode {
             Command::Run(arguments) => run::run(arguments).await.map_err(Into::into),
             Command::Backend(arguments) => servers::backend(&arguments.listen).await,
             Command::Library(arguments) => servers::library(&arguments.listen).await,
+            Command::Bridge { listen, upstream } => servers::bridge(&listen.listen, &upstream).await,
             Command::Echo(arguments) => servers::echo(&arguments.listen).await,
             Command::Direct(arguments) => direct::run(arguments).await,
         }

@@ -7,6 +7,7 @@ use grpcws::bridge::Bridge;
 use grpcws::server::ServerOptions;
 use grpcws::services::Services;
 use grpcws::{ConnectionOptions, Shutdown};
+use grpcws_upstream::{Upstream, UpstreamOptions};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tonic::transport::server::TcpIncoming;
@@ -37,9 +38,22 @@ const MAX_STREAMS: u32 = 100_000;
 
 /// The service in the same process as the bridge.
 pub(crate) async fn library(listen: &str) -> Result {
+    serve(listen, axum::Router::new().nest_service("/ws", with_options(Bridge::new(routes()))?)).await
+}
+
+/// The library in front of a gRPC server: the gateway without all that is not the bridge, to tell one from the
+/// other.
+pub(crate) async fn bridge(listen: &str, upstream: &str) -> Result {
+    let upstream = Upstream::new(upstream, UpstreamOptions::default())?;
+    serve(listen, axum::Router::new().nest_service("/ws", with_options(Bridge::new(upstream))?)).await
+}
+
+fn with_options<S>(bridge: Bridge<S>) -> Result<Bridge<S>> {
     let services = Services::from_file_descriptor_set(crate::FILE_DESCRIPTOR_SET)?;
-    let bridge = Bridge::new(routes()).descriptors(services).options(ConnectionOptions::default());
-    let app = axum::Router::new().nest_service("/ws", bridge);
+    Ok(bridge.descriptors(services).options(ConnectionOptions::default()))
+}
+
+async fn serve(listen: &str, app: axum::Router) -> Result {
     let listener = TcpListener::bind(listen).await?;
     println!("listening ws://{}", listener.local_addr()?);
     let options = ServerOptions::default().max_connections(MAX_CONNECTIONS);

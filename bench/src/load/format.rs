@@ -93,9 +93,8 @@ impl Format {
         if method == Method::Subscribe && self != (Self::Envelope { query: true }) {
             let (json, proto) = (event::request_json(request), request.encode_to_vec());
             self.append(&json, &proto, &mut output);
-            if self == Self::GrpcWeb {
-                output.extend(self.half_close());
-            }
+            // A bridge without descriptors does not know that no second request can come.
+            output.extend(self.half_close());
         }
         output
     }
