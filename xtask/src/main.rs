@@ -8,8 +8,10 @@
 mod bench;
 mod context;
 mod count;
+mod elf;
 mod install;
 mod process;
+mod protobuf;
 mod steps;
 mod suites;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::context::{Context, Failure};
 use crate::install::Need;
 use crate::process::{run, run_and_read};
+use crate::protobuf::conformance;
 use crate::suites::run_suites;
 
 /// One step of the gate.
@@ -110,6 +111,13 @@ pub(crate) const STEPS: &[Step] = &[
         remedy: "the suite's own output names the case",
         needs: &[Need::PythonPackages("tests/python/requirements.txt")],
         run: |context| run_suites(context, "python"),
+    },
+    Step {
+        name: "protobuf",
+        about: "the transcoder, by protobuf's own conformance runner",
+        remedy: "the runner's output names the case; tests/protobuf/failures.txt lists those that are known",
+        needs: &[Need::NodePackages("tests/protobuf"), Need::PythonPackages("tests/python/requirements.txt")],
+        run: conformance,
     },
     Step {
         name: "browser",

@@ -74,7 +74,8 @@
 //! | `connect_timeout` | 10 s | name, TCP, TLS and handshake together |
 //! | `max_message_size` | 16 MiB | a larger response message ends the call with code 8 |
 //! | `credit` | 1 MiB | response messages that lie ready for the application; one more may overdraw it |
-//! | `ping_period`, `pong_timeout` | off | the gateway sends pings of its own |
+//! | `ping_period` | off | the gateway sends pings of its own |
+//! | `pong_timeout` | 90 s | a gateway that is silent for so long is lost, code 14 |
 //! | `linger` | 2 s | for the gateway's last word, and its close |
 //! | `max_streams_per_connection` | 100 | HTTP/2 only |
 //! | `backoff` | 1 s × 1.6 up to 30 s, ± 20 % | after each failure to connect |
@@ -91,6 +92,7 @@
 //! - Metadata is printable ASCII, as in gRPC. What a gateway got from its service otherwise arrives percent-encoded.
 //! - The roots of the system are read when a client is made; certificates are not reloaded.
 //! - A call needs a tokio runtime.
+//! - Proxies that the environment names are not used, and `Retry-After` of a refusal is not looked at.
 
 mod call;
 mod client;

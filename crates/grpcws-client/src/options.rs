@@ -45,8 +45,10 @@ pub struct ClientOptions {
     /// The time between two `ping` messages, which keep proxies on the way from closing an idle call. Default: none,
     /// since a gateway sends pings of its own.
     pub ping_period: Option<Duration>,
-    /// How long the gateway may be silent before a call ends with code 14. It has to be longer than the shorter of
-    /// both sides' ping periods. Default: for ever; TCP tells of most lost connections.
+    /// How long the gateway may be silent before a call ends with code 14: a connection that was lost without a word
+    /// is found by this alone. It counts where either side sends pings, and is never shorter than three ping periods
+    /// of the gateway where only that does. With [`ping_period`](Self::ping_period) it has to be longer than that.
+    /// `None` is for ever. Default: 90 s.
     pub pong_timeout: Option<Duration>,
     /// How long a cancelled call waits for the gateway's last word, and an ended one for its close. Default: 2 s.
     pub linger: Duration,
@@ -70,7 +72,7 @@ impl Default for ClientOptions {
             max_message_size: 16 * 1024 * 1024,
             credit: Some(1024 * 1024),
             ping_period: None,
-            pong_timeout: None,
+            pong_timeout: Some(Duration::from_secs(90)),
             linger: Duration::from_secs(2),
             max_streams_per_connection: 100,
             backoff: BackoffOptions::default(),

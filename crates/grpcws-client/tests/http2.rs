@@ -38,6 +38,7 @@ impl Server {
         let counter = Arc::clone(&connections);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).expect("an option");
                 counter.fetch_add(1, Ordering::SeqCst);
                 let (http, app, mut told) = (http.clone(), app.clone(), told.clone());
                 tokio::spawn(async move {
@@ -207,4 +208,29 @@ async fn refusals_over_http2_have_their_text() {
     let status = end(&mut client.json_call(&method("Unary"), options())).await;
     assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
     assert!(status.message().contains("HTTP 404"), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_takes_no_more_connections_still_takes_calls_on_those_there_are() {
+    let gateway = Gateway::start().await;
+    let client = gateway
+        .client(ClientOptions::default().http_version(HttpVersion::Http2).max_streams_per_connection(2));
+    let (first, second) = (open(&client).await, open(&client).await);
+    // The accept loop goes, the streams stay for half the grace.
+    gateway.shutdown.begin(std::time::Duration::from_secs(60));
+    soon(async {
+        while tokio::net::TcpStream::connect(gateway.address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let status = end(&mut client.json_call(&method("Bidi"), options())).await;
+    assert_eq!(status.code(), Code::Unavailable, "{status:?}");
+    let mut calls = [first, second];
+    for call in &mut calls {
+        echo(call).await;
+    }
+    for call in calls {
+        finish(call).await;
+    }
 }

@@ -270,6 +270,26 @@ async fn a_gateway_that_says_nothing_is_dead() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_announces_pings_and_sends_none_is_dead() {
+    let announced = OPEN.replace("\"pingPeriodMs\":0", "\"pingPeriodMs\":20");
+    // And one that does not even say `open`.
+    for open in [announced, r#"{"type":"news"}"#.to_owned()] {
+        let address = serve(move |mut peer: Peer| {
+            let open = open.clone();
+            async move {
+                peer.text(&open).await;
+                while !peer.next().await.starts_with("close") {}
+            }
+        })
+        .await;
+        let client_options = ClientOptions::default().pong_timeout(Some(Duration::from_millis(50)));
+        let (_, status) = rest(&mut call(address, client_options).await).await;
+        assert_eq!(status.code(), Code::Unavailable);
+        assert!(status.message().contains("nothing was heard"), "{status:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_that_answers_pings_lives() {
     let address = serve(|mut peer: Peer| async move {
         peer.text(OPEN).await;

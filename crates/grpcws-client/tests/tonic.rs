@@ -61,6 +61,26 @@ async fn all_four_kinds_work() {
 }
 
 #[tokio::test]
+async fn large_messages_pass_and_too_large_ones_are_told() {
+    let gateway = Gateway::start().await;
+    for version in [Http1, Http2] {
+        let mut client = gateway.tonic(version);
+        let payload: bytes::Bytes =
+            (0..3_000_000).map(|n: u32| n.to_le_bytes()[0]).collect::<Vec<_>>().into();
+        for _ in 0..3 {
+            let request = UnaryRequest { payload: payload.clone(), ..Default::default() };
+            let response = soon(client.unary(request)).await.expect("it succeeds").into_inner();
+            assert!(response.payload == payload);
+        }
+        let payload: bytes::Bytes = vec![0; 5_000_000].into();
+        let status = soon(client.unary(UnaryRequest { payload, ..Default::default() })).await;
+        let status = status.expect_err("the gateway takes 4 MiB");
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert!(status.message().contains("4194304"), "{status:?}");
+    }
+}
+
+#[tokio::test]
 async fn metadata_and_trailers_pass() {
     let gateway = Gateway::start().await;
     let mut client = gateway.tonic(Http1);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use grpcws::ConnectionOptions;
 
+use crate::call::{self, CallArguments};
 use crate::demo::DemoOptions;
+use crate::inspect::{self, DescribeArguments, ListArguments};
 use crate::serve::{self, ServeArguments};
 
 /// gRPC streaming for everything that can open a WebSocket.
@@ -30,6 +32,18 @@ pub enum Command {
     /// Serve every method of a gRPC server over WebSocket.
     #[command(after_help = serve::EXAMPLES)]
     Serve(Box<ServeArguments>),
+
+    /// Call a method through a gateway, with messages as JSON lines on stdin and stdout.
+    #[command(after_help = call::EXAMPLES)]
+    Call(Box<CallArguments>),
+
+    /// List the services of a gRPC server, or the methods of one.
+    #[command(after_help = inspect::LIST_EXAMPLES)]
+    List(Box<ListArguments>),
+
+    /// Show a service, method, message or enum of a gRPC server as the source of a .proto file.
+    #[command(after_help = inspect::DESCRIBE_EXAMPLES)]
+    Describe(Box<DescribeArguments>),
 }
 
 /// The options of `grpcws demo`.

@@ -1,7 +1,11 @@
 //! The parts of the `grpcws` gateway binary, as a library for its tests.
 
+pub mod call;
 pub mod cli;
 pub mod demo;
+pub mod descriptors;
+pub mod inspect;
+mod open_files;
 pub mod serve;
 pub mod signals;
 

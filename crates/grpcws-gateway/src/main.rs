@@ -4,8 +4,10 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use grpcws_gateway::call::{self, CallError};
 use grpcws_gateway::cli::{Cli, Command};
 use grpcws_gateway::demo;
+use grpcws_gateway::inspect::{self, InspectError};
 use grpcws_gateway::serve::{self, ServeError};
 use tracing_subscriber::EnvFilter;
 
@@ -26,10 +28,22 @@ async fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let default = match cli.command {
+        Command::Call(_) | Command::Demo(_) | Command::Serve(_) => "info",
+        // They tell their errors themselves.
+        Command::List(_) | Command::Describe(_) => "off",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let ansi = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
     match cli.command {
+        Command::Call(arguments) => match call::call(*arguments).await {
+            Ok(code) => code,
+            Err(error) => {
+                let usage = matches!(error, CallError::Usage(_));
+                exit(Err(error.into()), |_| if usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE })
+            }
+        },
         Command::Demo(arguments) => exit(demo::serve(arguments.into()).await, |_| ExitCode::FAILURE),
         Command::Serve(arguments) => exit(serve::serve(*arguments).await.map_err(Into::into), |error| {
             match error.downcast_ref::<ServeError>() {
@@ -37,7 +51,15 @@ async fn main() -> ExitCode {
                 _ => ExitCode::FAILURE,
             }
         }),
+        Command::List(arguments) => exit(inspect::list(*arguments).await.map_err(Into::into), inspected),
+        Command::Describe(arguments) => {
+            exit(inspect::describe(*arguments).await.map_err(Into::into), inspected)
+        }
     }
+}
+
+fn inspected(error: &BoxError) -> ExitCode {
+    error.downcast_ref::<InspectError>().map_or(ExitCode::FAILURE, |error| error.exit_code().into())
 }
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -10,6 +10,7 @@ use grpcws::services::Services;
 use grpcws::{ConnectionOptions, Shutdown};
 use grpcws_test::{FILE_DESCRIPTOR_SET, ServeOptions, TestService};
 use grpcws_upstream::{Upstream, UpstreamOptions};
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -216,7 +217,7 @@ async fn p99(world: &World) -> Duration {
     socket.send(Message::text(r#"{"type":"end_send"}"#)).await.expect("the socket is open");
     while next(&mut socket).await.is_ok() {}
     times.sort_unstable();
-    times[990]
+    times.get(990).copied().expect("a thousand times")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -250,4 +251,31 @@ async fn two_hundred_stalled_readers_do_not_hold_a_healthy_call_up() {
     assert_eq!(world.service.stats().failed + world.service.stats().cancelled, 0);
     drop(stalled);
     world.live(0).await;
+}
+
+/// A thousand sockets and what carries them are more files than most systems let a process open by default.
+fn raise_open_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    setrlimit(Resource::Nofile, limit).expect("the maximum is permitted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_long_streams_are_served_whatever_the_upstream_limits() {
+    raise_open_files();
+    for limit in [1, 10, 100] {
+        let world = World::start(ServeOptions::default().max_concurrent_streams(limit)).await;
+        let mut sockets = Vec::new();
+        for _ in 0..1000 {
+            let mut socket = world.open("ServerStream", &[]).await;
+            send(&mut socket, r#"{"count":"1","firstSequence":"7","holdOpenMs":"-1"}"#).await;
+            sockets.push(socket);
+        }
+        for socket in &mut sockets {
+            assert!(next_data(socket).await.contains(r#""sequence":"7""#));
+        }
+        world.live(1000).await;
+        drop(sockets);
+        world.live(0).await;
+    }
 }

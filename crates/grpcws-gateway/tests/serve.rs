@@ -73,13 +73,9 @@ async fn http(address: &str, request: &str, until: &str) -> String {
     stream.write_all(request.as_bytes()).await.expect("it reads");
     let mut answer = Vec::new();
     let read = async {
-        let mut buffer = [0; 4096];
-        while !String::from_utf8_lossy(&answer).contains(until) {
-            match stream.read(&mut buffer).await.expect("it answers") {
-                0 => break,
-                length => answer.extend_from_slice(&buffer[..length]),
-            }
-        }
+        while !String::from_utf8_lossy(&answer).contains(until)
+            && stream.read_buf(&mut answer).await.expect("it answers") > 0
+        {}
     };
     tokio::time::timeout(SOON, read).await.expect("it answers");
     String::from_utf8_lossy(&answer).into_owned()

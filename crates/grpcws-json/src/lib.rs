@@ -71,8 +71,11 @@
 //! descriptor sets are read here.
 #![cfg_attr(test, allow(clippy::cast_possible_truncation, clippy::cast_sign_loss))]
 
+mod append;
 mod base64;
 mod calendar;
+mod decimal;
+mod digits;
 mod error;
 mod field_mask;
 mod from_json;

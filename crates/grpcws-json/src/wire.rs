@@ -65,6 +65,12 @@ impl<'a> Reader<'a> {
         Self::within(self.bytes, range)
     }
 
+    /// A reader of the same bytes that stands elsewhere.
+    #[inline]
+    pub(crate) fn at(&self, position: usize) -> Self {
+        Self { bytes: self.bytes, position }
+    }
+
     #[inline]
     pub(crate) fn position(&self) -> usize {
         self.position
@@ -96,7 +102,46 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn long_varint(&mut self) -> Result<u64, Malformed> {
+        match self.varint_of_words() {
+            Some(value) => Ok(value),
+            None => self.any_varint(),
+        }
+    }
+
+    /// Reads a varint that has at least as many bytes behind it as are looked at: eight at once. `None`, and nothing read,
+    /// where it has not, or is not valid.
+    #[inline(never)]
+    fn varint_of_words(&mut self) -> Option<u64> {
+        let rest = self.bytes.get(self.position..)?;
+        let word = u64::from_le_bytes(*rest.first_chunk()?);
+        let ends = !word & 0x8080_8080_8080_8080;
+        let last = ends & ends.wrapping_neg();
+        // Every bit up to the one that tells of the end; all where there is none.
+        let bits = word & last.wrapping_shl(1).wrapping_sub(1) & 0x7f7f_7f7f_7f7f_7f7f;
+        let bits = bits & 0x007f_007f_007f_007f | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
+        let bits = bits & 0x0000_3fff_0000_3fff | (bits & 0x3fff_0000_3fff_0000) >> 2;
+        let bits = bits & 0x0fff_ffff | (bits & 0x0fff_ffff_0000_0000) >> 4;
+        if last != 0 {
+            self.position += (last.trailing_zeros() / 8 + 1) as usize;
+            return Some(bits);
+        }
+        match *rest.get(8..10)? {
+            [ninth @ 0..0x80, _] => {
+                self.position += 9;
+                Some(bits | u64::from(ninth) << 56)
+            }
+            [ninth, tenth @ 0..=1] => {
+                self.position += 10;
+                Some(bits | u64::from(ninth & 0x7f) << 56 | u64::from(tenth) << 63)
+            }
+            _ => None,
+        }
+    }
+
+    #[cold]
+    fn any_varint(&mut self) -> Result<u64, Malformed> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let mut value = 0;
         for (index, &byte) in rest.iter().take(10).enumerate() {
@@ -115,12 +160,26 @@ impl<'a> Reader<'a> {
     /// The next field's number and wire type.
     #[inline]
     pub(crate) fn tag(&mut self) -> Result<(u32, u8), Malformed> {
-        let start = self.position;
-        let tag = u32::try_from(self.varint()?).unwrap_or(0);
-        if tag < 8 {
-            return Err(Malformed { offset: start, reason: Reason::Tag });
-        }
+        let tag = self.raw_tag()?;
         Ok((tag >> 3, (tag & 7) as u8))
+    }
+
+    /// The next field's tag: its number and, in the low three bits, its wire type.
+    #[inline]
+    pub(crate) fn raw_tag(&mut self) -> Result<u32, Malformed> {
+        let start = self.position;
+        match u32::try_from(self.varint()?) {
+            Ok(tag @ 8..) => Ok(tag),
+            _ => Err(Malformed { offset: start, reason: Reason::Tag }),
+        }
+    }
+
+    /// Reads the tag if it is the next byte.
+    #[inline]
+    pub(crate) fn accept_short_tag(&mut self, tag: u32) -> bool {
+        let found = self.bytes.get(self.position).is_some_and(|&byte| u32::from(byte) == tag && byte < 0x80);
+        self.position += usize::from(found);
+        found
     }
 
     /// Reads the tag only if it is that of `number`.
@@ -261,16 +320,65 @@ pub(crate) fn end_length(out: &mut Vec<u8>, mark: usize) {
 
 #[cold]
 fn end_long_length(out: &mut Vec<u8>, mark: usize, length: usize) {
-    let mut prefix = Vec::with_capacity(10);
-    put_varint(&mut prefix, length as u64);
+    let (prefix, width) = varint_bytes(length as u64);
     let end = out.len();
     // The prefix has at least two bytes, one of which is reserved already.
-    let extra = prefix.len() - 1;
+    let extra = width - 1;
     out.resize(end + extra, 0);
     out.copy_within(mark..end, mark + extra);
-    if let Some(room) = out.get_mut(mark - 1..mark + extra) {
-        room.copy_from_slice(&prefix);
+    put_at(out, mark - 1, prefix.get(..width).unwrap_or_default());
+}
+
+/// A length prefix whose room was reserved for the length that was likely.
+pub(crate) struct LikelyLength {
+    start: usize,
+    width: usize,
+}
+
+/// Reserves the room of a length prefix that is likely to take as many bytes as `likely` would; goes with
+/// [`end_length_like`].
+pub(crate) fn begin_length_like(out: &mut Vec<u8>, likely: usize) -> LikelyLength {
+    let (prefix, width) = varint_bytes(likely as u64);
+    let start = out.len();
+    out.extend_from_slice(prefix.get(..width).unwrap_or_default());
+    LikelyLength { start, width }
+}
+
+/// Writes the length of what follows the mark, and moves that where its prefix has another width.
+pub(crate) fn end_length_like(out: &mut Vec<u8>, mark: LikelyLength) {
+    let (content, end) = (mark.start + mark.width, out.len());
+    let (prefix, width) = varint_bytes(end.saturating_sub(content) as u64);
+    if width > mark.width {
+        out.resize(end + width - mark.width, 0);
     }
+    if width != mark.width {
+        out.copy_within(content..end, mark.start + width);
+        out.truncate(mark.start + width + (end - content));
+    }
+    put_at(out, mark.start, prefix.get(..width).unwrap_or_default());
+}
+
+fn put_at(out: &mut [u8], start: usize, bytes: &[u8]) {
+    if let Some(room) = out.get_mut(start..start + bytes.len()) {
+        room.copy_from_slice(bytes);
+    }
+}
+
+/// A varint, and how many bytes it takes.
+#[expect(clippy::cast_possible_truncation, reason = "a varint is written by its low seven bits")]
+fn varint_bytes(mut value: u64) -> ([u8; 10], usize) {
+    let mut bytes = [0; 10];
+    let mut width = 0;
+    for byte in &mut bytes {
+        width += 1;
+        *byte = value as u8 | 0x80;
+        value >>= 7;
+        if value == 0 {
+            *byte &= 0x7f;
+            break;
+        }
+    }
+    (bytes, width)
 }
 
 #[inline]
@@ -317,6 +425,23 @@ mod tests {
     }
 
     #[test]
+    fn varints_of_every_length() {
+        for bits in 0..64 {
+            for value in [(1_u64 << bits) - 1, 1 << bits, u64::MAX >> bits, 0x5555_5555_5555_5555 >> bits] {
+                let mut bytes = Vec::new();
+                put_varint(&mut bytes, value);
+                let length = bytes.len();
+                for behind in 0..12 {
+                    bytes.resize(length + behind, 0xff);
+                    let mut reader = Reader::new(&bytes);
+                    assert_eq!(reader.varint(), Ok(value));
+                    assert_eq!(reader.position(), length);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn lengths_are_patched_whatever_their_size() {
         for length in [0_usize, 1, 127, 128, 16_383, 16_384, 3_000_000] {
             let mut out = vec![7];
@@ -328,6 +453,13 @@ mod tests {
             assert_eq!(payload.len(), length);
             assert!(payload.iter().all(|&byte| byte == 0xab));
             assert!(reader.is_at_end());
+            for likely in [0, 200, 100_000, usize::MAX] {
+                let mut guessed = vec![7];
+                let mark = begin_length_like(&mut guessed, likely);
+                guessed.resize(guessed.len() + length, 0xab);
+                end_length_like(&mut guessed, mark);
+                assert!(guessed == out, "{length} {likely}");
+            }
         }
     }
 

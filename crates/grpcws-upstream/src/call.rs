@@ -2,7 +2,7 @@
 //! not seen it.
 
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use grpcws_proto::{Code, Status};
@@ -50,17 +50,19 @@ where
         let (response, stream) = match slot.connection().send(head.clone(), empty) {
             Ok(begun) => begun,
             Err(error) => {
+                let connection = slot.connection();
                 unsent += 1;
-                if unsent > UNSENT {
-                    return Err(slot.connection().status(&error));
+                if unsent > UNSENT || !connection.is_going_away(&mut Context::from_waker(Waker::noop())) {
+                    return Err(connection.status(&error));
                 }
-                // The driver may not have seen yet that this connection takes no more.
-                pool.going_away(slot.connection());
+                // The driver has not seen yet that this connection takes no more.
+                pool.going_away(connection);
                 continue;
             }
         };
         pool.counters.calls.count();
-        let exchange = Exchange { response, pump: Pump::new(stream, outgoing, empty), slot };
+        let pump = Pump::new(stream, outgoing, empty, slot.connection());
+        let exchange = Exchange { response, pump, slot };
         match exchange.answer().await {
             Answer::Response(response) => return Ok(response),
             Answer::Failed(status) => return Err(status),

@@ -1,7 +1,7 @@
 //! One HTTP/2 connection, as the pool and its calls see it.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use grpcws_proto::{Code, Status};
 use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
+use tokio::time::Instant;
 
 use crate::resolve::Address;
 use crate::status::status_of_error;
@@ -32,7 +33,16 @@ pub(crate) struct Connection {
     /// When the last stream ended, in milliseconds of the pool's clock. Changed under the pool's lock only.
     idle_since: AtomicU64,
     lost: OnceLock<Lost>,
+    /// Requests that have more to send than the upstream takes.
+    blocked: AtomicUsize,
+    /// When a request was last blocked or went on, in milliseconds since `epoch`.
+    moved: AtomicU64,
+    epoch: Instant,
 }
+
+/// How long no request may get on before a connection counts as congested. Longer than the round trip that flow
+/// control takes in the normal case, and shorter than people notice.
+const CONGESTED: u64 = 250;
 
 /// Why we gave a connection up, where the error of h2 does not tell.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +64,9 @@ impl Connection {
             streams: AtomicUsize::new(0),
             idle_since: AtomicU64::new(0),
             lost: OnceLock::new(),
+            blocked: AtomicUsize::new(0),
+            moved: AtomicU64::new(0),
+            epoch: Instant::now(),
         }
     }
 
@@ -114,6 +127,17 @@ impl Connection {
         self.send.clone().send_request(head, end)
     }
 
+    /// Whether some request does not get on. It may have used up the window of the connection, which many servers
+    /// make no larger than that of a stream, so that others would not get on either.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.blocked.load(Ordering::Relaxed) > 0
+            && self.clock().saturating_sub(self.moved.load(Ordering::Relaxed)) > CONGESTED
+    }
+
+    fn clock(&self) -> u64 {
+        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn set_lost(&self, lost: Lost) {
         // The first reason is the one that counts.
         let _ = self.lost.set(lost);
@@ -127,5 +151,29 @@ impl Connection {
             }
             _ => status_of_error(error),
         }
+    }
+}
+
+/// A request that has more to send than the upstream takes, for as long as that is so.
+pub(crate) struct Blocked(Arc<Connection>);
+
+impl Blocked {
+    pub(crate) fn new(connection: &Arc<Connection>) -> Self {
+        // While others are blocked already, one more is no progress.
+        if connection.blocked.fetch_add(1, Ordering::Relaxed) == 0 {
+            connection.moved.store(connection.clock(), Ordering::Relaxed);
+        }
+        Self(Arc::clone(connection))
+    }
+
+    /// The request has got on.
+    pub(crate) fn end(self) {
+        self.0.moved.store(self.0.clock(), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        self.0.blocked.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,83 @@
-//! gRPC over pooled HTTP/2 connections, as a tower service: stream limits, back-off, GOAWAY, TLS, unix sockets.
+#![doc = include_str!("../README.md")]
+//!
+//! # The path of a call
+//!
+//! ```text
+//! request ─▶ head ─▶ pool: a slot ─▶ stream of h2 ◀─ pump ◀─ request body
+//! response ◀─ UpstreamBody ◀─ stream of h2
+//! ```
+//!
+//! A call takes a slot, which is the right to one stream on one connection. What its body has ready is sent with the
+//! head, and the rest while the response is awaited. Only a request that goes on beside its response gets a task.
+//! Each connection has a task; the pool has one for each attempt to connect, and for closing what is idle.
+//!
+//! # Limits and defaults
+//!
+//! | what | default | option |
+//! | --- | --- | --- |
+//! | calls on a connection, if the server permits as many | 100 | [`max_streams_per_connection`](field@UpstreamOptions::max_streams_per_connection) |
+//! | connections | 1,024 | [`max_connections`](field@UpstreamOptions::max_connections) |
+//! | waiting for a connection, or for the end of another call | 10 s | [`connect_wait`](field@UpstreamOptions::connect_wait) |
+//! | calls that wait | 10,000 | [`max_waiting`](field@UpstreamOptions::max_waiting) |
+//! | connecting, with TLS and the server's settings | 20 s | [`dial_timeout`](field@UpstreamOptions::dial_timeout) |
+//! | back-off | 1 s to 120 s, × 1.6, ± 20 % | [`backoff`](field@UpstreamOptions::backoff), [`max_backoff`](field@UpstreamOptions::max_backoff) |
+//! | age of looked-up addresses | 30 s | [`resolve_interval`](field@UpstreamOptions::resolve_interval) |
+//! | connection without calls, beside another one | 5 min | [`idle_timeout`](field@UpstreamOptions::idle_timeout) |
+//! | response bytes ahead of the reader, for each call | 64 KiB | [`stream_window`](field@UpstreamOptions::stream_window) |
+//! | headers or trailers of a response | 64 KiB | [`max_header_list_size`](field@UpstreamOptions::max_header_list_size) |
+//! | new attempts of a call that was not seen | 4 | [`retries`](field@UpstreamOptions::retries) |
+//! | request bytes that are kept for that | 64 KiB | [`retry_buffer`](field@UpstreamOptions::retry_buffer) |
+//! | HTTP/2 keep-alive pings | none | [`keep_alive_interval`](field@UpstreamOptions::keep_alive_interval) |
+//! | TCP keep-alive | 60 s | [`tcp_keep_alive`](field@UpstreamOptions::tcp_keep_alive) |
+//!
+//! # Memory
+//!
+//! For each call, at most:
+//!
+//! | | |
+//! | --- | --- |
+//! | responses that are not read | `stream_window`, 64 KiB. Each DATA frame of them takes about 260 bytes more, so a server that sends a frame for each tiny message can take several times the window |
+//! | the request, taken from its body and not sent | 16 KiB and one frame of the body |
+//! | the request, sent and not written to the socket | 64 KiB; a body that has ended is handed over as a whole |
+//! | the request, until the response begins | `retry_buffer`, 64 KiB, shared with the body's own bytes where they are large |
+//! | headers | `max_header_list_size`, 64 KiB |
+//!
+//! The window of a connection is the largest that there is, so that stalled calls fill only their own, and the budget
+//! of h2 for small frames is what all windows can take at once: no number of stalled readers makes h2 end the
+//! connection. A bound for all responses is `max_connections` × `max_streams_per_connection` × what a call takes.
+//!
+//! # Which calls are tried anew
+//!
+//! Those that the server has provably not processed, if their response has not begun and all that was sent is still
+//! there: the stream was refused (`REFUSED_STREAM`), or a GOAWAY names an earlier stream as the last. Neither a lost
+//! connection nor a status of the server is a reason; a retry policy belongs to the caller.
+//!
+//! # Addresses
+//!
+//! A host name is looked up before connecting, if that was done more than 1 s ago; after a connection was lost; and
+//! when a call comes and the addresses are older than `resolve_interval`. Each address gets a connection once calls
+//! come. A connection to an address that is gone finishes its calls. If the look-up fails, known addresses stay in use.
+//!
+//! # Cancellation
+//!
+//! To drop the response future or the [`UpstreamBody`] resets the stream with `CANCEL`, and a request body that ends
+//! with an error does too: the call then has the [`Status`](grpcws_proto::Status) in the causes of that error, or
+//! CANCELLED. A request that is not over when its response is gets `NO_ERROR`.
+//!
+//! # Errors
+//!
+//! Every error is a [`Status`](grpcws_proto::Status), and its text names no address: that is in the log (`tracing`).
+//! Resets have the codes of [`code_of_reason`]; a lost connection, and none at all, is UNAVAILABLE. HTTP statuses and
+//! `grpc-status` are left to the caller. In tonic the status is the source of a `tonic::Status` with code UNKNOWN.
+//!
+//! # Limitations
+//!
+//! - h2 drops what is beyond `max_header_list_size` from trailers, without a word. Response headers beyond it end the
+//!   call with INTERNAL.
+//! - h2 ends a connection on which it was sent more than 100 DATA frames that are empty and not the last; that cannot be set.
+//! - An upload that is not read counts as stuck after 250 ms without progress; calls that were put on the same connection
+//!   before that may have to wait for it, if the server's connection window is no larger than that of a stream.
+//! - HTTP proxies (`CONNECT`) are not supported.
 
 mod backoff;
 mod call;

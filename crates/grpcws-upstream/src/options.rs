@@ -49,8 +49,9 @@ pub struct UpstreamOptions {
     /// How many bytes of a request are kept until the response begins, to try anew; a call that has sent more is
     /// not. Default: 64 KiB.
     pub retry_buffer: usize,
-    /// The time without a sign of life of a connection after which it is checked by an HTTP/2 PING. At least 10 s;
-    /// many servers end connections that are pinged more often than every 5 min, and all calls on them.
+    /// How often it is looked whether a connection has shown a sign of life since, so that it is checked by an HTTP/2
+    /// PING where it has not. At least 10 s; better 5 min or more, since many servers end connections that are pinged
+    /// more often, and with them all their calls.
     /// Default: none, so there are no pings.
     pub keep_alive_interval: Option<Duration>,
     /// How long the upstream may take to answer a ping before the connection counts as lost. Default: 20 s.

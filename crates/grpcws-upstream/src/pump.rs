@@ -10,6 +10,7 @@ use grpcws_proto::Status;
 use h2::{Reason, SendStream};
 use http_body::Body;
 
+use crate::connection::{Blocked, Connection};
 use crate::pool::Slot;
 use crate::request::Outgoing;
 use crate::status::BoxError;
@@ -24,6 +25,9 @@ pub(crate) struct Pump<B> {
     outgoing: Option<Outgoing<B>>,
     /// Whether all of the body, and its end, were handed to h2, or no more of it is wanted.
     done: bool,
+    connection: Arc<Connection>,
+    /// Whether it waits for the upstream to take more.
+    blocked: Option<Blocked>,
 }
 
 impl<B> Pump<B>
@@ -31,8 +35,14 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    pub(crate) fn new(stream: SendStream<Bytes>, outgoing: Outgoing<B>, done: bool) -> Self {
-        Self { stream: Some(stream), outgoing: Some(outgoing), done }
+    pub(crate) fn new(
+        stream: SendStream<Bytes>,
+        outgoing: Outgoing<B>,
+        done: bool,
+        connection: &Arc<Connection>,
+    ) -> Self {
+        let connection = Arc::clone(connection);
+        Self { stream: Some(stream), outgoing: Some(outgoing), done, connection, blocked: None }
     }
 
     /// Sends what is ready. Ready when the body has ended, or the upstream wants no more of it.
@@ -55,7 +65,13 @@ where
                 self.done = over;
                 return if over { Poll::Ready(Ok(())) } else { Poll::Pending };
             }
-            let room = if outgoing.queued() == 0 { Some(0) } else { ready!(room(stream, outgoing, cx)) };
+            let Poll::Ready(room) = room(stream, outgoing, cx) else {
+                self.blocked.get_or_insert_with(|| Blocked::new(&self.connection));
+                return Poll::Pending;
+            };
+            if let Some(blocked) = self.blocked.take() {
+                blocked.end();
+            }
             let Some(room) = room else {
                 self.done = true;
                 break;
@@ -121,6 +137,7 @@ impl<B> Pump<B> {
             stream.send_reset(reason);
         }
         self.done = true;
+        self.blocked = None;
     }
 }
 

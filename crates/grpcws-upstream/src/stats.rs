@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::watch;
+
 /// What an [`Upstream`](crate::Upstream) is doing now, and has done since it was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -38,7 +40,8 @@ pub(crate) struct Counters {
     pub(crate) dials: Counter,
     pub(crate) failed_dials: Counter,
     pub(crate) lookups: Counter,
-    pub(crate) lost_connections: Counter,
+    /// Whoever waits for the next one is told.
+    pub(crate) lost_connections: watch::Sender<u64>,
     pub(crate) calls: Counter,
     pub(crate) retries: Counter,
 }

@@ -11,6 +11,7 @@ use http::header::HeaderValue;
 use http::uri::{Authority, Scheme};
 use http::{Request, Response};
 use http_body::Body;
+use tokio::sync::watch;
 use tower_service::Service;
 
 use crate::call::{Retries, call};
@@ -71,6 +72,13 @@ impl Upstream {
     #[must_use]
     pub fn stats(&self) -> UpstreamStats {
         self.0.pool.stats()
+    }
+
+    /// How many connections were lost, or ended by the upstream's GOAWAY, for who wants to know of the next one: what
+    /// answers after it may be another version of the upstream.
+    #[must_use]
+    pub fn lost_connections(&self) -> watch::Receiver<u64> {
+        self.0.pool.counters.lost_connections.subscribe()
     }
 
     /// Ends the upstream for all clones: calls that wait for a connection, and new ones, fail with UNAVAILABLE;

@@ -3,14 +3,19 @@
 
 mod common;
 
+use bytes::Bytes;
 use common::{Server, client};
 use futures_util::{StreamExt as _, stream};
 use grpcws_test::ServeOptions;
 use grpcws_test::pb::{
-    BidiRequest, ClientStreamRequest, EchoMetadata, Failure, ServerStreamRequest, UnaryRequest,
+    BidiRequest, ClientStreamRequest, EchoMetadata, Failure, MetadataValues, ServerStreamRequest,
+    UnaryRequest,
 };
-use grpcws_upstream::{Router, UpstreamOptions};
+use grpcws_upstream::{ResponseFuture, Router, Upstream, UpstreamBody, UpstreamOptions};
+use http_body_util::Full;
+use prost::Message as _;
 use tonic::Code;
+use tower_service::Service as _;
 
 fn requests(count: i64) -> impl futures_util::Stream<Item = ClientStreamRequest> + Send + 'static {
     stream::iter((1..=count).map(|sequence| ClientStreamRequest {
@@ -131,10 +136,68 @@ async fn services_go_to_their_upstreams() {
     client.unary(UnaryRequest::default()).await.unwrap();
     assert_eq!(dead.stats().dials, 0);
 
-    let router = Router::new().route("grpcws.tes", dead);
-    let mut router_call = router;
+    let mut router_call = Router::new().route("grpcws.tes", dead);
     let request = common::request(http_body_util::Full::new(common::message(b"")));
-    let status = tower_service::Service::call(&mut router_call, request).await.unwrap_err();
+    let status = router_call.call(request).await.unwrap_err();
     assert_eq!(status.code(), grpcws_proto::Code::Unimplemented);
     assert_eq!(status.message(), r#"no upstream serves "own.v1.Own""#);
+}
+
+#[test]
+fn only_a_request_that_goes_on_beside_its_response_has_a_task() {
+    let servers = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = servers.block_on(Server::start(ServeOptions::default()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let upstream = server.upstream(UpstreamOptions::default());
+        let mut client = client(&upstream);
+        client.unary(UnaryRequest::default()).await.unwrap();
+        let tasks = || runtime.metrics().num_alive_tasks();
+        let before = tasks();
+
+        let request = ServerStreamRequest { count: 1, hold_open_ms: -1, ..Default::default() };
+        let mut responses = client.server_stream(request).await.unwrap().into_inner();
+        responses.message().await.unwrap().unwrap();
+        assert_eq!(tasks(), before);
+
+        let requests = stream::iter([BidiRequest::default()]).chain(stream::pending());
+        let mut answers = client.bidi(requests).await.unwrap().into_inner();
+        answers.message().await.unwrap().unwrap();
+        assert_eq!(tasks(), before + 1);
+        drop((responses, answers));
+        common::eventually("the task has ended", || tasks() == before).await;
+    });
+}
+
+#[tokio::test]
+async fn headers_beyond_the_limit_end_the_call_and_no_other() {
+    let server = Server::start(ServeOptions::default()).await;
+    let upstream = server.upstream(UpstreamOptions::default().max_header_list_size(2_000));
+    let values = |size| MetadataValues { values: vec!["x".repeat(size)] };
+    let headers = |size| [("x-big".to_owned(), values(size))].into_iter().collect();
+    let request = UnaryRequest { response_headers: headers(1_000), ..Default::default() };
+    client(&upstream).unary(request).await.unwrap();
+    let request = UnaryRequest { response_headers: headers(3_000), ..Default::default() };
+    let status = upstream.clone().call(unary(&request)).await.unwrap_err();
+    assert_eq!(status.code(), grpcws_proto::Code::Internal);
+    assert_eq!(status.message(), "the upstream broke HTTP/2 (PROTOCOL_ERROR)");
+    client(&upstream).unary(UnaryRequest::default()).await.unwrap();
+    assert_eq!(upstream.stats().dials, 1);
+}
+
+/// A raw request for the unary method.
+fn unary(request: &UnaryRequest) -> http::Request<Full<Bytes>> {
+    let mut raw = common::request(Full::new(common::message(&request.encode_to_vec())));
+    *raw.uri_mut() = http::Uri::from_static("/grpcws.test.v1.TestService/Unary");
+    raw
+}
+
+#[test]
+fn what_is_shared_between_threads_can_be() {
+    fn shared<T: Send + Sync + 'static>() {}
+    fn sent<T: Send + 'static>() {}
+    shared::<Upstream>();
+    shared::<Router>();
+    sent::<UpstreamBody>();
+    sent::<ResponseFuture>();
 }

@@ -145,3 +145,37 @@ async fn calls_that_are_cancelled_while_they_wait_take_nothing() {
     let next = tokio::time::timeout(Duration::from_secs(10), call(&upstream)).await.unwrap();
     assert!(next.is_ok());
 }
+
+#[tokio::test]
+async fn a_limit_that_changes_is_followed() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = UpstreamOptions::default().max_connections(1);
+    let upstream = common::upstream(listener.local_addr().unwrap(), options);
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            let upstream = upstream.clone();
+            tokio::spawn(async move { call(&upstream).await })
+        })
+        .collect();
+    let (mut reader, mut writer) = listener.accept().await.unwrap().0.into_split();
+    // Nothing of what the client sends is of interest.
+    let sink =
+        tokio::spawn(async move { while reader.read(&mut [0; 1_024]).await.is_ok_and(|read| read > 0) {} });
+    for permitted in [1_u8, 3] {
+        // SETTINGS with MAX_CONCURRENT_STREAMS.
+        writer.write_all(&[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, permitted]).await.unwrap();
+        let running = usize::from(permitted);
+        eventually("as many calls run as are permitted", || {
+            let stats = upstream.stats();
+            (stats.streams, stats.waiting) == (running, 4 - running)
+        })
+        .await;
+    }
+    for call in calls {
+        call.abort();
+    }
+    drop(writer);
+    eventually("the connection is lost", || upstream.stats().connections == 0).await;
+    sink.abort();
+}

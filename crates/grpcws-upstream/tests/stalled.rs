@@ -4,14 +4,18 @@
 
 mod common;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use common::own::{Handler, Own, answer, head};
-use common::{call, eventually, message};
+use common::{call, eventually, message, request};
 use grpcws_upstream::{Upstream, UpstreamOptions};
-use http_body_util::BodyExt as _;
+use http::HeaderValue;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use tower_service::Service as _;
 
 const READERS: usize = 200;
 
@@ -107,4 +111,34 @@ async fn stalled_readers_of_small_messages_hurt_nobody() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stalled_readers_of_large_messages_hurt_nobody() {
     stalled(10_000).await;
+}
+
+/// The window of a connection is no larger than that of a stream, as with many servers, so an upload that is not
+/// read takes all of it.
+#[tokio::test]
+async fn an_upload_that_is_not_read_does_not_hold_up_new_calls() {
+    let handler = Handler::new(|_, mut request, mut respond| async move {
+        if request.headers().contains_key("x-unread") {
+            let mut stream = respond.send_response(head(), false).unwrap();
+            let _ = std::future::poll_fn(|cx| stream.poll_reset(cx)).await;
+        } else if common::own::read(request.body_mut()).await.is_ok() {
+            answer(respond);
+        }
+    });
+    let server = Own::start(handler).await;
+    let upstream = common::upstream(server.address, UpstreamOptions::default());
+    let endless =
+        futures_util::stream::repeat_with(|| Ok::<_, Infallible>(Frame::data(message(&[0; 1_000]))));
+    let mut upload = request(StreamBody::new(endless));
+    upload.headers_mut().insert("x-unread", HeaderValue::from_static("1"));
+    let upload = upstream.clone().call(upload).await.unwrap();
+    // That it does not get on becomes known with time only.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for _ in 0..10 {
+        let call = upstream.clone().call(request(Full::new(message(&[0; 50_000]))));
+        let response = tokio::time::timeout(Duration::from_secs(10), call).await;
+        response.expect("the call is held up").unwrap().into_body().collect().await.unwrap();
+    }
+    drop(upload);
+    assert_eq!(upstream.stats().dials, 2);
 }

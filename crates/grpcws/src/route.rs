@@ -1,11 +1,9 @@
 //! What all routes of a program share, and the way from a request to a stream.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use grpcws_proto::close::Cause;
 use grpcws_proto::session::Start;
 use grpcws_proto::{MethodKind, Status};
 use http::Response;
@@ -40,20 +38,6 @@ pub(crate) struct Opening {
     pub(crate) start: Start,
     /// When the call is ended.
     pub(crate) deadline: Option<Instant>,
-}
-
-impl Opening {
-    /// Runs a part of the handshake for no longer than the call may take.
-    #[cfg(feature = "axum")]
-    pub(crate) async fn within_deadline<F: Future>(&self, future: F) -> Result<F::Output, Status> {
-        match self.deadline {
-            Some(deadline) => {
-                let timed_out = |_| Cause::Deadline.status();
-                tokio::time::timeout_at(deadline.into(), future).await.map_err(timed_out)
-            }
-            None => Ok(future.await),
-        }
-    }
 }
 
 impl Route {

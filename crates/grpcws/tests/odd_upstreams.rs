@@ -111,6 +111,18 @@ async fn a_method_with_one_response_has_exactly_one() {
 }
 
 #[tokio::test]
+async fn a_status_in_the_head_counts_only_where_nothing_follows() {
+    let head = script(200, &[GRPC, ("grpc-status", "8"), ("grpc-message", "in the head")]);
+    let with_message = head.clone().body(&[SEVEN]);
+    let with_trailers = head.clone().trailers(&[("grpc-status", "9")]);
+    for (script, code) in [(head, 8), (with_message, 13), (with_trailers, 9)] {
+        let (terminal, close, _) = answer(script).await;
+        assert!(terminal.contains(&format!(r#""code":{code},"#)), "{terminal}");
+        assert_eq!(close, 4000 + code);
+    }
+}
+
+#[tokio::test]
 async fn malformed_and_oversized_messages_end_the_call() {
     let cases: [(&[Header], &'static [u8], u16, &str); 5] = [
         (&[], b"\x02\0\0\0\0", 13, "compressed flag"),

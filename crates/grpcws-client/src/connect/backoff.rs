@@ -70,6 +70,11 @@ impl Backoff {
         }
     }
 
+    /// Remembers a failure of a call that needed no permission.
+    pub(super) fn note(&self, status: &Status) {
+        Attempt { backoff: self, probe: false, settled: false }.fail(status);
+    }
+
     fn admission(&self) -> Admission {
         let mut state = self.lock();
         let Some((until, reason)) = state.failed.clone() else { return Admission::Go { probe: false } };

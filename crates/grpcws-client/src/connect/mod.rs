@@ -76,26 +76,29 @@ impl Connector {
 
     /// Opens a WebSocket, or says why there is none. With `wait_for_ready` it tries until it can be dropped.
     pub(crate) async fn open(&self, request: &OpenRequest) -> Result<Opened, Status> {
+        // A stream of a connection that is there needs no permission to connect, but for a second try.
+        let mut connected = self.options.http_version == HttpVersion::Http2 && self.http2.has_room();
         loop {
-            let attempt = self.backoff.admit(request.wait_for_ready).await?;
+            let attempt = if std::mem::take(&mut connected) {
+                None
+            } else {
+                Some(self.backoff.admit(request.wait_for_ready).await?)
+            };
             let limited = tokio::time::timeout(self.options.connect_timeout, self.attempt(request)).await;
-            match limited.unwrap_or_else(|_| Err(self.timed_out())) {
-                Ok(opened) => {
-                    attempt.succeed();
-                    return Ok(opened);
-                }
-                Err(Failure::Refused(status)) => {
-                    // Whoever refuses is there.
-                    attempt.succeed();
-                    return Err(status);
-                }
-                Err(Failure::Unreachable(status)) => {
+            let result = limited.unwrap_or_else(|_| Err(self.timed_out()));
+            match (&result, attempt) {
+                (Err(Failure::Unreachable(status)), Some(attempt)) => attempt.fail(status),
+                (Err(Failure::Unreachable(status)), None) => self.backoff.note(status),
+                // Whoever refuses is there.
+                (Ok(_) | Err(Failure::Refused(_)), Some(attempt)) => attempt.succeed(),
+                (Ok(_) | Err(Failure::Refused(_)), None) => {}
+            }
+            match result {
+                Ok(opened) => return Ok(opened),
+                Err(Failure::Unreachable(status)) if request.wait_for_ready => {
                     tracing::debug!(gateway = %self.endpoint.authority, error = %status.message(), "cannot connect");
-                    attempt.fail(&status);
-                    if !request.wait_for_ready {
-                        return Err(status);
-                    }
                 }
+                Err(Failure::Refused(status) | Failure::Unreachable(status)) => return Err(status),
             }
         }
     }

@@ -25,6 +25,10 @@ pub enum ServeError {
 }
 
 impl ServeError {
+    pub(super) fn signals(error: std::io::Error) -> Self {
+        Self::System("cannot watch signals".to_owned(), error)
+    }
+
     /// Whether the user has to change what was asked for.
     #[must_use]
     pub const fn is_usage(&self) -> bool {

@@ -15,12 +15,13 @@ mod fallback;
 mod grpc;
 mod headers;
 mod settings;
+mod upstreams;
+
+use std::time::Duration;
 
 use grpcws::Shutdown;
 use grpcws::bridge::Bridge;
 use grpcws::server::ServerOptions;
-use grpcws::services::Descriptors;
-use grpcws_upstream::{Router, Upstream};
 use tokio::net::TcpListener;
 
 use app::App;
@@ -31,7 +32,11 @@ pub use error::ServeError;
 use fallback::Fallback;
 pub use fallback::FallbackError;
 use grpc::Passthrough;
-use settings::{Settings, UpstreamSettings};
+use settings::Settings;
+use upstreams::Upstreams;
+
+/// How long the gateway waits for its first descriptors before it says that it listens.
+const FIRST_DESCRIPTORS: Duration = Duration::from_secs(1);
 
 /// Serves the gateway until a signal ends it: SIGTERM or SIGINT begin the shutdown, a second one hurries it.
 ///
@@ -40,27 +45,27 @@ use settings::{Settings, UpstreamSettings};
 /// What the command line or the configuration file asks for does not exist, or the address is not free.
 pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     let settings = Settings::read(arguments)?;
-    let upstream = upstream(&settings.upstreams)?;
+    crate::open_files::raise_limit();
+    let upstreams = Upstreams::new(&settings.upstreams)?;
     let fallback = settings.fallback.as_deref().map(Fallback::new).transpose()?;
-    let extra = settings.routes.iter().map(config::RouteConfig::to_route).collect::<Result<Vec<_>, _>>()?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| ServeError::System(format!("cannot listen on {}", settings.listen), error))?;
     let address =
         listener.local_addr().map_err(|error| ServeError::System("no address".to_owned(), error))?;
-    let descriptors = Descriptors::pending();
-
     let shutdown = Shutdown::new();
-    crate::signals::shut_down_on_signal(&shutdown, settings.grace)
-        .map_err(|error| ServeError::System("cannot watch signals".to_owned(), error))?;
+    crate::signals::shut_down_on_signal(&shutdown, settings.grace).map_err(ServeError::signals)?;
+    let descriptors = upstreams.descriptors(settings.descriptors).map_err(ServeError::signals)?;
+    // Where the upstream is there, the first client finds its methods; where it is not, nobody waits for it.
+    let _ = tokio::time::timeout(FIRST_DESCRIPTORS, descriptors.loaded()).await;
     crate::announce(&format!("listening ws://{address}\n"));
 
-    let bridge = Bridge::new(upstream.clone())
+    let bridge = Bridge::new(upstreams.router.clone())
         .prefix(&settings.prefix)
         .descriptors(descriptors)
         .options(settings.connection)
         .shutdown(shutdown.clone());
-    let grpc = Passthrough::new(upstream, &settings.allow_origin);
+    let grpc = Passthrough::new(upstreams.router, &settings.allow_origin);
     let app = App { prefix: settings.prefix, bridge, grpc, fallback };
     let mut options = ServerOptions::default();
     if let Some(connections) = settings.max_connections {
@@ -68,23 +73,4 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     }
     grpcws::server::serve(listener, app, options, shutdown).await;
     Ok(())
-}
-
-/// One service in front of all upstreams.
-fn upstream(settings: &[UpstreamSettings]) -> Result<Router, ServeError> {
-    let mut router = Router::new();
-    let mut has_default = false;
-    for UpstreamSettings { url, services, options } in settings {
-        let upstream = Upstream::new(url, options.clone())?;
-        if services.is_empty() {
-            if std::mem::replace(&mut has_default, true) {
-                let text = format!("upstream {url}: another one has all services; say which are its own");
-                return Err(ServeError::Usage(text));
-            }
-            router = router.default_upstream(upstream);
-        } else {
-            router = services.iter().fold(router, |router, prefix| router.route(prefix, upstream.clone()));
-        }
-    }
-    Ok(router)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use grpcws::ConnectionOptions;
@@ -11,6 +11,7 @@ use grpcws_upstream::{TlsOptions, UpstreamOptions};
 use super::ServeError;
 use super::arguments::ServeArguments;
 use super::config::{Config, RouteConfig, UpstreamConfig};
+use crate::descriptors::DescriptorOptions;
 
 /// What the gateway does.
 #[derive(Debug)]
@@ -18,10 +19,7 @@ pub(super) struct Settings {
     pub(super) listen: SocketAddr,
     pub(super) prefix: String,
     pub(super) upstreams: Vec<UpstreamSettings>,
-    pub(super) descriptor_sets: Vec<PathBuf>,
-    pub(super) protos: Vec<PathBuf>,
-    pub(super) includes: Vec<PathBuf>,
-    pub(super) routes: Vec<RouteConfig>,
+    pub(super) descriptors: DescriptorOptions,
     pub(super) allow_origin: Vec<String>,
     pub(super) fallback: Option<String>,
     pub(super) connection: ConnectionOptions,
@@ -48,11 +46,11 @@ impl Settings {
         let upstreams = upstreams(&arguments, std::mem::take(&mut config.upstream))?;
         let connection = connection(&arguments, &config)?;
         let prefix = arguments.prefix.or(config.prefix).unwrap_or_else(|| "/ws".to_owned());
-        let with = |mut first: Vec<PathBuf>, second: Vec<PathBuf>| {
-            first.extend(second);
-            first
-        };
-        let descriptors = config.descriptors;
+        let routes = config.route.iter().map(RouteConfig::to_route).collect::<Result<_, _>>()?;
+        let mut descriptors = DescriptorOptions::default().routes(routes);
+        descriptors.descriptor_sets = [arguments.descriptor_set, config.descriptors.sets].concat();
+        descriptors.protos = [arguments.proto, config.descriptors.protos].concat();
+        descriptors.includes = [arguments.include, config.descriptors.includes].concat();
         Ok(Self {
             listen: arguments
                 .listen
@@ -60,10 +58,7 @@ impl Settings {
                 .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
             prefix: checked_prefix(prefix)?,
             upstreams,
-            descriptor_sets: with(arguments.descriptor_set, descriptors.sets),
-            protos: with(arguments.proto, descriptors.protos),
-            includes: with(arguments.include, descriptors.includes),
-            routes: config.route,
+            descriptors,
             allow_origin: [arguments.allow_origin, config.allow_origin].concat(),
             fallback: arguments.fallback.or(config.fallback),
             connection,

@@ -63,7 +63,7 @@ impl<'a> Parser<'a> {
         let key_at = self.at;
         // Most encoders write the fields as they are declared, and no space before the colon.
         if let Some(field) = message.fields.get(expected as usize)
-            && self.text.get(self.at..).is_some_and(|rest| rest.starts_with(&field.json_key))
+            && self.text.get(self.at..).is_some_and(|rest| field.json_key.begins(rest))
         {
             self.at += field.json_key.len();
             return Ok(Some((expected, field, key_at)));

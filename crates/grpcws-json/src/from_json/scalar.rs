@@ -1,10 +1,12 @@
 //! Values that are not messages.
 
 use super::parser::{Parser, Step};
+use super::string::is_utf8;
 use crate::base64;
 use crate::error::{FromJsonError, FromJsonErrorKind};
+use crate::scan::plain_prefix;
 use crate::table::Kind;
-use crate::wire::{begin_length, end_length, put_varint, unzigzag32, unzigzag64};
+use crate::wire::{begin_length_like, end_length_like, put_varint, unzigzag32, unzigzag64};
 
 /// What became of a value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,19 +117,35 @@ impl Parser<'_> {
         }
     }
 
+    #[inline]
     fn string_value(&mut self) -> Step<Written> {
         if self.peek() != Some(b'"') {
             return Err(self.invalid_for(Kind::String, self.at));
         }
-        let raw = self.raw_string()?;
-        if raw.escaped {
-            let mut text = Vec::with_capacity(raw.bytes.len());
-            self.unescape(&raw, &mut text)?;
-            self.length_delimited(&text);
-        } else {
-            self.length_delimited(raw.bytes);
+        let rest = self.text.get(self.at + 1..).unwrap_or_default();
+        let length = plain_prefix(rest);
+        if rest.get(length) != Some(&b'"') {
+            return self.escaped_string_value();
         }
-        Ok(Written::zero_if(raw.bytes.is_empty()))
+        let bytes = rest.get(..length).unwrap_or_default();
+        if !is_utf8(bytes) {
+            return Err(self.invalid_utf8(self.at + 1, bytes));
+        }
+        self.at += length + 2;
+        self.length_delimited(bytes);
+        Ok(Written::zero_if(length == 0))
+    }
+
+    /// As [`string_value`](Self::string_value), resolving escapes while it is copied.
+    #[inline(never)]
+    fn escaped_string_value(&mut self) -> Step<Written> {
+        // Where a string is long, it is most of the document: then the length has its place from the beginning.
+        let mark = begin_length_like(self.out, self.text.len() - self.at);
+        let start = self.out.len();
+        self.unescaped_string(start)?;
+        let length = self.out.len() - start;
+        end_length_like(self.out, mark);
+        Ok(Written::zero_if(length == 0))
     }
 
     pub(super) fn length_delimited(&mut self, bytes: &[u8]) {
@@ -140,16 +158,34 @@ impl Parser<'_> {
             return Err(self.invalid_for(Kind::Bytes, self.at));
         }
         let start = self.at;
-        let text = self.string()?;
-        let mark = begin_length(self.out);
-        if !base64::decode(&text, self.out) {
+        let rest = self.text.get(start + 1..).unwrap_or_default();
+        let length = plain_prefix(rest);
+        let (text, behind) = rest.split_at(length);
+        let valid = if behind.first() == Some(&b'"') {
+            self.at += length + 2;
+            put_varint(self.out, base64::decoded_length(text) as u64);
+            base64::decode(text, self.out)
+        } else {
+            self.escaped_base64()?
+        };
+        if !valid {
             let kind = FromJsonErrorKind::InvalidValue {
                 expected: "base64".to_owned(),
                 found: "a string that is not".to_owned(),
             };
             return Err(FromJsonError::new(kind, start));
         }
-        end_length(self.out, mark);
-        Ok(Written::zero_if(text.is_empty()))
+        Ok(Written::zero_if(length == 0))
+    }
+
+    /// Some encoders escape the slashes.
+    #[inline(never)]
+    fn escaped_base64(&mut self) -> Step<bool> {
+        let mark = begin_length_like(self.out, self.text.len() - self.at);
+        let start = self.out.len();
+        self.unescaped_string(start)?;
+        let valid = base64::decode_in_place(self.out, start);
+        end_length_like(self.out, mark);
+        Ok(valid)
     }
 }

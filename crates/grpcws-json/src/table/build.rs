@@ -6,9 +6,9 @@ use super::descriptor::{
     EnumDescriptor, FieldDescriptor, FileDescriptor, MessageDescriptor, OneofDescriptor, files,
 };
 use super::features::{Features, Presence};
-use super::indices::{camel_case, finished, link_declared, quoted_key};
+use super::indices::{camel_case, finished, link_declared};
 use super::well_known::WELL_KNOWN;
-use super::{Cardinality, EnumType, Field, Kind, NONE, Shape, TableData};
+use super::{Cardinality, EnumType, Field, Kind, NONE, Quoted, Shape, TableData};
 use crate::error::TableError;
 
 const LABEL_REQUIRED: u64 = 2;
@@ -148,9 +148,9 @@ impl<'a> Builder<'a> {
             add(&mut table, name, message)?;
         }
         for (name, shape) in WELL_KNOWN {
-            if !table.by_name.contains_key(name) {
+            if table.by_name.find(name.as_bytes()).is_none() {
                 let index = index_of(table.messages.len());
-                table.by_name.insert(name.into(), index);
+                table.by_name.insert(name, index);
                 table.messages.push(finished(name.into(), shape, Vec::new(), Vec::new(), false));
             }
         }
@@ -170,6 +170,7 @@ impl<'a> Builder<'a> {
                     // Entries have a length also where messages are delimited.
                     field.kind = Kind::Message(index);
                     field.wire_type = field.kind.wire_type();
+                    field.tag = field.number << 3 | u32::from(field.wire_type);
                 }
             }
         }
@@ -222,6 +223,7 @@ impl<'a> Builder<'a> {
             kind,
             cardinality: if repeated { Cardinality::Repeated } else { Cardinality::Singular },
             wire_type: kind.wire_type(),
+            tag: number << 3 | u32::from(kind.wire_type()),
             packed: repeated && kind.is_packable() && descriptor.packed.unwrap_or(features.packed),
             implicit,
             required,
@@ -235,8 +237,8 @@ impl<'a> Builder<'a> {
                 _ => NONE,
             },
             declared_next: NONE,
-            json_key: quoted_key(&json_name),
-            proto_key: quoted_key(&name),
+            json_key: Quoted::key(&json_name),
+            proto_key: Quoted::key(&name),
             json_name: json_name.into(),
             name: name.into(),
         })
@@ -367,7 +369,7 @@ fn add(table: &mut TableData, name: String, mut pending: Pending<'_>) -> Result<
     let mut message = finished(name.clone().into(), shape, pending.fields, oneofs, map_entry);
     link_declared(&mut message, &declared);
     if !map_entry {
-        table.by_name.insert(name.into(), index);
+        table.by_name.insert(&name, index);
     }
     table.messages.push(message);
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::descriptor::EnumDescriptor;
 use super::names::NameIndex;
-use crate::to_json::put_string;
+use super::quoted::Quoted;
 
 /// An enum type.
 pub(crate) struct EnumType {
@@ -22,7 +22,7 @@ pub(crate) struct EnumType {
 
 struct Value {
     number: i32,
-    quoted: Box<[u8]>,
+    quoted: Quoted,
 }
 
 impl EnumType {
@@ -31,9 +31,7 @@ impl EnumType {
         let mut by_name = NameIndex::default();
         let mut by_number = Vec::with_capacity(descriptor.values.len());
         for (index, (name, number)) in (0..).zip(&descriptor.values) {
-            let mut quoted = Vec::with_capacity(name.len() + 2);
-            put_string(&mut quoted, name);
-            values.push(Value { number: *number, quoted: quoted.into() });
+            values.push(Value { number: *number, quoted: Quoted::value(name) });
             by_name.insert(name, index);
             by_number.push((*number, index));
         }
@@ -65,13 +63,13 @@ impl EnumType {
 
     /// The name of this number, in quotes.
     #[inline]
-    pub(crate) fn quoted_name(&self, number: i32) -> Option<&[u8]> {
+    pub(crate) fn quoted_name(&self, number: i32) -> Option<&Quoted> {
         let small = usize::try_from(number).ok().and_then(|number| self.by_small_number.get(number));
         let index = match small {
             Some(index) => (*index)?,
             None => self.other_number(number)?,
         };
-        self.values.get(index as usize).map(|value| &*value.quoted)
+        self.values.get(index as usize).map(|value| &value.quoted)
     }
 
     #[cold]
@@ -96,12 +94,13 @@ mod tests {
         let values = vec![("ZERO", 0), ("NEGATIVE", -5), ("TWO", 2), ("ZWEI", 2), ("LARGE", i32::MAX)];
         let descriptor = EnumDescriptor { name: "E", values, ..EnumDescriptor::default() };
         let found = EnumType::new("p.E".to_owned(), false, &descriptor);
-        assert_eq!(found.quoted_name(0), Some(&b"\"ZERO\""[..]));
-        assert_eq!(found.quoted_name(2), Some(&b"\"TWO\""[..]));
-        assert_eq!(found.quoted_name(-5), Some(&b"\"NEGATIVE\""[..]));
-        assert_eq!(found.quoted_name(i32::MAX), Some(&b"\"LARGE\""[..]));
+        let quoted = |number| found.quoted_name(number).map(Quoted::quoted);
+        assert_eq!(quoted(0), Some(&b"\"ZERO\""[..]));
+        assert_eq!(quoted(2), Some(&b"\"TWO\""[..]));
+        assert_eq!(quoted(-5), Some(&b"\"NEGATIVE\""[..]));
+        assert_eq!(quoted(i32::MAX), Some(&b"\"LARGE\""[..]));
         for missing in [1, 3, -1, i32::MIN, 1_000_000] {
-            assert_eq!(found.quoted_name(missing), None);
+            assert_eq!(quoted(missing), None);
         }
         assert_eq!(found.number(b"ZWEI"), Some(2));
         assert_eq!(found.number(b"zwei"), None);

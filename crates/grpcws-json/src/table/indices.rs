@@ -52,14 +52,6 @@ pub(super) fn link_declared(message: &mut MessageType, declared: &[u32]) {
     message.declared_first = next;
 }
 
-/// `"name":`, escaped where a `json_name` option asks for it.
-pub(super) fn quoted_key(name: &str) -> Box<[u8]> {
-    let mut key = Vec::with_capacity(name.len() + 3);
-    crate::to_json::put_string(&mut key, name);
-    key.push(b':');
-    key.into()
-}
-
 /// The JSON name of a field without a `json_name`.
 pub(super) fn camel_case(name: &str) -> String {
     let mut result = String::with_capacity(name.len());

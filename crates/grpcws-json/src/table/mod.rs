@@ -9,15 +9,16 @@ mod enums;
 mod features;
 mod indices;
 mod names;
+mod quoted;
 mod reflect;
 mod well_known;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
 pub(crate) use enums::EnumType;
 pub(crate) use names::NameIndex;
+pub(crate) use quoted::Quoted;
 pub use reflect::{EnumDescriptor, FieldDescriptor, FieldKind};
 pub(crate) use well_known::Shape;
 
@@ -37,7 +38,7 @@ pub struct Table {
 pub(crate) struct TableData {
     pub(crate) messages: Vec<MessageType>,
     pub(crate) enums: Vec<EnumType>,
-    pub(crate) by_name: HashMap<Box<str>, u32>,
+    pub(crate) by_name: NameIndex,
 }
 
 impl Table {
@@ -52,20 +53,20 @@ impl Table {
 
     /// The message type of this full name, which has no leading dot: `game.v1.SubscribeRequest`.
     pub fn message(&self, full_name: &str) -> Option<Message> {
-        let index = *self.data.by_name.get(full_name)?;
+        let index = self.data.by_name.find(full_name.as_bytes())?;
         Some(Message { data: Arc::clone(&self.data), index })
     }
 
     /// The full names of all message types, in no particular order. The entry types of maps are not among them.
     pub fn message_names(&self) -> impl Iterator<Item = &str> {
-        self.data.by_name.keys().map(|name| &**name)
+        self.data.messages.iter().filter(|message| !message.map_entry).map(|message| &*message.full_name)
     }
 }
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Table")
-            .field("messages", &self.data.by_name.len())
+            .field("messages", &self.data.messages.len())
             .field("enums", &self.data.enums.len())
             .finish()
     }
@@ -111,7 +112,7 @@ impl TableData {
     /// The message type that the URL of an `Any` names after its last slash.
     pub(crate) fn by_type_url(&self, url: &str) -> Option<u32> {
         let name = url.rsplit_once('/').map_or(url, |(_, name)| name);
-        self.by_name.get(name).copied()
+        self.by_name.find(name.as_bytes())
     }
 }
 
@@ -174,6 +175,8 @@ pub(crate) struct Field {
     pub(crate) cardinality: Cardinality,
     /// Of one value.
     pub(crate) wire_type: u8,
+    /// The tag of one value.
+    pub(crate) tag: u32,
     /// Whether a repeated field is *written* packed; both forms are read.
     pub(crate) packed: bool,
     /// No presence: zero is the same as unset.
@@ -193,9 +196,9 @@ pub(crate) struct Field {
     /// The name in the `.proto` file; `[full.name]` for an extension.
     pub(crate) name: Box<str>,
     /// `"jsonName":`
-    pub(crate) json_key: Box<[u8]>,
+    pub(crate) json_key: Quoted,
     /// `"proto_name":`
-    pub(crate) proto_key: Box<[u8]>,
+    pub(crate) proto_key: Quoted,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,7 +32,7 @@ impl Writer<'_> {
             return Err(Stop::new(ToJsonErrorKind::UnresolvableAny(shortened(type_url)), offset));
         };
         self.out.extend_from_slice(b"{\"@type\":");
-        put_string(self.out, url);
+        put_string(&mut self.out, url);
         self.out.push(b',');
         let message = self.table.message_of(index);
         let value = std::slice::from_ref(&value);

@@ -74,8 +74,8 @@ impl Writer<'_> {
     /// Leaves only the last entry of each key, and forgets the spans from `first` on.
     pub(super) fn drop_superseded(&mut self, first: usize) {
         let spans = self.spans.get(first..).unwrap_or_default();
-        if !are_distinct(self.out, spans) {
-            let kept = last_of_each(self.out, spans);
+        if !are_distinct(&self.out, spans) {
+            let kept = last_of_each(&self.out, spans);
             if let Some(span) = spans.first() {
                 self.out.truncate(span.start);
                 self.out.extend_from_slice(&kept);
@@ -90,12 +90,23 @@ fn key<'o>(out: &'o [u8], span: &Span) -> &'o [u8] {
     out.get(span.start..span.key_end).unwrap_or_default()
 }
 
+#[inline]
+fn differ(out: &[u8], one: &Span, other: &Span) -> bool {
+    let (one, other) = (key(out, one), key(out, other));
+    if one.len() != other.len() {
+        return true;
+    }
+    // Names that are counted differ at the end.
+    let last = |key: &[u8]| key.last_chunk().copied().map(u64::from_le_bytes);
+    last(one) != last(other) || one != other
+}
+
 fn are_distinct(out: &[u8], spans: &[Span]) -> bool {
     if spans.len() <= FEW {
         return spans
             .iter()
             .enumerate()
-            .all(|(at, one)| spans.iter().skip(at + 1).all(|other| key(out, one) != key(out, other)));
+            .all(|(at, one)| spans.iter().skip(at + 1).all(|other| differ(out, one, other)));
     }
     // Many encoders write maps sorted; then one pass tells.
     if spans.is_sorted_by(|one, other| key(out, one) < key(out, other)) {

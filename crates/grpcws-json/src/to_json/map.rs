@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::entries::Entry;
+use super::string::put_start_as_string;
 use super::writer::{Span, Step, Stop, Unpopulated, Writer};
 use crate::error::ToJsonErrorKind;
 use crate::path::{Segment, shortened};
@@ -67,6 +68,48 @@ impl<'a> Writer<'a> {
         let Some((key, value)) = self.table.message_of(index).entry_fields() else {
             return Ok(());
         };
+        if !value.closed_enum && self.canonical_entry(key, value, &range, depth)? {
+            return Ok(());
+        }
+        self.any_entry(key, value, range, depth)
+    }
+
+    /// Prints an entry that is a key and behind it a value, as encoders write it; `false` and nothing printed where it is not.
+    #[inline]
+    fn canonical_entry(
+        &mut self,
+        key: &'a Field,
+        value: &'a Field,
+        range: &Range<usize>,
+        depth: u32,
+    ) -> Step<bool> {
+        let mut reader = Reader::within(self.input, range);
+        if !reader.accept_short_tag(key.tag) {
+            return Ok(false);
+        }
+        let start = self.out.len();
+        self.map_key(key.kind, Some(&mut reader))?;
+        let key_end = self.out.len();
+        if !reader.accept_short_tag(value.tag) {
+            self.out.truncate(start);
+            return Ok(false);
+        }
+        self.out.push(b':');
+        // What is behind the value is looked at first, so that an error in the value is not that of one that does not count.
+        let mut behind = reader;
+        behind.skip(value.number, value.wire_type)?;
+        if !behind.is_at_end() {
+            self.out.truncate(start);
+            return Ok(false);
+        }
+        if let Err(stop) = self.value(value, &mut reader, depth) {
+            return Err(self.within_key(stop, start..key_end));
+        }
+        self.spans.push(Span { start, key_end });
+        Ok(true)
+    }
+
+    fn any_entry(&mut self, key: &Field, value: &'a Field, range: Range<usize>, depth: u32) -> Step {
         let entry = Entry::read(self.input, &range, key.wire_type, value.wire_type)?;
         if value.closed_enum
             && let Some(reader) = entry.value
@@ -75,29 +118,46 @@ impl<'a> Writer<'a> {
             return Ok(());
         }
         let start = self.out.len();
-        self.map_key(key.kind, entry.key)?;
+        self.map_key(key.kind, entry.key.clone().as_mut())?;
         let key_end = self.out.len();
         self.out.push(b':');
         self.entry_value(value, &entry, range.start, depth)
             .map_err(|stop| self.within_key(stop, start..key_end))?;
-        self.out.push(b',');
         self.spans.push(Span { start, key_end });
         Ok(())
     }
 
+    /// Prints a value and a comma.
     fn entry_value(&mut self, value: &'a Field, entry: &Entry<'a>, offset: usize, depth: u32) -> Step {
         let Kind::Message(index) = value.kind else {
             match entry.value {
                 Some(mut reader) => self.value(value, &mut reader, depth).map(drop)?,
-                None => self.default_value(value.kind),
+                None => {
+                    self.default_value(value.kind);
+                    self.out.push(b',');
+                }
             }
             return Ok(());
         };
-        entry.with_value_pieces(offset, |pieces| self.message(index, pieces, depth))
+        entry.with_value_pieces(offset, |pieces| {
+            self.message(index, pieces, depth)?;
+            self.out.push(b',');
+            Ok(())
+        })
     }
 
     /// Prints a key as a string, whatever its type.
-    pub(super) fn map_key(&mut self, kind: Kind, reader: Option<Reader<'a>>) -> Step {
+    #[inline]
+    pub(super) fn map_key(&mut self, kind: Kind, reader: Option<&mut Reader<'a>>) -> Step {
+        if kind == Kind::String
+            && let Some(reader) = reader
+        {
+            return self.string::<false>(reader).map(drop);
+        }
+        self.other_key(kind, reader)
+    }
+
+    fn other_key(&mut self, kind: Kind, reader: Option<&mut Reader<'a>>) -> Step {
         let quotes = !matches!(
             kind,
             Kind::String | Kind::Int64 | Kind::Uint64 | Kind::Fixed64 | Kind::Sfixed64 | Kind::Sint64
@@ -106,7 +166,7 @@ impl<'a> Writer<'a> {
             self.out.push(b'"');
         }
         match reader {
-            Some(mut reader) => self.scalar(kind, &mut reader).map(drop)?,
+            Some(reader) => self.scalar::<false>(kind, reader).map(drop)?,
             None => self.default_value(kind),
         }
         if quotes {
@@ -123,13 +183,15 @@ impl<'a> Writer<'a> {
         stop.within(|| Segment::Key(shortened(text).into()))
     }
 
-    /// Prints a string, which must be UTF-8.
-    pub(super) fn string(&mut self, reader: &mut Reader<'a>) -> Step<bool> {
-        let bytes = reader.bytes()?;
-        if super::string::put_bytes_as_string(self.out, bytes) {
-            Ok(bytes.is_empty())
+    /// Prints a string, which must be UTF-8, with a comma behind it or not.
+    #[inline]
+    pub(super) fn string<const COMMA: bool>(&mut self, reader: &mut Reader<'a>) -> Step<bool> {
+        let payload = reader.payload()?;
+        let text = self.input.get(payload.start..).unwrap_or_default();
+        if put_start_as_string::<COMMA>(&mut self.out, text, payload.len()) {
+            Ok(payload.is_empty())
         } else {
-            Err(Stop::new(ToJsonErrorKind::InvalidUtf8, reader.position() - bytes.len()))
+            Err(Stop::new(ToJsonErrorKind::InvalidUtf8, payload.start))
         }
     }
 }

@@ -44,24 +44,26 @@ impl<'a> Writer<'a> {
         // The first field that may still come.
         let mut next = 0;
         let mut oneofs = 0_u64;
+        let mut ended = group.is_none();
         while !reader.is_at_end() {
-            let mut ahead = *reader;
-            let (number, wire_type) = ahead.tag()?;
-            if wire_type == END_GROUP {
-                if group != Some(number) {
-                    return Err(reader.malformed(Reason::Group).into());
-                }
-                *reader = ahead;
-                self.unpopulated_fields(message, next, NONE);
-                return Ok(());
-            }
-            *reader = ahead;
-            let Some((index, field)) = message.field_by_number(number) else {
-                reader.skip(number, wire_type)?;
-                continue;
+            let start = reader.position();
+            let tag = reader.raw_tag()?;
+            let (index, field) = match message.fields.get(next as usize) {
+                Some(field) if field.tag == tag => (next, field),
+                _ => match message.field_by_number(tag >> 3) {
+                    Some(found) => found,
+                    None if ends_or_skips(start, reader, group)? => {
+                        ended = true;
+                        break;
+                    }
+                    None => continue,
+                },
             };
-            if !self.accepts(field, wire_type, reader)? {
-                reader.skip(number, wire_type)?;
+            if (field.tag != tag || field.closed_enum) && !self.accepts(field, (tag & 7) as u8, reader)? {
+                if ends_or_skips(start, reader, group)? {
+                    ended = true;
+                    break;
+                }
                 continue;
             }
             if index < next {
@@ -78,13 +80,15 @@ impl<'a> Writer<'a> {
             self.unpopulated_fields(message, next, index);
             next = index + 1;
             let result = match field.cardinality {
-                Cardinality::Singular => self.singular(field, reader, depth),
-                Cardinality::Repeated => self.array_in_order(field, reader, wire_type, depth),
-                Cardinality::Map => self.map_in_order(field, reader, wire_type, depth),
+                Cardinality::Singular => self.singular_inline(field, reader, depth),
+                Cardinality::Repeated => self.array_in_order(field, reader, (tag & 7) as u8, depth),
+                Cardinality::Map => self.map_in_order(field, reader, (tag & 7) as u8, depth),
             };
-            result.map_err(|stop| stop.within_field(field))?;
+            if let Err(stop) = result {
+                return Err(stop.within_field(field));
+            }
         }
-        if group.is_some() {
+        if !ended {
             return Err(reader.malformed(Reason::Truncated).into());
         }
         self.unpopulated_fields(message, next, NONE);
@@ -113,32 +117,54 @@ impl<'a> Writer<'a> {
 
     /// Prints a field that has one value; the reader is behind its tag.
     pub(super) fn singular(&mut self, field: &'a Field, reader: &mut Reader<'a>, depth: u32) -> Step {
+        self.singular_inline(field, reader, depth)
+    }
+
+    /// As [`singular`](Self::singular), for the loop over the fields, where a call for each would be most of the work.
+    #[inline(always)]
+    fn singular_inline(&mut self, field: &'a Field, reader: &mut Reader<'a>, depth: u32) -> Step {
         let before = self.out.len();
         self.key(field);
-        let zero = self.value(field, reader, depth)?;
+        let zero = match field.kind {
+            Kind::Message(_) | Kind::Group(_) => self.value(field, reader, depth)?,
+            kind => self.scalar_inline::<true>(kind, reader)?,
+        };
         if zero && field.implicit && self.unpopulated == Unpopulated::Omit {
             self.out.truncate(before);
-        } else {
-            self.out.push(b',');
         }
         Ok(())
     }
 
-    /// Prints a value; tells whether it is the zero of its type.
-    #[inline]
+    /// Prints a value and a comma; tells whether it is the zero of its type.
     pub(super) fn value(&mut self, field: &'a Field, reader: &mut Reader<'a>, depth: u32) -> Step<bool> {
         match field.kind {
             Kind::Message(index) => {
                 let payload = reader.payload()?;
-                self.message(index, std::slice::from_ref(&payload), depth)?;
+                self.nested(index, &payload, depth)?;
+                self.out.push(b',');
                 Ok(false)
             }
             Kind::Group(index) => {
                 self.group(index, field.number, reader, depth)?;
+                self.out.push(b',');
                 Ok(false)
             }
-            kind => self.scalar(kind, reader),
+            kind => self.scalar::<true>(kind, reader),
         }
+    }
+
+    /// Prints a message that is in one piece.
+    #[inline]
+    pub(super) fn nested(&mut self, index: u32, payload: &Range<usize>, depth: u32) -> Step {
+        let message = self.table.message_of(index);
+        if self.any_order || message.shape != Shape::Object {
+            return self.message(index, std::slice::from_ref(payload), depth);
+        }
+        let depth = self.deeper(depth, payload.start)?;
+        self.out.push(b'{');
+        self.fields_in_order(message, &mut Reader::within(self.input, payload), None, depth)?;
+        self.close(b'}');
+        Ok(())
     }
 
     fn group(&mut self, index: u32, number: u32, reader: &mut Reader<'a>, depth: u32) -> Step {
@@ -193,6 +219,9 @@ impl<'a> Writer<'a> {
         }
         let payload = reader.payload()?;
         let mut packed = reader.narrowed(&payload);
+        if !field.closed_enum {
+            return self.packed(field.kind, &mut packed, count);
+        }
         while !packed.is_at_end() {
             self.element(field, &mut packed, count, depth)?;
         }
@@ -207,7 +236,6 @@ impl<'a> Writer<'a> {
         if let Err(stop) = self.value(field, reader, depth) {
             return Err(stop.within_index(*count));
         }
-        self.out.push(b',');
         *count += 1;
         Ok(())
     }
@@ -221,4 +249,21 @@ impl<'a> Writer<'a> {
         self.close(b']');
         self.out.push(b',');
     }
+}
+
+/// Takes what is not a field of the message, at `start`: `true` where it is the end of the group.
+#[cold]
+fn ends_or_skips(start: usize, reader: &mut Reader<'_>, group: Option<u32>) -> Step<bool> {
+    let mut ahead = reader.at(start);
+    let (number, wire_type) = ahead.tag()?;
+    if wire_type == END_GROUP {
+        if group != Some(number) {
+            return Err(reader.at(start).malformed(Reason::Group).into());
+        }
+        *reader = ahead;
+        return Ok(true);
+    }
+    ahead.skip(number, wire_type)?;
+    *reader = ahead;
+    Ok(false)
 }

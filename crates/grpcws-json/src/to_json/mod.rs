@@ -8,6 +8,7 @@ mod any_order;
 mod entries;
 mod map;
 mod message;
+mod packed;
 mod scalar;
 mod string;
 mod time;
@@ -51,12 +52,15 @@ impl Message {
         out: &mut Vec<u8>,
     ) -> Result<(), ToJsonError> {
         let start = out.len();
-        let mut stop = Writer::new(&self.data, wire, options, false, out).outermost(self.index);
-        if let Err(Stop::Disorder) = stop {
-            out.truncate(start);
-            stop = Writer::new(&self.data, wire, options, true, out).outermost(self.index);
+        // For as long as this takes, the writer has the buffer itself: one step less to it from everywhere.
+        let mut writer = Writer::new(&self.data, wire, options, std::mem::take(out));
+        let mut result = writer.outermost(self.index);
+        if let Err(Stop::Disorder) = result {
+            writer.start_again(start);
+            result = writer.outermost(self.index);
         }
-        match stop {
+        *out = writer.out;
+        match result {
             Ok(()) => Ok(()),
             Err(stop) => {
                 out.truncate(start);

@@ -1,6 +1,7 @@
 //! Strings: copied in one piece up to each byte that must be escaped.
 
-use crate::scan::plain_prefix;
+use crate::append::{put_block, put_short};
+use crate::scan::{is_plain_block, is_plain_word, plain_prefix};
 
 /// Appends the string in quotes.
 pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
@@ -10,6 +11,55 @@ pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
 /// Appends the bytes as a string in quotes; `false` and nothing appended where they are not UTF-8.
 #[inline]
 pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    put_start_as_string::<false>(out, bytes, bytes.len())
+}
+
+/// As [`put_bytes_as_string`] for a string that starts in `text` and has `length` bytes, with a comma behind it or not.
+///
+/// Most strings are short, ASCII, and have nothing to escape. Those are looked at and copied as blocks.
+#[inline]
+pub(super) fn put_start_as_string<const COMMA: bool>(out: &mut Vec<u8>, text: &[u8], length: usize) -> bool {
+    let bytes = text.get(..length).unwrap_or_default();
+    let plain = match (text.first_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+        // In most messages there is something behind the string: then the block that it is in can be taken as a whole.
+        (Some(block), ..) if length <= IN_ONE_BLOCK => return put_in_one_block::<COMMA>(out, *block, bytes),
+        (_, Some(first), Some(last)) if length <= 32 => is_plain_block(first) && is_plain_block(last),
+        _ => false,
+    };
+    if !plain {
+        return put_any_string::<COMMA>(out, bytes);
+    }
+    out.push(b'"');
+    put_short(out, bytes);
+    put_end::<COMMA>(out);
+    true
+}
+
+/// The length of a string that fits in a block of 16 with two quotes and a comma.
+const IN_ONE_BLOCK: usize = 13;
+
+#[inline(always)]
+fn put_in_one_block<const COMMA: bool>(out: &mut Vec<u8>, block: [u8; 16], bytes: &[u8]) -> bool {
+    const SPACES: u128 = u128::from_le_bytes([b' '; 16]);
+    let bits = 8 * bytes.len();
+    let inside = (1_u128 << bits) - 1;
+    let word = u128::from_le_bytes(block) & inside;
+    if !is_plain_word(word | !inside & SPACES) {
+        return put_any_string::<COMMA>(out, bytes);
+    }
+    let end = u128::from(b'"') | u128::from(b',') << 8;
+    let quoted = (word | end << bits) << 8 | u128::from(b'"');
+    put_block(out, &quoted.to_le_bytes(), bytes.len() + 2 + usize::from(COMMA));
+    true
+}
+
+#[inline]
+fn put_end<const COMMA: bool>(out: &mut Vec<u8>) {
+    put_block(out, b"\",", 1 + usize::from(COMMA));
+}
+
+#[inline(never)]
+fn put_any_string<const COMMA: bool>(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         return false;
     }
@@ -17,12 +67,12 @@ pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let mut rest = bytes;
     loop {
         let (plain, special) = rest.split_at(plain_prefix(rest));
-        out.extend_from_slice(plain);
+        put_short(out, plain);
         let Some((&byte, after)) = special.split_first() else { break };
         put_escape(out, byte);
         rest = after;
     }
-    out.push(b'"');
+    put_end::<COMMA>(out);
     true
 }
 

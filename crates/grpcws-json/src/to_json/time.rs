@@ -1,10 +1,11 @@
 //! `Timestamp` and `Duration`.
 
-use std::io::Write as _;
 use std::ops::Range;
 
 use super::writer::{Step, Stop, Writer};
+use crate::append::put_block;
 use crate::calendar::{MAX_DURATION, MAX_TIMESTAMP, MIN_TIMESTAMP, SECONDS_PER_DAY, date};
+use crate::digits::{eight_digits_text, put_unsigned};
 use crate::error::ToJsonErrorKind;
 use crate::wire::VARINT;
 
@@ -19,7 +20,11 @@ impl Writer<'_> {
         let (year, month, day) = date(seconds.div_euclid(SECONDS_PER_DAY));
         let second = seconds.rem_euclid(SECONDS_PER_DAY);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        self.print(format_args!("\"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"));
+        let [y1, y2, y3, y4, m1, m2, d1, d2] = eight((year * 100 + month) * 100 + day);
+        let [_, _, h1, h2, i1, i2, s1, s2] = eight((hour * 100 + minute) * 100 + second);
+        self.out.extend_from_slice(&[
+            b'"', y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2,
+        ]);
         self.fraction(nanos);
         self.out.extend_from_slice(b"Z\"");
         Ok(())
@@ -34,8 +39,11 @@ impl Writer<'_> {
         {
             return Err(out_of_range("the duration is out of range", pieces));
         }
-        let sign = if seconds < 0 || nanos < 0 { "-" } else { "" };
-        self.print(format_args!("\"{sign}{}", seconds.abs()));
+        self.out.push(b'"');
+        if seconds < 0 || nanos < 0 {
+            self.out.push(b'-');
+        }
+        put_unsigned::<false, false>(&mut self.out, seconds.unsigned_abs());
         self.fraction(nanos.abs());
         self.out.extend_from_slice(b"s\"");
         Ok(())
@@ -46,17 +54,14 @@ impl Writer<'_> {
         if nanos == 0 {
             return;
         }
-        if nanos % 1_000_000 == 0 {
-            self.print(format_args!(".{:03}", nanos / 1_000_000));
-        } else if nanos % 1000 == 0 {
-            self.print(format_args!(".{:06}", nanos / 1000));
-        } else {
-            self.print(format_args!(".{nanos:09}"));
-        }
-    }
-
-    fn print(&mut self, arguments: std::fmt::Arguments<'_>) {
-        self.out.write_fmt(arguments).expect("a Vec takes every write");
+        let [d1, d2, d3, d4, d5, d6, d7, d8] = eight(nanos / 10);
+        let [.., d9] = eight(nanos % 10);
+        let length = match (nanos % 1_000_000, nanos % 1000) {
+            (0, _) => 4,
+            (_, 0) => 7,
+            _ => 10,
+        };
+        put_block(&mut self.out, &[b'.', d1, d2, d3, d4, d5, d6, d7, d8, d9], length);
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "an int32 is the low 32 bits of its varint")]
@@ -72,6 +77,11 @@ impl Writer<'_> {
         })?;
         Ok((seconds, nanos))
     }
+}
+
+/// The digits of a number that is not negative and has at most eight.
+fn eight(value: i64) -> [u8; 8] {
+    eight_digits_text(value.unsigned_abs())
 }
 
 #[cold]

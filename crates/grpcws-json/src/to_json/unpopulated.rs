@@ -47,7 +47,7 @@ impl Writer<'_> {
             Kind::String | Kind::Bytes => b"\"\"",
             Kind::Enum(index) => {
                 let first = self.table.enum_of(index).first;
-                return self.enum_value(index, first);
+                return self.enum_value::<false>(index, first);
             }
             Kind::Message(_) | Kind::Group(_) => b"{}",
             _ => b"0",

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use super::entries::{Entry, with_pieces};
-use super::scalar::put_double;
 use super::writer::{Span, Step, Stop, Writer};
+use crate::decimal::put_double;
 use crate::error::ToJsonErrorKind;
 use crate::table::Kind;
 use crate::wire::{FIXED64, LENGTH_DELIMITED, Reader, VARINT};
@@ -40,11 +40,11 @@ impl<'a> Writer<'a> {
                     let text = "a google.protobuf.Value that is not a finite number";
                     return Err(Stop::new(ToJsonErrorKind::WellKnownType(text), offset));
                 }
-                put_double(self.out, number);
+                put_double::<false>(&mut self.out, number);
                 Ok(())
             }
-            STRING => self.string(&mut member.value).map(drop),
-            BOOL => self.scalar(Kind::Bool, &mut member.value).map(drop),
+            STRING => self.string::<false>(&mut member.value).map(drop),
+            BOOL => self.scalar::<false>(Kind::Bool, &mut member.value).map(drop),
             STRUCT | LIST => {
                 let depth = self.deeper(depth, offset)?;
                 with_pieces(&member.earlier, member.value, |pieces| {
@@ -107,7 +107,7 @@ impl<'a> Writer<'a> {
     fn struct_entry(&mut self, range: &Range<usize>, depth: u32) -> Step {
         let entry = Entry::read(self.input, range, LENGTH_DELIMITED, LENGTH_DELIMITED)?;
         let start = self.out.len();
-        self.map_key(Kind::String, entry.key)?;
+        self.map_key(Kind::String, entry.key.clone().as_mut())?;
         let key_end = self.out.len();
         self.out.push(b':');
         entry

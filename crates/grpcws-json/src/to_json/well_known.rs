@@ -33,7 +33,7 @@ impl Writer<'_> {
             Ok(false)
         })?;
         match value {
-            Some(mut reader) => self.scalar(kind, &mut reader).map(drop),
+            Some(mut reader) => self.scalar::<false>(kind, &mut reader).map(drop),
             None => {
                 self.default_value(kind);
                 Ok(())
@@ -55,7 +55,7 @@ impl Writer<'_> {
             if index > 0 {
                 self.out.push(b',');
             }
-            if !field_mask::put_camel_case(self.out, path) {
+            if !field_mask::put_camel_case(&mut self.out, path) {
                 let text = "a path of the field mask has no JSON form";
                 return Err(Stop::new(ToJsonErrorKind::WellKnownType(text), offset - path.len()));
             }

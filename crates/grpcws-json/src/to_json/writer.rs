@@ -71,7 +71,7 @@ pub(super) struct Span {
 pub(super) struct Writer<'a> {
     pub(super) table: &'a TableData,
     pub(super) input: &'a [u8],
-    pub(super) out: &'a mut Vec<u8>,
+    pub(super) out: Vec<u8>,
     pub(super) proto_names: bool,
     pub(super) enum_numbers: bool,
     pub(super) unpopulated: Unpopulated,
@@ -83,13 +83,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(
-        table: &'a TableData,
-        input: &'a [u8],
-        options: &MarshalOptions,
-        any_order: bool,
-        out: &'a mut Vec<u8>,
-    ) -> Self {
+    pub(super) fn new(table: &'a TableData, input: &'a [u8], options: &MarshalOptions, out: Vec<u8>) -> Self {
         Self {
             table,
             input,
@@ -103,10 +97,18 @@ impl<'a> Writer<'a> {
             } else {
                 Unpopulated::Omit
             },
-            any_order,
+            any_order: false,
             spans: Vec::new(),
             recursion_limit: options.recursion_limit.min(MAX_RECURSION_LIMIT),
         }
+    }
+
+    /// Takes back what was printed from `start` on, and sorts from now on.
+    #[cold]
+    pub(super) fn start_again(&mut self, start: usize) {
+        self.out.truncate(start);
+        self.spans.clear();
+        self.any_order = true;
     }
 
     pub(super) fn outermost(&mut self, index: u32) -> Step {
@@ -122,7 +124,8 @@ impl<'a> Writer<'a> {
 
     #[inline]
     pub(super) fn key(&mut self, field: &Field) {
-        self.out.extend_from_slice(if self.proto_names { &field.proto_key } else { &field.json_key });
+        let key = if self.proto_names { &field.proto_key } else { &field.json_key };
+        key.put(&mut self.out);
     }
 
     /// Ends an object or array, each member of which has put a comma behind itself.

@@ -15,8 +15,9 @@ pub struct ClientOptions {
     pub credit: Option<u64>,
     /// The time between two `ping` messages of the client; `None` or zero for none. Default: none.
     pub ping_period: Option<Duration>,
-    /// How long the gateway may be silent before the call ends with code 14; `None` for ever. Time in which
-    /// the socket is not read does not count. Default: for ever.
+    /// How long the gateway may be silent before the call ends with code 14; `None` for ever. It counts where the
+    /// client or the gateway sends pings, and is never shorter than three ping periods of the gateway where only
+    /// that does. Time in which the socket is not read does not count. Default: for ever.
     pub pong_timeout: Option<Duration>,
     /// How long a cancelled call waits for the gateway's terminal message, and an ended one for its close.
     /// Default: 2 s.

@@ -1,6 +1,6 @@
 //! What happens when nothing happens: the deadline, the client's own pings, the time for an end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{ClientSession, Phase};
 use crate::{Code, Status};
@@ -54,7 +54,19 @@ impl ClientSession {
         self.reading = reading;
     }
 
+    /// When silence means that the gateway is dead. It is only expected to say something where one side sends pings,
+    /// and before it has said `open`, which it does at once.
     fn dead_at(&self) -> Option<Instant> {
-        if self.reading { self.heartbeat.dead_at() } else { None }
+        let dead_at = self.heartbeat.dead_at().filter(|_| self.reading)?;
+        if self.heartbeat.next_ping().is_some() || (self.open.is_none() && self.mode.is_v1()) {
+            return Some(dead_at);
+        }
+        let period = Duration::from_millis(self.open.as_ref()?.ping_period_ms);
+        if period.is_zero() {
+            return None;
+        }
+        // A gateway whose pings are rarer than that is given the time for three of them.
+        let longer = period.saturating_mul(3).saturating_sub(self.options.pong_timeout.unwrap_or_default());
+        dead_at.checked_add(longer)
     }
 }

@@ -12,6 +12,7 @@ use crate::driver::{Driver, KeepAlive};
 use crate::resolve::{self, Address};
 
 /// Something to do without the lock.
+#[derive(Debug, PartialEq)]
 pub(super) enum Job {
     /// Connect to an address.
     Dial(Address),

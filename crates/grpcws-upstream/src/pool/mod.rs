@@ -1,11 +1,14 @@
 //! The connections of an upstream, and who may use them.
 //!
-//! [`state`] decides, under one lock and without I/O; [`jobs`] is what it decides to do: dialing, looking up,
-//! closing what is idle. Each change of the state ends with `State::settle`, which serves the calls that wait, starts
-//! what they need, and fails them if nothing can help.
+//! [`state`] is what is known and [`plan`] what follows from it, both under one lock and without I/O; [`jobs`] is
+//! what has to be done then: dialing, looking up, closing what is idle. Each change of the state ends with
+//! `State::settle`, which serves the calls that wait, starts what they need, and fails them if nothing can help.
 
 mod jobs;
+mod plan;
 mod state;
+#[cfg(test)]
+mod tests;
 mod waiters;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -94,8 +97,9 @@ impl Pool {
         self.runtime.get_or_init(Handle::current);
         let waiting = {
             let mut state = self.lock();
-            let taken = state.take()?;
-            let jobs = state.settle(self, Instant::now());
+            let now = Instant::now();
+            let taken = state.take(now)?;
+            let jobs = state.settle(self, now);
             drop(state);
             self.start(jobs);
             match taken {
@@ -113,7 +117,7 @@ impl Pool {
     pub(crate) fn going_away(self: &Arc<Self>, connection: &Arc<Connection>) {
         self.change(|state| {
             if state.remove(connection) {
-                self.counters.lost_connections.count();
+                self.counters.lost_connections.send_modify(|lost| *lost += 1);
                 state.outdate_addresses();
             }
         });
@@ -148,7 +152,7 @@ impl Pool {
         stats.dials = self.counters.dials.value();
         stats.failed_dials = self.counters.failed_dials.value();
         stats.lookups = self.counters.lookups.value();
-        stats.lost_connections = self.counters.lost_connections.value();
+        stats.lost_connections = *self.counters.lost_connections.borrow();
         stats.calls = self.counters.calls.value();
         stats.retries = self.counters.retries.value();
         stats

@@ -7,9 +7,8 @@ use grpcws_proto::{Code, Status};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::jobs::Job;
+use super::closed;
 use super::waiters::{Offer, Waiters};
-use super::{Pool, Slot, closed};
 use crate::backoff::Backoff;
 use crate::connection::Connection;
 use crate::dial::Failure;
@@ -18,24 +17,14 @@ use crate::options::UpstreamOptions;
 use crate::resolve::{self, Address};
 use crate::stats::UpstreamStats;
 
-/// How many connections to one address are made at once, when one has told how many calls each takes. Before
-/// that there is one attempt, which all calls share.
-const PARALLEL_DIALS: usize = 8;
-
-/// Another connection is made when less than one part in this many of the streams is free.
-const HEADROOM: usize = 10;
-
-/// Addresses that were looked up this short a time ago are not looked up again before connecting.
-const FRESH: Duration = Duration::from_secs(1);
-
 /// The limits of the options that the state needs.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
-    streams: usize,
-    connections: usize,
+    pub(super) streams: usize,
+    pub(super) connections: usize,
     waiting: usize,
     backoff: Backoff,
-    resolve_interval: Duration,
+    pub(super) resolve_interval: Duration,
 }
 
 impl Limits {
@@ -51,30 +40,29 @@ impl Limits {
 }
 
 /// One address of the upstream.
-struct Peer {
-    address: Address,
+pub(super) struct Peer {
+    pub(super) address: Address,
     /// Attempts to connect that are under way.
-    dialing: usize,
+    pub(super) dialing: usize,
     /// Usable connections to it.
-    connections: usize,
+    pub(super) connections: usize,
     backoff: Backoff,
     /// No attempt begins before this time.
-    retry_at: Option<Instant>,
-    /// Why the last attempt failed, if it did.
-    failure: Option<Failure>,
+    pub(super) retry_at: Option<Instant>,
+    /// Whether the last attempt failed.
+    pub(super) failed: bool,
     /// How many streams a connection takes, as far as it has been told.
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
 }
 
 /// The look-up of a host name. Literal addresses and unix sockets have none.
-struct Lookup {
-    running: bool,
-    done_at: Option<Instant>,
+pub(super) struct Lookup {
+    pub(super) running: bool,
+    pub(super) done_at: Option<Instant>,
     /// Whether something has happened since that may mean that the addresses have changed.
-    outdated: bool,
+    pub(super) outdated: bool,
     backoff: Backoff,
-    retry_at: Option<Instant>,
-    failure: Option<Failure>,
+    pub(super) retry_at: Option<Instant>,
 }
 
 /// What a call gets: a stream now, or a place in the queue.
@@ -85,20 +73,22 @@ pub(super) enum Taken {
 
 /// The state of a pool. All of it is changed under one lock.
 pub(super) struct State {
-    limits: Limits,
-    closed: bool,
-    lookup: Option<Lookup>,
-    peers: Vec<Peer>,
+    pub(super) limits: Limits,
+    pub(super) closed: bool,
+    pub(super) lookup: Option<Lookup>,
+    pub(super) peers: Vec<Peer>,
     /// The usable ones.
     pub(super) connections: Vec<Arc<Connection>>,
     pub(super) waiters: Waiters,
     next_connection: u64,
+    /// The last reason why there was no connection.
+    pub(super) failure: Failure,
     /// Whether a call has come since the state was last settled. Without calls nothing is connected or looked up.
-    called: bool,
+    pub(super) called: bool,
     /// Whether a job closes what is idle.
-    reaping: bool,
+    pub(super) reaping: bool,
     /// Whether a job looks after the calls that wait when a back-off is over.
-    retrying: bool,
+    pub(super) retrying: bool,
 }
 
 impl State {
@@ -110,6 +100,7 @@ impl State {
             connections: Vec::new(),
             waiters: Waiters::default(),
             next_connection: 0,
+            failure: Failure::Other,
             called: false,
             reaping: false,
             retrying: false,
@@ -124,7 +115,6 @@ impl State {
                     outdated: false,
                     backoff: state.limits.backoff.clone(),
                     retry_at: None,
-                    failure: None,
                 });
             }
         }
@@ -138,7 +128,7 @@ impl State {
             connections: 0,
             backoff: self.limits.backoff.clone(),
             retry_at: None,
-            failure: None,
+            failed: false,
             limit: None,
         }
     }
@@ -146,13 +136,13 @@ impl State {
     // === calls ===
 
     /// Takes a stream, or a place in the queue. [`settle`](Self::settle) has to follow.
-    pub(super) fn take(&mut self) -> Result<Taken, Status> {
+    pub(super) fn take(&mut self, now: Instant) -> Result<Taken, Status> {
         if self.closed {
             return Err(closed());
         }
         self.called = true;
         if self.waiters.is_empty()
-            && let Some(connection) = self.pick()
+            && let Some(connection) = self.pick(now)
         {
             connection.take();
             return Ok(Taken::Now(connection));
@@ -164,14 +154,24 @@ impl State {
         Ok(Taken::Later(key, receiver))
     }
 
-    /// The less loaded one of two connections that are picked at random; where both are full, the least loaded.
-    fn pick(&self) -> Option<Arc<Connection>> {
+    /// The less loaded one of two connections that are picked at random; where neither will do, the least loaded.
+    /// A congested one is taken only where there is, and will be, no other.
+    pub(super) fn pick(&self, now: Instant) -> Option<Arc<Connection>> {
         let random = || self.connections.get(fastrand::usize(..self.connections.len().max(1)));
         let pair = [random()?, random()?];
-        let usable = |connection: &&Arc<Connection>| connection.free() > 0;
+        let free = |connection: &&Arc<Connection>| connection.free() > 0;
+        let good = |connection: &&Arc<Connection>| connection.free() > 0 && !connection.is_congested();
         let load = |connection: &&Arc<Connection>| connection.streams();
-        let better = pair.into_iter().filter(usable).min_by_key(load);
-        better.or_else(|| self.connections.iter().filter(usable).min_by_key(load)).map(Arc::clone)
+        let all = || self.connections.iter();
+        let best = pair.into_iter().filter(good).min_by_key(load);
+        let best = best.or_else(|| all().filter(good).min_by_key(load));
+        best.or_else(|| {
+            let least = all().filter(free).min_by_key(load)?;
+            let another = self.peers.iter().any(|peer| peer.dialing > 0)
+                || (0..self.peers.len()).any(|index| self.may_dial(index, now));
+            (!another).then_some(least)
+        })
+        .map(Arc::clone)
     }
 
     pub(super) fn has_waiters(&self) -> bool {
@@ -187,7 +187,7 @@ impl State {
         } else if !self.connections.is_empty() {
             "every connection to the upstream is full, and no call ended in time"
         } else {
-            return self.failure().status();
+            return self.failure.status();
         };
         Status::new(Code::Unavailable, text)
     }
@@ -208,7 +208,7 @@ impl State {
         peer.connections += 1;
         peer.backoff.succeeded();
         peer.retry_at = None;
-        peer.failure = None;
+        peer.failed = false;
         let connection = make(self.next_connection);
         peer.limit = Some(connection.limit());
         self.next_connection += 1;
@@ -220,7 +220,8 @@ impl State {
     pub(super) fn not_connected(&mut self, address: &Address, begun: Instant, failure: Failure) {
         let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *address) else { return };
         peer.dialing = peer.dialing.saturating_sub(1);
-        peer.failure = Some(failure);
+        peer.failed = true;
+        self.failure = failure;
         // Attempts that were made at the same time count as one failure.
         if peer.retry_at.is_none_or(|retry_at| retry_at <= begun) {
             peer.retry_at = Some(begun + peer.backoff.failed());
@@ -236,7 +237,6 @@ impl State {
             lookup.outdated = false;
             lookup.backoff.succeeded();
             lookup.retry_at = None;
-            lookup.failure = None;
         }
         self.peers.retain(|peer| addresses.contains(&peer.address));
         self.connections.retain(|connection| addresses.contains(&connection.address));
@@ -251,7 +251,7 @@ impl State {
     pub(super) fn not_looked_up(&mut self, now: Instant, failure: Failure) {
         if let Some(lookup) = &mut self.lookup {
             lookup.running = false;
-            lookup.failure = Some(failure);
+            self.failure = failure;
             lookup.retry_at = Some(now + lookup.backoff.failed());
         }
     }
@@ -301,7 +301,7 @@ impl State {
         self.reaping
     }
 
-    fn has_spare(&self) -> bool {
+    pub(super) fn has_spare(&self) -> bool {
         self.peers.iter().any(|peer| peer.connections > 1)
     }
 
@@ -314,158 +314,6 @@ impl State {
         self.closed = true;
         self.connections.clear();
         self.waiters.fail(&closed());
-    }
-
-    // === what follows ===
-
-    /// Serves the calls that wait, starts what they need, and fails them if nothing can help.
-    pub(super) fn settle(&mut self, pool: &Arc<Pool>, now: Instant) -> Vec<Job> {
-        let mut jobs = Vec::new();
-        if self.closed {
-            return jobs;
-        }
-        self.serve(pool, now);
-        self.plan_lookup(now, &mut jobs);
-        self.plan_dials(now, &mut jobs);
-        if !self.waiters.is_empty() && !self.has_hope() {
-            let status = self.failure().status();
-            self.waiters.fail(&status);
-        }
-        self.plan_retry(now, &mut jobs);
-        self.called = false;
-        if !self.reaping && self.has_spare() {
-            self.reaping = true;
-            jobs.push(Job::Reap);
-        }
-        jobs
-    }
-
-    /// Gives streams to the calls that wait for one.
-    fn serve(&mut self, pool: &Arc<Pool>, now: Instant) {
-        while !self.waiters.is_empty() {
-            let Some(connection) = self.pick() else { return };
-            let Some(waiter) = self.waiters.pop() else { return };
-            connection.take();
-            if let Err(Ok(slot)) = waiter.send(Ok(Slot::new(pool, connection))) {
-                // The call has gone in this moment. Its slot must not be dropped under the lock.
-                slot.give_back(now);
-            }
-        }
-    }
-
-    fn plan_lookup(&mut self, now: Instant, jobs: &mut Vec<Job>) {
-        if self.lookup.is_none() {
-            return;
-        }
-        let wanted = self.wanted() > 0;
-        if !self.called && !wanted {
-            return;
-        }
-        let interval = self.limits.resolve_interval;
-        let Some(lookup) = &mut self.lookup else { return };
-        // Without need for a connection it is enough to look now and then.
-        let age = if wanted || lookup.outdated { FRESH.min(interval) } else { interval };
-        let due = lookup.done_at.is_none_or(|done_at| now >= done_at + age);
-        if due && !lookup.running && lookup.retry_at.is_none_or(|retry_at| retry_at <= now) {
-            lookup.running = true;
-            jobs.push(Job::Lookup);
-        }
-    }
-
-    fn plan_dials(&mut self, now: Instant, jobs: &mut Vec<Job>) {
-        if self.lookup.as_ref().is_some_and(|lookup| lookup.running) {
-            // Its end comes here again, with addresses that are not outdated.
-            return;
-        }
-        // Calls are spread over all addresses, so each has a connection.
-        for index in 0..if self.called { self.peers.len() } else { 0 } {
-            let bare = self.peers.get(index).is_some_and(|peer| peer.connections + peer.dialing == 0);
-            if bare && self.may_dial(index, now) {
-                self.dial(index, jobs);
-            }
-        }
-        let mut wanted = self.wanted();
-        while wanted > 0 {
-            let candidates = (0..self.peers.len()).filter(|index| self.may_dial(*index, now));
-            let least = candidates.min_by_key(|index| {
-                let peer = self.peers.get(*index);
-                (peer.map_or(0, |peer| peer.connections + peer.dialing), fastrand::u32(..))
-            });
-            let Some(index) = least else { return };
-            wanted = wanted.saturating_sub(self.dial(index, jobs));
-        }
-    }
-
-    /// How many more streams are wanted than there are, and will be when all attempts to connect have succeeded.
-    fn wanted(&self) -> usize {
-        let coming: usize =
-            self.peers.iter().map(|peer| peer.dialing.saturating_mul(self.expected(peer))).sum();
-        let missing = self.waiters.len().saturating_sub(coming);
-        if missing > 0 || coming > 0 || self.connections.is_empty() {
-            return missing;
-        }
-        let (mut free, mut all) = (0, 0);
-        for connection in &self.connections {
-            free += connection.free();
-            all += connection.limit();
-        }
-        // Relative to one connection: with many of them a tenth of all would be more than one can add.
-        let enough = (all / self.connections.len()) / HEADROOM;
-        enough.saturating_sub(free)
-    }
-
-    /// How many streams a new connection to this address will have.
-    fn expected(&self, peer: &Peer) -> usize {
-        peer.limit.unwrap_or(self.limits.streams).clamp(1, self.limits.streams)
-    }
-
-    fn may_dial(&self, index: usize, now: Instant) -> bool {
-        let Some(peer) = self.peers.get(index) else { return false };
-        let all: usize = self.connections.len() + self.peers.iter().map(|peer| peer.dialing).sum::<usize>();
-        let permitted = match peer.limit {
-            // More connections would not help: each permits no streams.
-            Some(0) if peer.connections > 0 => 0,
-            Some(_) if peer.failure.is_none() => PARALLEL_DIALS,
-            _ => 1,
-        };
-        all < self.limits.connections
-            && peer.dialing < permitted
-            && peer.retry_at.is_none_or(|retry_at| retry_at <= now)
-    }
-
-    /// Begins to connect, and tells how many streams that promises.
-    fn dial(&mut self, index: usize, jobs: &mut Vec<Job>) -> usize {
-        let Some(peer) = self.peers.get_mut(index) else { return 0 };
-        peer.dialing += 1;
-        jobs.push(Job::Dial(peer.address.clone()));
-        self.peers.get(index).map_or(0, |peer| self.expected(peer))
-    }
-
-    /// Whether calls that wait may still get a stream without another call.
-    fn has_hope(&self) -> bool {
-        !self.connections.is_empty()
-            || self.peers.iter().any(|peer| peer.dialing > 0)
-            || self.lookup.as_ref().is_some_and(|lookup| lookup.running)
-    }
-
-    /// Calls that wait for the end of others are looked after when a back-off is over, too.
-    fn plan_retry(&mut self, now: Instant, jobs: &mut Vec<Job>) {
-        if self.waiters.is_empty() || self.retrying {
-            return;
-        }
-        if let Some(retry_at) =
-            self.peers.iter().filter_map(|peer| peer.retry_at).filter(|at| *at > now).min()
-        {
-            self.retrying = true;
-            jobs.push(Job::Retry(retry_at));
-        }
-    }
-
-    /// Why there is no connection.
-    fn failure(&self) -> Failure {
-        let lookup = self.lookup.as_ref().and_then(|lookup| lookup.failure);
-        let peers = self.peers.iter().filter_map(|peer| peer.failure).next_back();
-        peers.or(lookup).unwrap_or(Failure::Other)
     }
 
     pub(super) fn stats(&self) -> UpstreamStats {

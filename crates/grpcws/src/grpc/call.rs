@@ -52,7 +52,7 @@ pub(crate) struct GrpcCall<B> {
 
 enum State<B> {
     Starting(Starting<B>),
-    Responding(Responding<B>),
+    Responding(Box<Responding<B>>),
 }
 
 impl<B> GrpcCall<B>

@@ -27,12 +27,15 @@ pub(super) struct Responding<B> {
     /// Whether the method has exactly one response message.
     single: bool,
     messages: u64,
+    /// The head where it has a `grpc-status` although a body follows. The status counts only if that turns out to be
+    /// empty: not every server and service says so in the head.
+    early_status: Option<HeaderMap>,
 }
 
 /// How a response begins.
 pub(super) enum Head<B> {
     /// With headers; the body is to come.
-    Headers(HeaderMap, Responding<B>),
+    Headers(HeaderMap, Box<Responding<B>>),
     /// It is over already: a status and nothing else, or no gRPC.
     End(Status),
 }
@@ -48,12 +51,19 @@ where
             Ok(encoding) => encoding,
             Err(status) => return Self::End(status),
         };
-        if parts.headers.contains_key("grpc-status") {
+        let has_status = parts.headers.contains_key("grpc-status");
+        if has_status && (body.is_end_stream() || parts.status != StatusCode::OK) {
             return Self::End(complete(parts.headers, single, 0));
         }
-        let body = Box::pin(body);
-        let responding =
-            Responding { body, deframer: Deframer::new(limit), encoding, limit, single, messages: 0 };
+        let responding = Box::new(Responding {
+            body: Box::pin(body),
+            deframer: Deframer::new(limit),
+            encoding,
+            limit,
+            single,
+            messages: 0,
+            early_status: has_status.then(|| parts.headers.clone()),
+        });
         Self::Headers(parts.headers, responding)
     }
 }
@@ -150,8 +160,12 @@ where
     }
 
     /// The body has ended without trailers.
-    fn unfinished(&self) -> Status {
-        if self.deframer.is_empty() { without_status(HeaderMap::new()) } else { truncated() }
+    fn unfinished(&mut self) -> Status {
+        match self.early_status.take() {
+            _ if !self.deframer.is_empty() => truncated(),
+            Some(head) if self.messages == 0 => complete(head, self.single, 0),
+            _ => without_status(HeaderMap::new()),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! What all typed handlers of a program share, and what is particular to the route of each.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::response::Response;
 use grpcws_json::Table;
+use grpcws_proto::close::Cause;
 use grpcws_proto::{MethodKind, Status};
 use http::request::Parts;
 
@@ -90,6 +92,19 @@ impl Route {
         C: Call + Unpin + 'static,
     {
         self.route.accept(parts, opening, Some(Arc::clone(&self.codec)), call).map(axum::body::Body::new)
+    }
+}
+
+impl Opening {
+    /// Runs a part of the handshake for no longer than the call may take.
+    pub(super) async fn within_deadline<F: Future>(&self, future: F) -> Result<F::Output, Status> {
+        match self.deadline {
+            Some(deadline) => {
+                let timed_out = |_| Cause::Deadline.status();
+                tokio::time::timeout_at(deadline.into(), future).await.map_err(timed_out)
+            }
+            None => Ok(future.await),
+        }
     }
 }
 

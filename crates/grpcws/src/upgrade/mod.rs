@@ -5,5 +5,7 @@ mod refusal;
 mod request;
 
 pub(crate) use accept::{Accepted, accept};
-pub(crate) use refusal::{Refusal, close_connection};
+pub(crate) use refusal::Refusal;
+#[cfg(any(feature = "axum", feature = "server"))]
+pub(crate) use refusal::close_connection;
 pub(crate) use request::Handshake;

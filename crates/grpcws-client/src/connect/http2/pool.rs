@@ -90,6 +90,11 @@ impl Pool {
         Ok((connection, place))
     }
 
+    /// Whether a connection has a place for one more stream.
+    pub(crate) fn has_room(&self) -> bool {
+        self.free_place().is_some()
+    }
+
     fn free_place(&self) -> Option<(Connection, Place)> {
         let mut connections = self.lock();
         connections.retain(|connection| !connection.is_retired());

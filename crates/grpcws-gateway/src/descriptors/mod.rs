@@ -1,0 +1,29 @@
+//! Where the descriptors of the services come from, and how they are kept up to date.
+//!
+//! The path of a descriptor: `reflection` asks the upstreams for it, or `sources` reads descriptor sets and compiles
+//! `.proto` files. What comes is gathered in [`FileSet`]s, by the names of the files. `resolve` adds the types that are
+//! always there and leaves out the files whose types are not complete. [`Loader`] makes
+//! [`Services`](grpcws::services::Services) of the rest, and [`refresh`] puts them into the handle that the bridge
+//! has, again and again.
+//!
+//! All of this keeps the descriptors as bytes: decoding them would drop the options that the types of `prost_types`
+//! do not know, `google.api.http` among them.
+
+mod builtin;
+mod error;
+mod files;
+mod loader;
+mod options;
+mod reflection;
+mod refresh;
+mod resolve;
+mod sources;
+
+pub use error::DescriptorError;
+pub(crate) use files::joined;
+pub use files::{DescriptorFile, FileSet};
+pub use loader::{EncodedSet, Loaded, Loader};
+pub use options::DescriptorOptions;
+pub use reflection::GrpcUpstream;
+pub use refresh::refresh;
+pub use resolve::Omitted;

@@ -1,0 +1,112 @@
+//! What is chosen about descriptors.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use grpcws::routes::ExtraRoute;
+
+/// Where descriptors come from, and what they may cost.
+///
+/// Where files are given, those are read and the upstreams are not asked.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DescriptorOptions {
+    /// Files with a serialized `google.protobuf.FileDescriptorSet` each, as `protoc --include_imports -o FILE` and
+    /// `buf build -o FILE` write them. Default: none.
+    pub descriptor_sets: Vec<PathBuf>,
+    /// `.proto` files to compile. Default: none.
+    pub protos: Vec<PathBuf>,
+    /// The folders in which `.proto` files and their imports are looked for; where there are none, the folder of
+    /// each `.proto` file. Default: none.
+    pub includes: Vec<PathBuf>,
+    /// Routes besides those of the annotations `google.api.http`. Default: none.
+    pub routes: Vec<ExtraRoute>,
+    /// Types or services to ask an upstream for, besides the services that it lists. Default: none.
+    pub symbols: Vec<String>,
+    /// The time that an upstream has to give all of its descriptors. Default: 10 s.
+    pub timeout: Duration,
+    /// The most bytes of all descriptors of an upstream together; as many may be in memory three times while they
+    /// are loaded. Default: 64 MiB.
+    pub max_bytes: usize,
+    /// The most files, and the most services, of an upstream. Default: 20,000.
+    pub max_files: usize,
+}
+
+impl Default for DescriptorOptions {
+    fn default() -> Self {
+        Self {
+            descriptor_sets: Vec::new(),
+            protos: Vec::new(),
+            includes: Vec::new(),
+            routes: Vec::new(),
+            symbols: Vec::new(),
+            timeout: Duration::from_secs(10),
+            max_bytes: 64 << 20,
+            max_files: 20_000,
+        }
+    }
+}
+
+impl DescriptorOptions {
+    /// Whether the upstreams are asked for descriptors.
+    #[must_use]
+    pub fn uses_reflection(&self) -> bool {
+        self.descriptor_sets.is_empty() && self.protos.is_empty()
+    }
+
+    /// Adds one of the [`descriptor_sets`](Self::descriptor_sets).
+    #[must_use]
+    pub fn descriptor_set(mut self, file: impl Into<PathBuf>) -> Self {
+        self.descriptor_sets.push(file.into());
+        self
+    }
+
+    /// Adds one of the [`protos`](Self::protos).
+    #[must_use]
+    pub fn proto(mut self, file: impl Into<PathBuf>) -> Self {
+        self.protos.push(file.into());
+        self
+    }
+
+    /// Adds one of the [`includes`](Self::includes).
+    #[must_use]
+    pub fn include(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.includes.push(folder.into());
+        self
+    }
+
+    /// Sets [`routes`](Self::routes).
+    #[must_use]
+    pub fn routes(mut self, routes: Vec<ExtraRoute>) -> Self {
+        self.routes = routes;
+        self
+    }
+
+    /// Adds one of the [`symbols`](Self::symbols).
+    #[must_use]
+    pub fn symbol(mut self, name: impl Into<String>) -> Self {
+        self.symbols.push(name.into());
+        self
+    }
+
+    /// Sets [`timeout`](Self::timeout).
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets [`max_bytes`](Self::max_bytes).
+    #[must_use]
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.max_bytes = bytes;
+        self
+    }
+
+    /// Sets [`max_files`](Self::max_files).
+    #[must_use]
+    pub fn max_files(mut self, files: usize) -> Self {
+        self.max_files = files;
+        self
+    }
+}

@@ -1,0 +1,199 @@
+//! Leaves out what is not complete.
+//!
+//! An import that cannot be had matters only where one of its types is used: many files import annotations of which
+//! nothing but options comes. So files are judged by their types.
+
+use std::collections::{HashMap, HashSet};
+
+use grpcws::json::TableError;
+use grpcws::services::{Services, ServicesError};
+
+use super::builtin;
+use super::files::{DescriptorFile, FileSet};
+
+/// A file that was left out, with everything that needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Omitted {
+    /// The file's name.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+    /// The services that are not there because of that.
+    pub services: Vec<String>,
+}
+
+/// Adds the files that are always there, and takes out those that cannot be used.
+pub(super) fn resolve(files: &mut FileSet) -> Vec<Omitted> {
+    let mut omitted = Vec::new();
+    omit_duplicates(files, &mut omitted);
+    add_builtin(files);
+    omit_incomplete(files, &mut omitted);
+    omitted
+}
+
+/// The services of what is complete. Files of an edition that is not known are taken out.
+pub(super) fn services(files: &mut FileSet, omitted: &mut Vec<Omitted>) -> Result<Services, ServicesError> {
+    loop {
+        match Services::from_file_descriptor_set(&files.encode()) {
+            Err(ServicesError::Table(TableError::UnknownEdition { file, edition }))
+                if files.file(&file).is_some() =>
+            {
+                omit(files, &file, format!("its edition {edition} is not known"), omitted);
+                omit_incomplete(files, omitted);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Of two files that declare the same name, the second one is taken out.
+fn omit_duplicates(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
+    let mut declared = HashMap::new();
+    let mut duplicates = Vec::new();
+    for file in files.iter() {
+        let names = file.declared();
+        let before = names.iter().find_map(|name| Some((name.clone(), declared.get(name).cloned()?)));
+        match before {
+            Some((name, other)) => duplicates.push((file.name().to_owned(), name, other)),
+            None => declared.extend(names.into_iter().map(|name| (name, file.name().to_owned()))),
+        }
+    }
+    for (file, name, other) in duplicates {
+        omit(files, &file, format!("it declares {name}, which {other} does too"), omitted);
+    }
+}
+
+/// The file's own names win over built-in ones, wherever they are declared.
+fn add_builtin(files: &mut FileSet) {
+    let declared: HashSet<String> = files.iter().flat_map(DescriptorFile::declared).collect();
+    for file in builtin::files().iter() {
+        if !file.declared().iter().any(|name| declared.contains(name)) {
+            files.insert(file.clone());
+        }
+    }
+}
+
+/// Takes out files that use a type that is not there, until all types are.
+fn omit_incomplete(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
+    loop {
+        let declared: HashSet<String> = files.iter().flat_map(DescriptorFile::declared).collect();
+        let incomplete: Vec<_> = files
+            .iter()
+            .filter_map(|file| {
+                let missing = file.used().into_iter().find(|name| !declared.contains(*name))?;
+                Some((file.name().to_owned(), missing.to_owned()))
+            })
+            .collect();
+        if incomplete.is_empty() {
+            return;
+        }
+        for (file, missing) in incomplete {
+            omit(files, &file, format!("it uses {missing}, which is in none of the files"), omitted);
+        }
+    }
+}
+
+fn omit(files: &mut FileSet, name: &str, reason: String, omitted: &mut Vec<Omitted>) {
+    if let Some(file) = files.remove(name) {
+        omitted.push(Omitted { file: name.to_owned(), reason, services: file.services().collect() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use prost::Message as _;
+    use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, ServiceDescriptorProto};
+
+    use super::*;
+
+    /// A file that declares a message with a field of each type, and a service of the message's name and an `S`.
+    fn file(name: &str, message: &str, types: &[&str]) -> DescriptorFile {
+        let field = |(number, type_name): (i32, &&str)| FieldDescriptorProto {
+            name: Some(format!("f{number}")),
+            number: Some(number),
+            type_name: Some(format!(".{type_name}")),
+            r#type: Some(11),
+            ..FieldDescriptorProto::default()
+        };
+        let descriptor = FileDescriptorProto {
+            name: Some(name.to_owned()),
+            package: Some("p".to_owned()),
+            message_type: vec![DescriptorProto {
+                name: Some(message.to_owned()),
+                field: (1..).zip(types).map(field).collect(),
+                ..DescriptorProto::default()
+            }],
+            service: vec![ServiceDescriptorProto {
+                name: Some(format!("{message}S")),
+                ..ServiceDescriptorProto::default()
+            }],
+            ..FileDescriptorProto::default()
+        };
+        DescriptorFile::decode(Bytes::from(descriptor.encode_to_vec())).expect("a descriptor")
+    }
+
+    fn resolved(files: impl IntoIterator<Item = DescriptorFile>) -> (Vec<String>, Vec<String>) {
+        let mut set = FileSet::default();
+        files.into_iter().for_each(|file| set.insert(file));
+        let mut omitted = resolve(&mut set);
+        let services = services(&mut set, &mut omitted).expect("the rest is complete");
+        (
+            services.iter().map(|service| service.full_name().to_owned()).collect(),
+            omitted
+                .iter()
+                .map(|omitted| format!("{} {:?}: {}", omitted.file, omitted.services, omitted.reason))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn what_needs_a_missing_type_is_left_out_and_the_rest_works() {
+        let (services, omitted) = resolved([
+            file("a.proto", "A", &["google.protobuf.Timestamp", "google.rpc.Status"]),
+            file("b.proto", "B", &["p.A"]),
+            file("c.proto", "C", &["p.Missing"]),
+            file("d.proto", "D", &["p.A", "p.C"]),
+        ]);
+        assert_eq!(services, ["p.AS", "p.BS"]);
+        assert_eq!(
+            omitted,
+            [
+                "c.proto [\"p.CS\"]: it uses p.Missing, which is in none of the files",
+                "d.proto [\"p.DS\"]: it uses p.C, which is in none of the files",
+            ]
+        );
+    }
+
+    #[test]
+    fn of_two_files_with_one_name_in_both_the_first_stays() {
+        let (services, omitted) =
+            resolved([file("a.proto", "A", &[]), file("b.proto", "A", &[]), file("c.proto", "C", &["p.A"])]);
+        assert_eq!(services, ["p.AS", "p.CS"]);
+        assert_eq!(omitted, ["b.proto [\"p.AS\"]: it declares p.A, which a.proto does too"]);
+    }
+
+    #[test]
+    fn a_file_of_an_unknown_edition_is_left_out() {
+        let mut descriptor = file("new.proto", "New", &[]).descriptor().clone();
+        descriptor.syntax = Some("proto9".to_owned());
+        let new = DescriptorFile::decode(Bytes::from(descriptor.encode_to_vec())).expect("a descriptor");
+        let (services, omitted) =
+            resolved([new, file("b.proto", "B", &["p.New"]), file("c.proto", "C", &[])]);
+        assert_eq!(services, ["p.CS"]);
+        assert_eq!(omitted.len(), 2, "{omitted:?}");
+    }
+
+    #[test]
+    fn own_definitions_of_builtin_types_win_under_whatever_name() {
+        let vendored = {
+            let mut descriptor = file("vendor/status.proto", "Status", &[]).descriptor().clone();
+            descriptor.package = Some("google.rpc".to_owned());
+            DescriptorFile::decode(Bytes::from(descriptor.encode_to_vec())).expect("a descriptor")
+        };
+        let (services, omitted) = resolved([vendored, file("b.proto", "B", &["google.rpc.Status"])]);
+        assert_eq!(services, ["p.BS", "google.rpc.StatusS"]);
+        assert_eq!(omitted, [""; 0]);
+    }
+}

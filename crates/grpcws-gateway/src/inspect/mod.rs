@@ -1,0 +1,18 @@
+//! `grpcws list` and `grpcws describe`: what a gRPC server offers, by its descriptors.
+
+mod arguments;
+mod describe;
+mod error;
+mod json;
+mod list;
+mod load;
+mod nearest;
+mod proto;
+mod style;
+mod symbol;
+
+pub(crate) use arguments::{DESCRIBE_EXAMPLES, LIST_EXAMPLES};
+pub use arguments::{DescribeArguments, ListArguments};
+pub use describe::describe;
+pub use error::InspectError;
+pub use list::list;

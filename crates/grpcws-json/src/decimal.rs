@@ -1,0 +1,186 @@
+//! Floating-point numbers as the shortest decimal that reads back as the same number.
+//!
+//! What people and machines write down mostly has a few decimals only. Such a number is found by scaling it to an
+//! integer: where that integer, scaled back, is the number again, it holds the digits. Two decimals of at most 15 digits are
+//! never the same double, nor two of at most 6 the same float, so there is no shorter one, and none that is closer.
+//! Everything else goes to `zmij`.
+
+use crate::append::put_short;
+use crate::digits::put_millionths;
+
+/// Decimals that are tried.
+const MILLION: f64 = 1e6;
+
+/// Doubles below this have at most 15 digits, six of them behind the point.
+const LARGEST: f64 = 1e8;
+
+/// Appends a double; those that are not numbers as the strings that protojson has for them.
+#[inline]
+pub(crate) fn put_double<const COMMA: bool>(out: &mut Vec<u8>, value: f64) {
+    let magnitude = value.abs();
+    if magnitude < LARGEST {
+        let millionths = rounded(magnitude * MILLION);
+        let scaled_back = as_double(millionths) / MILLION;
+        if scaled_back.to_bits() == magnitude.to_bits() {
+            return put_millionths::<COMMA>(out, value.is_sign_negative(), millionths);
+        }
+    }
+    put_any::<COMMA>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative());
+}
+
+/// Appends a float in its own precision.
+#[inline]
+pub(crate) fn put_float<const COMMA: bool>(out: &mut Vec<u8>, value: f32) {
+    let magnitude = f64::from(value.abs());
+    if magnitude < 1e6 {
+        // As many decimals as leave six digits in all.
+        let scale = scale_to_six_digits(magnitude);
+        let digits = rounded(magnitude * scale);
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "at most six digits"
+        )]
+        let scaled_back = (digits as f64 / scale) as f32;
+        if f64::from(scaled_back).to_bits() == magnitude.to_bits() {
+            let millionths = rounded((MILLION / scale) * as_double(digits));
+            return put_millionths::<COMMA>(out, value.is_sign_negative(), millionths);
+        }
+    }
+    put_any::<COMMA>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative());
+}
+
+#[inline]
+fn scale_to_six_digits(magnitude: f64) -> f64 {
+    let power = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5].iter().filter(|&&power| magnitude >= power).count();
+    [1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1.0].get(power).copied().unwrap_or(1.0)
+}
+
+/// The nearest integer of a number that is not negative and below 10^15.
+#[expect(clippy::cast_possible_truncation, reason = "within the bounds that the caller has checked")]
+#[inline]
+fn rounded(scaled: f64) -> u64 {
+    ((scaled + 0.5) as i64).cast_unsigned()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "below 10^15")]
+#[inline]
+fn as_double(integer: u64) -> f64 {
+    integer.cast_signed() as f64
+}
+
+#[inline(never)]
+fn put_any<const COMMA: bool>(
+    out: &mut Vec<u8>,
+    value: impl zmij::Float,
+    finite: bool,
+    nan: bool,
+    negative: bool,
+) {
+    if finite {
+        let mut buffer = zmij::Buffer::new();
+        let text = buffer.format_finite(value);
+        put_short(out, text.strip_suffix(".0").unwrap_or(text).as_bytes());
+    } else {
+        out.extend_from_slice(match (nan, negative) {
+            (true, _) => b"\"NaN\"",
+            (false, true) => b"\"-Infinity\"",
+            (false, false) => b"\"Infinity\"",
+        });
+    }
+    if COMMA {
+        out.push(b',');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn double(value: f64) -> String {
+        let mut out = Vec::new();
+        put_double::<false>(&mut out, value);
+        String::from_utf8(out).expect("numbers are ASCII")
+    }
+
+    fn float(value: f32) -> String {
+        let mut out = Vec::new();
+        put_float::<false>(&mut out, value);
+        String::from_utf8(out).expect("numbers are ASCII")
+    }
+
+    /// Digits without point, sign, leading and trailing zeros, of a number without an exponent or with one.
+    fn significant(text: &str) -> String {
+        let mantissa = text.split('e').next().unwrap_or_default();
+        let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+        digits.trim_start_matches('0').trim_end_matches('0').to_owned()
+    }
+
+    fn check_double(value: f64) {
+        let text = double(value);
+        assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(value.to_bits()), "{text}");
+        assert_eq!(significant(&text), significant(zmij::Buffer::new().format_finite(value)), "{text}");
+    }
+
+    fn check_float(value: f32) {
+        let text = float(value);
+        assert_eq!(text.parse::<f32>().map(f32::to_bits), Ok(value.to_bits()), "{text}");
+        assert_eq!(significant(&text), significant(zmij::Buffer::new().format_finite(value)), "{text}");
+    }
+
+    #[test]
+    fn known_doubles() {
+        for (value, text) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.5, "1.5"),
+            (-0.25, "-0.25"),
+            (100.0, "100"),
+            (99_999_999.999_999, "99999999.999999"),
+            (0.000_001, "0.000001"),
+            (f64::NAN, "\"NaN\""),
+            (f64::INFINITY, "\"Infinity\""),
+            (f64::NEG_INFINITY, "\"-Infinity\""),
+        ] {
+            assert_eq!(double(value), text);
+        }
+        for value in
+            [1e300, 5e-324, f64::MAX, 0.1 + 0.2, 1e21, 1e-7, 123_456_789_012_345_680.0, 1e8, 1e8 - 1e-8]
+        {
+            check_double(value);
+            check_double(-value);
+        }
+    }
+
+    #[test]
+    fn floats_are_shortest_in_their_own_precision() {
+        for (value, text) in [(0.1, "0.1"), (1999.99, "1999.99"), (-123_456.0, "-123456"), (-0.0, "-0")] {
+            assert_eq!(float(value), text);
+        }
+        for value in [f32::MAX, f32::MIN_POSITIVE, 1e-45, 999_999.5, 9_999_995.0, 0.1 + 0.2, 1e6, 1e-6] {
+            check_float(value);
+        }
+    }
+
+    #[test]
+    fn random_numbers_are_the_same_as_with_zmij() {
+        let mut state = 1_u64;
+        for _ in 0..400_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let bits = state ^ (state >> 31);
+            let decimals = 10_f64.powi((bits >> 8 & 7) as i32);
+            let few_digits = ((bits >> 24) % 100_000_000) as f64 / decimals;
+            check_double(few_digits);
+            check_double(f64::from_bits(few_digits.to_bits() + (bits & 1)));
+            check_float(few_digits as f32);
+            check_float(f32::from_bits((few_digits as f32).to_bits() + (bits & 1) as u32));
+            let (any, any_float) = (f64::from_bits(bits), f32::from_bits(bits as u32));
+            if any.is_finite() {
+                check_double(any);
+            }
+            if any_float.is_finite() {
+                check_float(any_float);
+            }
+        }
+    }
+}

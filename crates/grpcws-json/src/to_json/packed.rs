@@ -1,0 +1,75 @@
+//! Packed numbers: one loop for each type.
+
+#![expect(clippy::cast_possible_truncation, reason = "32-bit types are the low bits of their varint")]
+
+use super::writer::{Step, Stop, Writer};
+use crate::decimal::{put_double, put_float};
+use crate::digits::{put_signed, put_unsigned};
+use crate::table::Kind;
+use crate::wire::{Malformed, Reader, zigzag32, zigzag64};
+
+impl<'a> Writer<'a> {
+    /// Prints numbers to the end of the reader, each with a comma behind it.
+    pub(super) fn packed(&mut self, kind: Kind, packed: &mut Reader<'a>, count: &mut usize) -> Step {
+        let done = match kind {
+            Kind::Int32 => self.each(packed, count, |out, reader| {
+                put_signed::<false, true>(out, i64::from((reader.varint()? as u32).cast_signed()));
+                Ok(())
+            }),
+            Kind::Int64 => self.each(packed, count, |out, reader| {
+                put_signed::<true, true>(out, reader.varint()?.cast_signed());
+                Ok(())
+            }),
+            Kind::Uint32 => self.each(packed, count, |out, reader| {
+                put_unsigned::<false, true>(out, u64::from(reader.varint()? as u32));
+                Ok(())
+            }),
+            Kind::Uint64 => self.each(packed, count, |out, reader| {
+                put_unsigned::<true, true>(out, reader.varint()?);
+                Ok(())
+            }),
+            Kind::Sint32 => self.each(packed, count, |out, reader| {
+                put_signed::<false, true>(out, i64::from(zigzag32(reader.varint()? as u32)));
+                Ok(())
+            }),
+            Kind::Sint64 => self.each(packed, count, |out, reader| {
+                put_signed::<true, true>(out, zigzag64(reader.varint()?));
+                Ok(())
+            }),
+            Kind::Double => self.each(packed, count, |out, reader| {
+                put_double::<true>(out, f64::from_bits(reader.fixed64()?));
+                Ok(())
+            }),
+            Kind::Float => self.each(packed, count, |out, reader| {
+                put_float::<true>(out, f32::from_bits(reader.fixed32()?));
+                Ok(())
+            }),
+            kind => return self.each_scalar(kind, packed, count),
+        };
+        done.map_err(|malformed| Stop::from(malformed).within_index(*count))
+    }
+
+    #[inline]
+    fn each(
+        &mut self,
+        packed: &mut Reader<'a>,
+        count: &mut usize,
+        mut print: impl FnMut(&mut Vec<u8>, &mut Reader<'a>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        while !packed.is_at_end() {
+            print(&mut self.out, packed)?;
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    fn each_scalar(&mut self, kind: Kind, packed: &mut Reader<'a>, count: &mut usize) -> Step {
+        while !packed.is_at_end() {
+            if let Err(stop) = self.scalar::<true>(kind, packed) {
+                return Err(stop.within_index(*count));
+            }
+            *count += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! What follows from what the pool knows: which calls are served, and what is begun for the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::jobs::Job;
+use super::state::{Peer, State};
+use super::{Pool, Slot};
+
+/// How many connections to one address are made at once, when one has told how many calls each takes. Before
+/// that there is one attempt, which all calls share.
+const PARALLEL_DIALS: usize = 8;
+
+/// Another connection is made when less than one part in this many of the streams is free.
+const HEADROOM: usize = 10;
+
+/// Addresses that were looked up this short a time ago are not looked up again before connecting.
+const FRESH: Duration = Duration::from_secs(1);
+
+impl State {
+    /// Serves the calls that wait, starts what they need, and fails them if nothing can help.
+    pub(super) fn settle(&mut self, pool: &Arc<Pool>, now: Instant) -> Vec<Job> {
+        let mut jobs = Vec::new();
+        if self.closed {
+            return jobs;
+        }
+        self.serve(pool, now);
+        self.plan_lookup(now, &mut jobs);
+        self.plan_dials(now, &mut jobs);
+        if !self.waiters.is_empty() && !self.has_hope() {
+            let status = self.failure.status();
+            self.waiters.fail(&status);
+        }
+        self.plan_retry(now, &mut jobs);
+        self.called = false;
+        if !self.reaping && self.has_spare() {
+            self.reaping = true;
+            jobs.push(Job::Reap);
+        }
+        jobs
+    }
+
+    /// Gives streams to the calls that wait for one.
+    fn serve(&mut self, pool: &Arc<Pool>, now: Instant) {
+        while !self.waiters.is_empty() {
+            let Some(connection) = self.pick(now) else { return };
+            let Some(waiter) = self.waiters.pop() else { return };
+            connection.take();
+            if let Err(Ok(slot)) = waiter.send(Ok(Slot::new(pool, connection))) {
+                // The call has gone in this moment. Its slot must not be dropped under the lock.
+                slot.give_back(now);
+            }
+        }
+    }
+
+    fn plan_lookup(&mut self, now: Instant, jobs: &mut Vec<Job>) {
+        if self.lookup.is_none() {
+            return;
+        }
+        let wanted = self.wanted() > 0;
+        if !self.called && !wanted {
+            return;
+        }
+        let interval = self.limits.resolve_interval;
+        let Some(lookup) = &mut self.lookup else { return };
+        // Without need for a connection it is enough to look now and then.
+        let age = if wanted || lookup.outdated { FRESH.min(interval) } else { interval };
+        let due = lookup.done_at.is_none_or(|done_at| now >= done_at + age);
+        if due && !lookup.running && lookup.retry_at.is_none_or(|retry_at| retry_at <= now) {
+            lookup.running = true;
+            jobs.push(Job::Lookup);
+        }
+    }
+
+    fn plan_dials(&mut self, now: Instant, jobs: &mut Vec<Job>) {
+        if self.lookup.as_ref().is_some_and(|lookup| lookup.running) {
+            // Its end comes here again, with addresses that are not outdated.
+            return;
+        }
+        // Calls are spread over all addresses, so each has a connection.
+        for index in 0..if self.called { self.peers.len() } else { 0 } {
+            let bare = self.peers.get(index).is_some_and(|peer| peer.connections + peer.dialing == 0);
+            if bare && self.may_dial(index, now) {
+                self.dial(index, jobs);
+            }
+        }
+        let mut wanted = self.wanted();
+        while wanted > 0 {
+            let candidates = (0..self.peers.len()).filter(|index| self.may_dial(*index, now));
+            let least = candidates.min_by_key(|index| {
+                let peer = self.peers.get(*index);
+                (peer.map_or(0, |peer| peer.connections + peer.dialing), fastrand::u32(..))
+            });
+            let Some(index) = least else { return };
+            wanted = wanted.saturating_sub(self.dial(index, jobs));
+        }
+    }
+
+    /// How many more streams are wanted than there are, and will be when all attempts to connect have succeeded.
+    fn wanted(&self) -> usize {
+        let coming: usize =
+            self.peers.iter().map(|peer| peer.dialing.saturating_mul(self.expected(peer))).sum();
+        let missing = self.waiters.len().saturating_sub(coming);
+        if missing > 0 || coming > 0 || self.connections.is_empty() {
+            return missing;
+        }
+        let (mut free, mut all) = (0, 0);
+        for connection in &self.connections {
+            free += connection.free();
+            all += connection.limit();
+        }
+        // Relative to one connection: with many of them a tenth of all would be more than one can add.
+        let enough = (all / self.connections.len()) / HEADROOM;
+        enough.saturating_sub(free)
+    }
+
+    /// How many streams a new connection to this address will have.
+    fn expected(&self, peer: &Peer) -> usize {
+        peer.limit.unwrap_or(self.limits.streams).clamp(1, self.limits.streams)
+    }
+
+    pub(super) fn may_dial(&self, index: usize, now: Instant) -> bool {
+        let Some(peer) = self.peers.get(index) else { return false };
+        let all: usize = self.connections.len() + self.peers.iter().map(|peer| peer.dialing).sum::<usize>();
+        let permitted = match peer.limit {
+            // More connections would not help: each permits no streams.
+            Some(0) if peer.connections > 0 => 0,
+            Some(_) if !peer.failed => PARALLEL_DIALS,
+            _ => 1,
+        };
+        all < self.limits.connections
+            && peer.dialing < permitted
+            && peer.retry_at.is_none_or(|retry_at| retry_at <= now)
+    }
+
+    /// Begins to connect, and tells how many streams that promises.
+    fn dial(&mut self, index: usize, jobs: &mut Vec<Job>) -> usize {
+        let Some(peer) = self.peers.get_mut(index) else { return 0 };
+        peer.dialing += 1;
+        jobs.push(Job::Dial(peer.address.clone()));
+        self.peers.get(index).map_or(0, |peer| self.expected(peer))
+    }
+
+    /// Whether calls that wait may still get a stream without another call.
+    fn has_hope(&self) -> bool {
+        !self.connections.is_empty()
+            || self.peers.iter().any(|peer| peer.dialing > 0)
+            || self.lookup.as_ref().is_some_and(|lookup| lookup.running)
+    }
+
+    /// Calls that wait for the end of others are looked after when a back-off is over, too.
+    fn plan_retry(&mut self, now: Instant, jobs: &mut Vec<Job>) {
+        if self.waiters.is_empty() || self.retrying {
+            return;
+        }
+        if let Some(retry_at) =
+            self.peers.iter().filter_map(|peer| peer.retry_at).filter(|at| *at > now).min()
+        {
+            self.retrying = true;
+            jobs.push(Job::Retry(retry_at));
+        }
+    }
+}

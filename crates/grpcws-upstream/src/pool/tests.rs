@@ -1,0 +1,265 @@
+//! What the pool decides, without a network and with a clock of the test's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use grpcws_proto::Status;
+use h2::client::{Builder, SendRequest};
+use tokio::sync::oneshot::Receiver;
+use tokio::time::Instant;
+
+use super::jobs::Job;
+use super::state::{Limits, State, Taken};
+use super::waiters::Offer;
+use super::{Pool, Slot};
+use crate::connection::Connection;
+use crate::dial::{Dialer, Failure};
+use crate::endpoint::{Endpoint, Target};
+use crate::options::UpstreamOptions;
+use crate::resolve::{Address, literal};
+
+/// A pool that does nothing of what it decides.
+struct Decider {
+    pool: Arc<Pool>,
+    state: State,
+    now: Instant,
+}
+
+fn address(text: &str) -> Address {
+    Address::Tcp(text.parse().unwrap())
+}
+
+/// The handle of a connection that permits so many streams, and has no other end.
+async fn handle(streams: usize) -> SendRequest<Bytes> {
+    let (ours, _theirs) = tokio::io::duplex(1_024);
+    let (send, _) = Builder::new().initial_max_send_streams(streams).handshake(ours).await.unwrap();
+    send
+}
+
+impl Decider {
+    fn new(endpoint: &str, options: &UpstreamOptions) -> Self {
+        let target = Endpoint::parse(endpoint).unwrap().target;
+        let state = State::new(&target, Limits::new(options));
+        let pool = Pool::new(target, Dialer::new(options, None), options);
+        Self { pool, state, now: Instant::now() }
+    }
+
+    fn target(&self) -> &Target {
+        &self.pool.target
+    }
+
+    fn settle(&mut self) -> Vec<Job> {
+        self.state.settle(&self.pool, self.now)
+    }
+
+    /// The address that is connected, and the other one.
+    fn dials_one_of(&mut self, a: Address, b: Address) -> (Address, Address) {
+        let jobs = self.settle();
+        if jobs == [Job::Dial(a.clone())] {
+            (a, b)
+        } else {
+            assert_eq!(jobs, [Job::Dial(b.clone())]);
+            (b, a)
+        }
+    }
+
+    /// A call that finds a connection.
+    fn takes(&mut self) -> Arc<Connection> {
+        match self.state.take(self.now).unwrap() {
+            Taken::Now(connection) => connection,
+            Taken::Later(..) => panic!("there is no stream"),
+        }
+    }
+
+    /// A call that has to wait.
+    fn waits(&mut self) -> Receiver<Offer> {
+        match self.state.take(self.now).unwrap() {
+            Taken::Later(_, receiver) => receiver,
+            Taken::Now(_) => panic!("there is a stream"),
+        }
+    }
+
+    async fn connected(&mut self, address: &Address, streams: usize) -> Arc<Connection> {
+        let send = handle(streams).await;
+        let make = |id| Arc::new(Connection::new(id, address.clone(), send, 100));
+        self.state.connected(address, make).unwrap()
+    }
+
+    fn not_connected(&mut self, address: &Address, failure: Failure) {
+        self.state.not_connected(address, self.now, failure);
+    }
+
+    fn after(&mut self, time: Duration) {
+        self.now += time;
+    }
+}
+
+fn served(mut receiver: Receiver<Offer>) -> Slot {
+    receiver.try_recv().unwrap().unwrap_or_else(|status| panic!("{status}"))
+}
+
+fn failed(mut receiver: Receiver<Offer>) -> Status {
+    match receiver.try_recv().unwrap() {
+        Err(status) => status,
+        Ok(_) => panic!("the call was served"),
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn many_waiting_calls_get_as_many_connections_as_they_need() {
+    let mut decider = Decider::new("http://127.0.0.1:1", &UpstreamOptions::default());
+    let peer = literal(decider.target()).unwrap();
+    let mut calls: Vec<_> = (0..35).map(|_| decider.waits()).collect();
+    // Nothing is known yet, so there is one attempt.
+    assert_eq!(decider.settle(), [Job::Dial(peer.clone())]);
+    assert_eq!(decider.settle(), []);
+
+    let _first = decider.connected(&peer, 10).await;
+    // Ten are served, so for 25 more there have to be three.
+    let jobs = decider.settle();
+    assert_eq!(jobs.len(), 3, "{jobs:?}");
+    let slots: Vec<_> = calls.drain(..10).map(served).collect();
+    assert_eq!(slots.len(), 10);
+    assert!(calls.iter_mut().all(|call| call.try_recv().is_err()));
+}
+
+#[tokio::test]
+async fn more_connections_than_permitted_are_not_made() {
+    let options = UpstreamOptions::default().max_connections(2).max_streams_per_connection(1);
+    let mut decider = Decider::new("http://127.0.0.1:1", &options);
+    let peer = literal(decider.target()).unwrap();
+    let _calls: Vec<_> = (0..5).map(|_| decider.waits()).collect();
+    decider.settle();
+    let _first = decider.connected(&peer, 1).await;
+    assert_eq!(decider.settle(), [Job::Dial(peer.clone())]);
+    let _second = decider.connected(&peer, 1).await;
+    let jobs = decider.settle();
+    assert!(!jobs.contains(&Job::Dial(peer)), "{jobs:?}");
+}
+
+#[tokio::test]
+async fn calls_are_spread_over_all_addresses() {
+    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
+    let (a, b) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
+    let call = decider.waits();
+    assert_eq!(decider.settle(), [Job::Lookup]);
+    decider.state.looked_up(vec![a.clone(), b.clone()], decider.now);
+    // One is enough for the call.
+    let (a, b) = decider.dials_one_of(a, b);
+    let _first = decider.connected(&a, 100).await;
+    decider.settle();
+    let _slot = served(call);
+    // The next call has the other address connected, without waiting for it.
+    decider.takes();
+    assert_eq!(decider.settle(), [Job::Dial(b.clone())]);
+    let second = decider.connected(&b, 100).await;
+    for _ in 0..38 {
+        decider.takes();
+    }
+    let streams = second.streams();
+    assert!((10..=30).contains(&streams), "{streams} of 40 calls on the second address");
+}
+
+#[tokio::test]
+async fn calls_fail_at_once_when_all_addresses_are_in_back_off() {
+    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
+    let (a, b) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
+    let mut call = decider.waits();
+    decider.settle();
+    decider.state.looked_up(vec![a.clone(), b.clone()], decider.now);
+    let (a, b) = decider.dials_one_of(a, b);
+    decider.not_connected(&a, Failure::Refused);
+    // The other address is tried before the call fails.
+    assert_eq!(decider.settle()[0], Job::Dial(b.clone()));
+    assert!(call.try_recv().is_err());
+    decider.not_connected(&b, Failure::Unreachable);
+    decider.settle();
+    assert_eq!(failed(call).message(), "the upstream cannot be reached");
+
+    let next = decider.waits();
+    assert_eq!(decider.settle(), []);
+    assert_eq!(failed(next).message(), "the upstream cannot be reached");
+    decider.after(SECOND * 2);
+    let _later = decider.waits();
+    // What was found out before may have changed.
+    assert_eq!(decider.settle()[0], Job::Lookup);
+}
+
+#[tokio::test]
+async fn an_address_that_is_gone_gets_no_more_calls() {
+    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
+    let (a, b) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
+    let call = decider.waits();
+    decider.settle();
+    decider.state.looked_up(vec![a.clone()], decider.now);
+    decider.settle();
+    let first = decider.connected(&a, 100).await;
+    decider.settle();
+    let _slot = served(call);
+
+    decider.after(SECOND * 29);
+    assert_eq!(decider.takes().id, first.id);
+    assert_eq!(decider.settle(), []);
+    decider.after(SECOND);
+    // The addresses are looked up now and then, and calls do not wait for it.
+    assert_eq!(decider.takes().id, first.id);
+    assert_eq!(decider.settle(), [Job::Lookup]);
+    decider.state.looked_up(vec![b.clone()], decider.now);
+    decider.settle();
+    let _next = decider.waits();
+    assert_eq!(decider.settle(), [Job::Dial(b)]);
+    // A connection to the old address that comes late is not used.
+    let send = handle(100).await;
+    assert!(decider.state.connected(&a, |id| Arc::new(Connection::new(id, a.clone(), send, 100))).is_none());
+}
+
+#[tokio::test]
+async fn addresses_that_are_known_survive_a_failed_look_up() {
+    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
+    let a = address("192.0.2.1:1");
+    let call = decider.waits();
+    decider.settle();
+    decider.state.looked_up(vec![a.clone()], decider.now);
+    decider.settle();
+    let _first = decider.connected(&a, 100).await;
+    decider.settle();
+    let _slot = served(call);
+    decider.after(SECOND * 60);
+    decider.takes();
+    assert_eq!(decider.settle(), [Job::Lookup]);
+    decider.state.not_looked_up(decider.now, Failure::Dns);
+    decider.takes();
+    assert_eq!(decider.settle(), []);
+}
+
+#[tokio::test]
+async fn an_upstream_that_permits_no_streams_is_not_connected_over_and_over() {
+    let mut decider = Decider::new("http://127.0.0.1:1", &UpstreamOptions::default());
+    let peer = literal(decider.target()).unwrap();
+    let mut call = decider.waits();
+    decider.settle();
+    let _none = decider.connected(&peer, 0).await;
+    assert_eq!(decider.settle(), []);
+    assert!(call.try_recv().is_err(), "it may permit some yet");
+    assert_eq!(decider.state.timed_out().message(), "the upstream permits no calls at the moment");
+}
+
+#[tokio::test]
+async fn calls_are_served_in_the_order_in_which_they_came() {
+    let options = UpstreamOptions::default().max_connections(1);
+    let mut decider = Decider::new("http://127.0.0.1:1", &options);
+    let peer = literal(decider.target()).unwrap();
+    let (first, gone, last) = (decider.waits(), decider.waits(), decider.waits());
+    decider.settle();
+    let connection = decider.connected(&peer, 1).await;
+    decider.settle();
+    let _slot = served(first);
+    drop(gone);
+    connection.give_back(0);
+    decider.settle();
+    let _slot = served(last);
+    assert_eq!(connection.streams(), 1);
+}
