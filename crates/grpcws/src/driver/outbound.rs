@@ -7,10 +7,10 @@ use bytes::Bytes;
 use grpcws_proto::close::Cause;
 use grpcws_proto::session::Transmit;
 use grpcws_proto::{Code, DebugDetail, Status};
-use tungstenite::Utf8Bytes;
 
 use super::{BUDGET, Driver};
 use crate::call::{Answer, Call};
+use crate::socket::DataKind;
 
 impl<C: Call + Unpin> Driver<C> {
     /// Feeds the socket for as long as there is something to say and it takes it, then flushes once.
@@ -85,18 +85,15 @@ impl<C: Call + Unpin> Driver<C> {
             return Err(Cause::ResponseTooLarge(limit));
         }
         let length = if self.session.mode().is_json() {
-            let mut text = Vec::with_capacity(self.text_capacity);
             let codec = self.codec.as_ref().ok_or_else(|| undecodable("its type is not known".to_owned()))?;
-            codec.encode_data(&message, &mut text).map_err(|error| undecodable(error.to_string()))?;
-            let length = text.len();
-            self.text_capacity = length;
-            let text = Utf8Bytes::try_from(text).map_err(|error| undecodable(error.to_string()))?;
-            self.socket.feed_text(cx, text)?;
-            length
+            self.socket.feed_data(cx, DataKind::Text, |bytes| {
+                codec.encode_data(&message, bytes).map_err(|error| undecodable(error.to_string()))
+            })?
         } else {
-            let length = message.len();
-            self.socket.feed_binary(cx, message)?;
-            length
+            self.socket.feed_data(cx, DataKind::Binary, |bytes| {
+                bytes.extend_from_slice(&message);
+                Ok(())
+            })?
         };
         self.session.data_sent(length);
         self.observer.sent(length);
