@@ -100,21 +100,15 @@ async fn measure(work: Work, endpoint: &Endpoint, running: &Running, timing: Tim
         return idle(sockets, endpoint, running, &totals).await;
     }
     process.forget_peak();
-    let started = Instant::now();
+    let (cpu, generator, started) = (process.cpu(), own_cpu(), Instant::now());
     start(work, endpoint, &totals).await?;
-    if let Work::Order { .. } = work {
-        until(Duration::from_secs(30), || totals.finished.get() == 1).await;
-        if totals.finished.get() == 0 {
+    if let Work::Order { .. } | Work::Collect { .. } = work {
+        until(Duration::from_secs(30), || totals.finished.get() == work.sockets()).await;
+        if totals.finished.get() < work.sockets() {
             totals.error("not all messages came within 30 s");
         }
-        return Ok(sample(
-            &totals,
-            totals.messages.get(),
-            started.elapsed(),
-            Duration::ZERO,
-            Duration::ZERO,
-            running,
-        ));
+        let (cpu, generator) = (process.cpu().saturating_sub(cpu), own_cpu() - generator);
+        return Ok(sample(&totals, totals.messages.get(), started.elapsed(), cpu, generator, running));
     }
     tokio::time::sleep(timing.warm_up).await;
     totals.recording.set(true);
@@ -195,7 +189,7 @@ pub(crate) async fn direct(
             format!("--streams={sockets}"),
             format!("--in-flight={in_flight}"),
         ]),
-        Work::Collect { sockets } => {
+        Work::Collect { sockets, .. } => {
             command.args(["--scenario=collect".to_owned(), format!("--streams={sockets}")])
         }
         _ => return Err(io::Error::other("has no socket")),

@@ -122,8 +122,20 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         ECHO,
         "the same, 100 sockets",
     ),
-    row("upload-1", Backend::Go, Work::Collect { sockets: 1 }, UPLOAD, "client stream, 1 socket"),
-    row("upload-10", Backend::Go, Work::Collect { sockets: 10 }, UPLOAD, "the same, 10 sockets"),
+    row(
+        "upload-1",
+        Backend::Go,
+        Work::Collect { sockets: 1, messages: 40_000 },
+        UPLOAD,
+        "client stream, 1 socket",
+    ),
+    row(
+        "upload-10",
+        Backend::Go,
+        Work::Collect { sockets: 10, messages: 8_000 },
+        UPLOAD,
+        "the same, 10 sockets",
+    ),
     row(
         "connect",
         Backend::Go,

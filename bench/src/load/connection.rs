@@ -9,7 +9,7 @@ use h2::client::SendRequest;
 use h2::ext::Protocol;
 use h2::{RecvStream, SendStream};
 use http::{Method as HttpMethod, Request, StatusCode, Version};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::format::{Format, Method, Reader, Received};
@@ -139,40 +139,39 @@ impl Connection {
         }
     }
 
-    /// Writes for ever, counting each time, while what comes is read.
-    pub(crate) async fn flood(
+    /// Writes `bytes` so many times and then `last`, and reads until `sink` returns true.
+    pub(crate) async fn upload(
         &mut self,
         bytes: &[u8],
-        mut written: impl FnMut(),
-        mut sink: impl FnMut(Received<'_>),
+        times: u64,
+        last: &[u8],
+        mut sink: impl FnMut(Received<'_>) -> bool,
     ) -> io::Result<()> {
         let Self { transport: Transport::Tcp(stream), parser, reader, .. } = self else {
             return Err(io::Error::other("uploads over HTTP/2 are not measured"));
         };
-        let (read_half, mut write_half) = stream.split();
+        let (mut read_half, mut write_half) = stream.split();
         let writing = async {
-            loop {
+            for _ in 0..times {
                 write_half.write_all(bytes).await?;
-                written();
             }
+            write_half.write_all(last).await
         };
         let reading = async {
-            loop {
-                read_half.readable().await?;
-                let mut buffer = [0; 4096];
-                match read_half.try_read(&mut buffer) {
-                    Ok(0) => return Err(io::Error::other("the target has closed")),
-                    Ok(read) => parser.feed(buffer.get(..read).unwrap_or_default(), |opcode, payload| {
-                        reader.read(opcode, payload, &mut sink);
-                    }),
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Err(error),
-                }
+            let (mut buffer, mut over) = ([0; 4096], false);
+            while !over {
+                let read = read_half.read(&mut buffer).await?;
+                let bytes = buffer.get(..read).filter(|bytes| !bytes.is_empty());
+                let bytes = bytes.ok_or_else(|| io::Error::other("the target has closed"))?;
+                parser.feed(bytes, |opcode, payload| {
+                    reader.read(opcode, payload, |received| over |= sink(received));
+                });
             }
+            Ok(())
         };
         tokio::select! {
-            result = writing => result,
             result = reading => result,
+            Err(error) = writing => Err(error),
         }
     }
 }

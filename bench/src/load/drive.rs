@@ -10,7 +10,7 @@ use prost::Message as _;
 use super::connection::{Connection, Endpoint};
 use super::format::{Format, Method, Received, integer};
 use super::{Totals, Work};
-use crate::pb::{Event, SubscribeRequest};
+use crate::pb::{Event, SubscribeRequest, Summary};
 use crate::service::unix_nanoseconds;
 
 /// How many sockets are opened at the same time.
@@ -66,7 +66,9 @@ async fn socket(
         Work::Echo { in_flight, .. } => {
             echo(open(Method::Echo, &none).await?, endpoint.format, in_flight, totals).await
         }
-        Work::Collect { .. } => collect(open(Method::Collect, &none).await?, endpoint.format, totals).await,
+        Work::Collect { messages, .. } => {
+            collect(open(Method::Collect, &none).await?, endpoint.format, messages, totals).await
+        }
         Work::Connect { .. } => connect(endpoint, totals).await,
         Work::Idle { .. } => idle(open(Method::Echo, &none).await?, totals).await,
         Work::Order { messages } => {
@@ -150,17 +152,35 @@ async fn echo(
     }
 }
 
-async fn collect(mut connection: Connection, format: Format, totals: &Totals) -> io::Result<()> {
-    let events: Vec<u8> =
-        (1..).take(usize::try_from(UPLOAD_BATCH).unwrap_or(1)).flat_map(|n| format.event(n)).collect();
-    let mut failed = None;
-    let sink = |received: Received<'_>| {
-        if matches!(received, Received::Failure | Received::End) {
-            failed = Some(io::Error::other("the target ended the upload"));
+/// Sends a number of messages and waits until the service says that it has them all: what lies in the buffers of
+/// sockets in between is megabytes, and would blur a window of time.
+async fn collect(
+    mut connection: Connection,
+    format: Format,
+    messages: u64,
+    totals: &Totals,
+) -> io::Result<()> {
+    let events: Vec<u8> = (1..=UPLOAD_BATCH).flat_map(|number| format.event(number.cast_signed())).collect();
+    let batches = messages / UPLOAD_BATCH;
+    let mut counted = None;
+    let sink = |received: Received<'_>| match received {
+        Received::Message(message) => {
+            counted = match format {
+                Format::Proto | Format::GrpcWeb => Summary::decode(message).ok().map(|summary| summary.count),
+                _ => integer(message, "count"),
+            };
+            true
         }
+        Received::Failure | Received::End => true,
+        Received::Other => false,
     };
-    let result = connection.flood(&events, || totals.messages(UPLOAD_BATCH), sink).await;
-    failed.map_or(result, Err)
+    connection.upload(&events, batches, &format.half_close(), sink).await?;
+    let sent = batches * UPLOAD_BATCH;
+    if counted != Some(sent.cast_signed()) {
+        return Err(io::Error::other(format!("of {sent} messages {counted:?} arrived")));
+    }
+    totals.messages(sent);
+    Ok(())
 }
 
 async fn connect(endpoint: &Endpoint, totals: &Totals) -> io::Result<()> {

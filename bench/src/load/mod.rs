@@ -19,8 +19,8 @@ pub(crate) enum Work {
     Subscribe { sockets: usize, size: i32, rate: f64 },
     /// Ping-pong on bidi streams.
     Echo { sockets: usize, in_flight: usize },
-    /// Client streams.
-    Collect { sockets: usize },
+    /// Client streams of so many messages each.
+    Collect { sockets: usize, messages: u64 },
     /// Opens a socket, takes the first message and closes, again and again.
     Connect { at_once: usize },
     /// Bidi sockets on which nothing is said.
@@ -35,7 +35,7 @@ impl Work {
         match self {
             Self::Subscribe { sockets, .. }
             | Self::Echo { sockets, .. }
-            | Self::Collect { sockets }
+            | Self::Collect { sockets, .. }
             | Self::Idle { sockets } => sockets,
             Self::Connect { at_once } => at_once,
             Self::Order { .. } => 1,
