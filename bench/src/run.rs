@@ -172,13 +172,16 @@ impl Plan {
         let backend = self.programs.start_backend(scenario.backend).await?;
         let mut rows: Vec<Row> = targets.iter().map(|target| Row::new(scenario, target)).collect();
         let mut servers = Vec::new();
-        for target in &targets {
-            let direct = matches!(target.program, Program::Direct(_));
-            servers.push(if direct {
-                None
-            } else {
-                Some(self.programs.start(target, backend.address).await?)
-            });
+        for (target, row) in targets.iter().zip(&mut rows) {
+            if matches!(target.program, Program::Direct(_)) {
+                servers.push(None);
+                continue;
+            }
+            let running = self.programs.start(target, backend.address).await?;
+            if target.program != Program::Echo {
+                row.failed = sample::ready(target, &running).await.err().map(|error| error.to_string());
+            }
+            servers.push(Some(running));
         }
         // Memory that was freed is kept by the process, so idle sockets are counted once.
         let rounds = if matches!(work, Work::Idle { .. } | Work::Order { .. }) { 1 } else { self.rounds };
