@@ -27,6 +27,16 @@ impl Context {
         self.target.join("tools")
     }
 
+    /// The folder of the Go module.
+    pub(crate) fn go_module(&self) -> PathBuf {
+        self.root.join("tests/go")
+    }
+
+    /// The folder of what was built from the Go module; the slash makes it one for `go build`.
+    pub(crate) fn go_programs(&self) -> PathBuf {
+        self.target.join("tools/go/")
+    }
+
     /// The Python of the gate's own environment.
     pub(crate) fn python(&self) -> PathBuf {
         self.target.join("venv/bin/python")

@@ -24,6 +24,8 @@ pub(crate) enum Need {
     NodePackages(&'static str),
     /// An environment with the packages of a requirements file, below the target folder.
     PythonPackages(&'static str),
+    /// The Go servers and tools of tests/go, below the target folder.
+    GoPrograms,
     /// A browser.
     Chromium,
     /// What counts instructions.
@@ -39,6 +41,7 @@ impl Need {
             Self::CargoDeny => cargo_deny(context),
             Self::NodePackages(folder) => node_packages(context, folder),
             Self::PythonPackages(file) => python_packages(context, file),
+            Self::GoPrograms => go_programs(context),
             Self::Chromium => debian(context, &[("chromium", "chromium")]),
             Self::Valgrind => debian(context, &[("valgrind", "valgrind")]),
         }
@@ -95,6 +98,18 @@ fn python_packages(context: &Context, requirements: &str) -> Result<(), Failure>
         let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"];
         run(context.command(context.python(), &arguments).arg(&requirements))
     })
+}
+
+/// Go looks for itself whether anything has changed.
+fn go_programs(context: &Context) -> Result<(), Failure> {
+    let remedy = "install Go 1.21 or later: it fetches the version that tests/go/go.mod asks for";
+    if !on_path("go") {
+        return Err(Failure::new("Go is needed").remedy(remedy));
+    }
+    let arguments = ["build", "-mod=readonly", "-buildvcs=false", "-o"];
+    let mut command = context.command("go", &arguments);
+    command.arg(context.go_programs()).args(["./server", "./interop", "tool"]);
+    run(command.current_dir(context.go_module())).map_err(|failure| failure.remedy(remedy))
 }
 
 /// Runs `install` unless `stamp` says that it ran for this content of `source`.

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for a terminal")]
 
 mod bench;
+mod connect;
 mod context;
 mod count;
 mod elf;
@@ -133,7 +134,7 @@ fn names(list: &str) -> Result<Vec<&'static str>, lexopt::Error> {
 }
 
 fn step_list() -> String {
-    STEPS.iter().map(|step| format!("  {:<8} {}\n", step.name, step.about)).collect()
+    STEPS.iter().map(|step| format!("  {:<11} {}\n", step.name, step.about)).collect()
 }
 
 /// Runs the steps until one fails. The last line is `N passed, N failed`: a step that runs tests counts
@@ -163,7 +164,7 @@ fn test(steps: &[&Step]) -> ExitCode {
     }
     println!();
     for (name, duration) in &durations {
-        println!("{name:<8} {:>8}", seconds(*duration));
+        println!("{name:<11} {:>8}", seconds(*duration));
     }
     println!("{passed} passed, 0 failed");
     ExitCode::SUCCESS

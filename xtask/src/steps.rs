@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::connect::connect_conformance;
 use crate::context::{Context, Failure};
 use crate::install::Need;
 use crate::process::{run, run_and_read};
@@ -118,6 +119,31 @@ pub(crate) const STEPS: &[Step] = &[
         remedy: "the runner's output names the case; tests/protobuf/failures.txt lists those that are known",
         needs: &[Need::NodePackages("tests/protobuf"), Need::PythonPackages("tests/python/requirements.txt")],
         run: conformance,
+    },
+    Step {
+        name: "bridge",
+        about: "servers in four languages behind the gateway",
+        remedy: "the suite's own output names the case",
+        needs: &[
+            Need::NodePackages("tests/node"),
+            Need::PythonPackages("tests/python/requirements.txt"),
+            Need::GoPrograms,
+        ],
+        run: |context| run_suites(context, "bridge"),
+    },
+    Step {
+        name: "conformance",
+        about: "connectrpc/conformance: the Rust client and the bridge before its reference servers",
+        remedy: "the runner's output names the case; to its command add: --run PATTERN --trace -v",
+        needs: &[Need::GoPrograms],
+        run: connect_conformance,
+    },
+    Step {
+        name: "interop",
+        about: "gRPC's interop cases, before the server of grpc-go",
+        remedy: "the suite's own output names the case",
+        needs: &[Need::GoPrograms],
+        run: |context| run_suites(context, "interop"),
     },
     Step {
         name: "browser",

@@ -3,6 +3,7 @@
 //! A suite is a program that gets the address of a server as its argument, ends its output with
 //! `N passed, N failed`, and exits with 0 only if nothing failed. To add one, add a row to [`SUITES`].
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ enum Program {
     Python(&'static str),
     /// What cargo built, by its path below the folder of the profile.
     Built(&'static str),
+    /// What was built from the Go module.
+    Go(&'static str),
 }
 
 /// The form in which a suite takes the endpoint's address.
@@ -67,6 +70,29 @@ const GRPCIO_BRIDGE: Endpoint = Endpoint {
     ..TYPED_BRIDGE
 };
 
+/// The gateway, with no code for what is behind it.
+const GATEWAY: (Program, &[&str]) = (Program::Built("grpcws"), &["serve", "--listen", "127.0.0.1:0"]);
+
+/// The test service on tonic behind the gateway.
+const TONIC: Endpoint = Endpoint { gateway: GATEWAY, ..TYPED_BRIDGE };
+
+/// The test service on grpcio behind the gateway.
+const GRPCIO: Endpoint = Endpoint { gateway: GATEWAY, ..GRPCIO_BRIDGE };
+
+/// The test service on grpc-go behind the gateway.
+const GRPC_GO: Endpoint =
+    Endpoint { upstream: Some((Program::Go("server"), &["--listen", "127.0.0.1:0"])), gateway: GATEWAY };
+
+/// The test service on @grpc/grpc-js behind the gateway.
+const GRPC_JS: Endpoint = Endpoint {
+    upstream: Some((Program::Node("tests/node/server.mjs"), &["--listen", "127.0.0.1:0"])),
+    gateway: GATEWAY,
+};
+
+/// grpc-go's server for gRPC's interop cases behind the gateway.
+const INTEROP: Endpoint =
+    Endpoint { upstream: Some((Program::Go("interop"), &["--listen", "127.0.0.1:0"])), gateway: GATEWAY };
+
 /// A suite that runs longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(300);
 
@@ -99,6 +125,36 @@ pub(crate) const SUITES: &[Suite] = &[
         step: "python",
         program: Program::Python("tests/python/abuse.py"),
         endpoint: &GRPCIO_BRIDGE,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "bridge",
+        program: Program::Node("tests/node/bridge.mjs"),
+        endpoint: &TONIC,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "bridge",
+        program: Program::Node("tests/node/bridge.mjs"),
+        endpoint: &GRPCIO,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "bridge",
+        program: Program::Node("tests/node/bridge.mjs"),
+        endpoint: &GRPC_GO,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "bridge",
+        program: Program::Node("tests/node/bridge.mjs"),
+        endpoint: &GRPC_JS,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "interop",
+        program: Program::Built("grpcws-interop"),
+        endpoint: &INTEROP,
         argument: Argument::WebSocket,
     },
     Suite {
@@ -145,7 +201,7 @@ impl Suite {
 impl Program {
     const fn name(self) -> &'static str {
         match self {
-            Self::Node(name) | Self::Python(name) | Self::Built(name) => name,
+            Self::Node(name) | Self::Python(name) | Self::Built(name) | Self::Go(name) => name,
         }
     }
 
@@ -153,16 +209,20 @@ impl Program {
         Ok(match self {
             Self::Node(script) => context.command("node", &[script]),
             Self::Python(script) => context.command(context.python(), &["-u", script]),
-            Self::Built(name) => {
-                let program = context.binary(name);
-                if !program.exists() {
-                    return Err(Failure::new(format!("{} is missing", program.display()))
-                        .remedy("run the step before: cargo xtask test --only build"));
-                }
-                context.command(program, &[])
-            }
+            Self::Go(name) => context.command(context.go_programs().join(name), &[]),
+            Self::Built(name) => context.command(built(context, name)?, &[]),
         })
     }
+}
+
+/// A program that the step `build` makes.
+pub(crate) fn built(context: &Context, name: &str) -> Result<PathBuf, Failure> {
+    let program = context.binary(name);
+    if program.exists() {
+        return Ok(program);
+    }
+    Err(Failure::new(format!("{} is missing", program.display()))
+        .remedy("run the step before: cargo xtask test --only build"))
 }
 
 /// An endpoint's servers, for as long as this lives.
@@ -194,7 +254,7 @@ fn listen(command: &mut Command, prefix: &str) -> Result<(Server, String), Failu
 }
 
 /// Runs one program and reads its last line.
-fn count(command: &mut Command, name: &str) -> Result<usize, Failure> {
+pub(crate) fn count(command: &mut Command, name: &str) -> Result<usize, Failure> {
     let finished = run_and_read(command, LIMIT)?;
     match finished.lines.iter().rev().find_map(|line| totals(line)) {
         Some((passed, 0)) if passed > 0 && finished.success => Ok(passed),

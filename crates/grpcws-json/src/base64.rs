@@ -139,15 +139,21 @@ const PIECE: usize = 4096;
 fn decode_digits(text: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();
     let mut wrong = 0;
-    let (pairs, rest) = text.as_chunks::<8>();
-    out.resize(start + pairs.len() * 6, 0);
-    let (places, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<6>();
-    for (place, &[a, b, c, d, e, f, g, h]) in places.iter_mut().zip(pairs) {
-        let (first, second) = (value_of([a, b, c, d]), value_of([e, f, g, h]));
-        wrong |= first | second;
-        let bits = u64::from(first) << 24 | u64::from(second);
-        let [_, _, one, two, three, four, five, six] = bits.to_be_bytes();
-        *place = [one, two, three, four, five, six];
+    let (blocks, rest) = text.as_chunks::<16>();
+    out.resize(start + blocks.len() * 12, 0);
+    let (places, _) = out.get_mut(start..).unwrap_or_default().as_chunks_mut::<12>();
+    for (place, block) in places.iter_mut().zip(blocks) {
+        let (groups, _) = block.as_chunks::<4>();
+        let &[first, second, third, last] = groups else { continue };
+        let (first, second) = (value_of(first), value_of(second));
+        let (third, last) = (value_of(third), value_of(last));
+        wrong |= first | second | third | last;
+        // What is shifted out is the mark of what is wrong, or goes to the other word.
+        let word = u64::from(first) << 40 | u64::from(second) << 16 | u64::from(third) >> 8;
+        let rest = third << 24 | last;
+        let (head, tail) = place.split_at_mut(8);
+        head.copy_from_slice(&word.to_be_bytes());
+        tail.copy_from_slice(&rest.to_be_bytes());
     }
     let (groups, rest) = rest.as_chunks::<4>();
     for group in groups {

@@ -21,7 +21,7 @@ pub(crate) fn put_double<const COMMA: bool>(out: &mut Vec<u8>, value: f64) {
     if magnitude < LARGEST {
         let millionths = rounded(magnitude * MILLION);
         let scaled_back = as_double(millionths) / MILLION;
-        if scaled_back.to_bits() == magnitude.to_bits() {
+        if scaled_back.to_bits() == magnitude.to_bits() && value.to_bits() != 1 << 63 {
             return put_millionths::<COMMA>(out, value.is_sign_negative(), millionths);
         }
     }
@@ -42,7 +42,7 @@ pub(crate) fn put_float<const COMMA: bool>(out: &mut Vec<u8>, value: f32) {
             reason = "at most six digits"
         )]
         let scaled_back = (digits as f64 / scale) as f32;
-        if f64::from(scaled_back).to_bits() == magnitude.to_bits() {
+        if f64::from(scaled_back).to_bits() == magnitude.to_bits() && value.to_bits() != 1 << 31 {
             let millionths = rounded((MILLION / scale) * as_double(digits));
             return put_millionths::<COMMA>(out, value.is_sign_negative(), millionths);
         }
@@ -80,7 +80,9 @@ fn put_any<const COMMA: bool>(
     if finite {
         let mut buffer = zmij::Buffer::new();
         let text = buffer.format_finite(value);
-        put_short(out, text.strip_suffix(".0").unwrap_or(text).as_bytes());
+        // `-0` would be an integer, and as that zero, to some parsers.
+        let text = if text == "-0.0" { text } else { text.strip_suffix(".0").unwrap_or(text) };
+        put_short(out, text.as_bytes());
     } else {
         out.extend_from_slice(match (nan, negative) {
             (true, _) => b"\"NaN\"",
@@ -132,7 +134,7 @@ mod tests {
     fn known_doubles() {
         for (value, text) in [
             (0.0, "0"),
-            (-0.0, "-0"),
+            (-0.0, "-0.0"),
             (1.5, "1.5"),
             (-0.25, "-0.25"),
             (100.0, "100"),
@@ -154,7 +156,7 @@ mod tests {
 
     #[test]
     fn floats_are_shortest_in_their_own_precision() {
-        for (value, text) in [(0.1, "0.1"), (1999.99, "1999.99"), (-123_456.0, "-123456"), (-0.0, "-0")] {
+        for (value, text) in [(0.1, "0.1"), (1999.99, "1999.99"), (-123_456.0, "-123456"), (-0.0, "-0.0")] {
             assert_eq!(float(value), text);
         }
         for value in [f32::MAX, f32::MIN_POSITIVE, 1e-45, 999_999.5, 9_999_995.0, 0.1 + 0.2, 1e6, 1e-6] {

@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::{message, pool, table};
-use grpcws_json::FieldKind;
+use common::{descriptor_set, message, pool, table};
+use grpcws_json::{FieldKind, Table};
+use prost::Message as _;
 use prost_reflect::Kind;
+use prost_types::{DescriptorProto, FieldDescriptorProto};
 
 /// Whether both say the same of the type of a field.
 fn same_kind(ours: &FieldKind, theirs: &Kind) -> bool {
@@ -26,9 +28,53 @@ fn same_kind(ours: &FieldKind, theirs: &Kind) -> bool {
 
 #[test]
 fn every_field_is_described_as_prost_reflect_describes_it() {
+    compare(table());
+}
+
+/// protobufjs writes descriptors in which types have the names by which their files call them.
+#[test]
+fn types_may_have_names_relative_to_where_they_are_used() {
+    let mut set = prost_types::FileDescriptorSet::decode(descriptor_set()).expect("a descriptor set");
+    let mut count = 0;
+    for file in &mut set.file {
+        let package = format!(".{}.", file.package());
+        for field in file.extension.iter_mut() {
+            count += shorten(field, &package);
+        }
+        for message in &mut file.message_type {
+            count += shorten_all(message, &package);
+        }
+    }
+    assert!(count > 40, "only {count} names were shortened");
+    compare(&Table::from_file_descriptor_set(&set.encode_to_vec()).expect("every type is found"));
+}
+
+fn shorten_all(message: &mut DescriptorProto, package: &str) -> usize {
+    let nested = format!("{package}{}.", message.name());
+    let mut count = 0;
+    for field in message.field.iter_mut().chain(&mut message.extension) {
+        // By the innermost scope that has the type.
+        count += shorten(field, &nested) + shorten(field, package);
+    }
+    count + message.nested_type.iter_mut().map(|message| shorten_all(message, package)).sum::<usize>()
+}
+
+fn shorten(field: &mut FieldDescriptorProto, scope: &str) -> usize {
+    let names = [&mut field.type_name, &mut field.extendee];
+    let short = |name: &mut String| match name.strip_prefix(scope) {
+        Some(short) => {
+            *name = short.to_owned();
+            1
+        }
+        None => 0,
+    };
+    names.into_iter().flatten().map(short).sum()
+}
+
+fn compare(table: &Table) {
     let mut count = 0;
     for theirs in pool().all_messages().filter(|message| !message.is_map_entry()) {
-        let ours = table().message(theirs.full_name()).expect("the same types");
+        let ours = table.message(theirs.full_name()).expect("the same types");
         let mut fields: Vec<_> = theirs.fields().collect();
         fields.sort_by_key(prost_reflect::FieldDescriptor::number);
         assert_eq!(ours.fields().count(), fields.len(), "{}", theirs.full_name());

@@ -18,7 +18,7 @@ fn canonical_json_stays() {
             r#"{"doubleValue":1.5,"floatValue":0.1,"int32Value":-2147483648,"int64Value":"-9223372036854775808","uint32Value":4294967295,"uint64Value":"18446744073709551615","sint32Value":-1,"sint64Value":"9223372036854775807","fixed32Value":7,"fixed64Value":"8","sfixed32Value":-9,"sfixed64Value":"-10","boolValue":true,"stringValue":"x","bytesValue":"AA==","color":"COLOR_GREEN","other-name":"y"}"#,
         ),
         ("everything.v1.Scalars", r#"{"doubleValue":"NaN","floatValue":"-Infinity"}"#),
-        ("everything.v1.Scalars", r#"{"doubleValue":-0,"color":77}"#),
+        ("everything.v1.Scalars", r#"{"doubleValue":-0.0,"color":77}"#),
         (
             "everything.v1.Optionals",
             r#"{"doubleValue":0,"int32Value":0,"int64Value":"0","boolValue":false,"stringValue":"","bytesValue":"","color":"COLOR_UNSPECIFIED","nullValue":null}"#,

@@ -165,10 +165,11 @@ impl Cause {
 /// The most bytes that a close frame's reason may have (RFC 6455 §5.5).
 const MAX_REASON: usize = 123;
 
-/// `STATUS_NAME: message`, cut on a character boundary; the bare name where there is no message.
+/// `STATUS_NAME: message`, cut on a character boundary; the bare name where there is no message, and for OK, beside
+/// which some servers put one that says nothing.
 fn reason(status: &Status) -> String {
     let mut text = status.code().name().to_owned();
-    if !status.message().is_empty() {
+    if !status.is_ok() && !status.message().is_empty() {
         text.push_str(": ");
         text.push_str(status.message());
     }
@@ -198,6 +199,7 @@ mod tests {
         let reason = reason(&status);
         assert!(reason.starts_with("NOT_FOUND: é") && reason.len() <= MAX_REASON && reason.len() >= 122);
         assert_eq!(super::reason(&Status::ok()), "OK");
+        assert_eq!(super::reason(&Status::new(Code::Ok, "OK")), "OK");
     }
 
     #[test]

@@ -31,6 +31,11 @@ pub enum UpstreamError {
     /// The name to check the upstream's certificate for is neither a DNS name nor an IP address.
     #[error("the server name {0:?} is neither a DNS name nor an IP address")]
     ServerName(String),
+    /// There are certificates or a server name for an endpoint that has no TLS, so they would have no effect.
+    #[error(
+        "the endpoint {0:?} has no TLS, so it cannot have certificates or a server name; only https:// can"
+    )]
+    NoTls(String),
     /// The system has no certificates to trust; give those of the upstream's authority instead.
     #[error("the system has no root certificates: {0}")]
     NoRoots(String),

@@ -56,7 +56,8 @@
 //!
 //! A host name is looked up before connecting, if that was done more than 1 s ago; after a connection was lost; and
 //! when a call comes and the addresses are older than `resolve_interval`. Each address gets a connection once calls
-//! come. A connection to an address that is gone finishes its calls. If the look-up fails, known addresses stay in use.
+//! come. A connection to an address that is gone finishes its calls. If the look-up fails,
+//! or takes longer than 500 ms, known addresses stay in use.
 //!
 //! # Cancellation
 //!
@@ -67,8 +68,8 @@
 //! # Errors
 //!
 //! Every error is a [`Status`](grpcws_proto::Status), and its text names no address: that is in the log (`tracing`).
-//! Resets have the codes of [`code_of_reason`]; a lost connection, and none at all, is UNAVAILABLE. HTTP statuses and
-//! `grpc-status` are left to the caller. In tonic the status is the source of a `tonic::Status` with code UNKNOWN.
+//! Resets have the codes of [`Code::from_http2_error`](grpcws_proto::Code::from_http2_error); a lost connection, and
+//! none at all, is UNAVAILABLE. HTTP statuses and `grpc-status` are left to the caller. In tonic the status is the source of a `tonic::Status` with code UNKNOWN.
 //!
 //! # Limitations
 //!
@@ -103,6 +104,6 @@ pub use options::UpstreamOptions;
 pub use response::UpstreamBody;
 pub use router::Router;
 pub use stats::UpstreamStats;
-pub use status::{code_of_reason, status_of_error};
+pub use status::status_of_error;
 pub use tls::TlsOptions;
 pub use upstream::{ResponseFuture, Upstream};

@@ -40,10 +40,18 @@ pub(crate) struct Counters {
     pub(crate) dials: Counter,
     pub(crate) failed_dials: Counter,
     pub(crate) lookups: Counter,
+    pub(crate) lost_connections: Counter,
     /// Whoever waits for the next one is told.
-    pub(crate) lost_connections: watch::Sender<u64>,
+    pub(crate) changes: watch::Sender<u64>,
     pub(crate) calls: Counter,
     pub(crate) retries: Counter,
+}
+
+impl Counters {
+    /// What answers may be another server than before.
+    pub(crate) fn change(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
+    }
 }
 
 #[derive(Debug, Default)]

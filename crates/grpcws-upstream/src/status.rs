@@ -7,20 +7,8 @@ use h2::Reason;
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The gRPC code of an HTTP/2 error code, by the table in gRPC's description of its use of HTTP/2.
-#[must_use]
-pub fn code_of_reason(reason: Reason) -> Code {
-    match reason {
-        Reason::REFUSED_STREAM => Code::Unavailable,
-        Reason::CANCEL => Code::Cancelled,
-        Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
-        Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
-        _ => Code::Internal,
-    }
-}
-
-/// The status of a call that ended with this error of HTTP/2: a reset by [`code_of_reason`], and UNAVAILABLE where
-/// the connection was lost.
+/// The status of a call that ended with this error of HTTP/2: a reset by [`Code::from_http2_error`], and UNAVAILABLE
+/// where the connection was lost.
 #[must_use]
 pub fn status_of_error(error: &h2::Error) -> Status {
     match error.reason() {
@@ -38,7 +26,7 @@ pub fn status_of_error(error: &h2::Error) -> Status {
         }
         Some(reason) => {
             let text = format!("the upstream reset the stream ({})", name(reason));
-            Status::new(code_of_reason(reason), text)
+            Status::new(Code::from_http2_error(reason.into()), text)
         }
         None if error.is_io() => Status::new(Code::Unavailable, "the connection to the upstream was lost"),
         None => Status::new(Code::Internal, format!("the request cannot be sent over HTTP/2: {error}")),
@@ -100,7 +88,6 @@ mod tests {
             (Reason::INADEQUATE_SECURITY, Code::PermissionDenied),
             (Reason::from(99), Code::Internal),
         ] {
-            assert_eq!(code_of_reason(reason), code, "{reason:?}");
             assert_eq!(status_of_error(&h2::Error::from(reason)).code(), code, "{reason:?}");
         }
     }

@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::error::UpstreamError;
 
-/// The certificates of an upstream with `https`, as PEM texts.
+/// The certificates of an upstream with `https`, as PEM texts. For another one they are refused.
 ///
 /// The certificate of the upstream is always checked; there is no option to leave that out.
 #[derive(Clone, Default)]
@@ -57,6 +57,12 @@ impl TlsOptions {
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
         self
+    }
+
+    /// Whether nothing is set.
+    pub(crate) fn is_default(&self) -> bool {
+        let Self { ca_pem, identity_pem, server_name } = self;
+        ca_pem.is_none() && identity_pem.is_none() && server_name.is_none()
     }
 }
 

@@ -53,17 +53,23 @@ impl Upstream {
     /// # Errors
     /// Where the endpoint or the options can never work. That nobody listens there is no error.
     pub fn new(endpoint: &str, options: UpstreamOptions) -> Result<Self, UpstreamError> {
-        let endpoint = Endpoint::parse(endpoint)?;
+        let parsed = Endpoint::parse(endpoint)?;
         let authority = match &options.authority {
             Some(text) => read_authority(text)?,
-            None => endpoint.authority,
+            None => parsed.authority,
         };
         let user_agent = HeaderValue::from_str(&options.user_agent)
             .map_err(|_| UpstreamError::UserAgent(options.user_agent.clone()))?;
-        let tls = if endpoint.tls { Some(Tls::new(&options.tls, authority.host())?) } else { None };
-        let scheme = if endpoint.tls { Scheme::HTTPS } else { Scheme::HTTP };
+        let (scheme, tls) = if parsed.tls {
+            (Scheme::HTTPS, Some(Tls::new(&options.tls, authority.host())?))
+        } else if options.tls.is_default() {
+            (Scheme::HTTP, None)
+        } else {
+            // Whoever asks for TLS must not get plain text.
+            return Err(UpstreamError::NoTls(endpoint.to_owned()));
+        };
         let dialer = Dialer::new(&options, tls);
-        let pool = Pool::new(endpoint.target, dialer, &options);
+        let pool = Pool::new(parsed.target, dialer, &options);
         let retries = Retries { most: options.retries, buffer: options.retry_buffer };
         Ok(Self(Arc::new(Shared { pool, heads: Heads { scheme, authority, user_agent }, retries })))
     }
@@ -74,11 +80,12 @@ impl Upstream {
         self.0.pool.stats()
     }
 
-    /// How many connections were lost, or ended by the upstream's GOAWAY, for who wants to know of the next one: what
-    /// answers after it may be another version of the upstream.
+    /// A number that goes up whenever what answers may be another server than before, or another version of it: a
+    /// connection was lost or ended by GOAWAY, the address of one is gone from the host name, or the first one after
+    /// there was none was made.
     #[must_use]
-    pub fn lost_connections(&self) -> watch::Receiver<u64> {
-        self.0.pool.counters.lost_connections.subscribe()
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.0.pool.counters.changes.subscribe()
     }
 
     /// Ends the upstream for all clones: calls that wait for a connection, and new ones, fail with UNAVAILABLE;

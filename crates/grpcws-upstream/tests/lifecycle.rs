@@ -72,6 +72,30 @@ async fn an_upstream_may_start_late_and_be_killed_and_come_back() {
 }
 
 #[tokio::test]
+async fn who_asks_is_told_when_an_upstream_comes_and_goes() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let options = UpstreamOptions::default().backoff(Duration::from_millis(10));
+    let upstream = common::upstream(address, options);
+    let mut changes = upstream.changes();
+    call(&upstream).await.unwrap_err();
+    assert!(!changes.has_changed().unwrap(), "there was none, and is none");
+
+    for round in 0..2 {
+        let server = Own::with(listen_again(address), Manners::default(), Handler::unary());
+        calls_until_one_succeeds(&upstream).await;
+        assert_eq!(*changes.borrow_and_update(), 2 * round + 1);
+        call(&upstream).await.unwrap().into_body().collect().await.unwrap();
+        assert!(!changes.has_changed().unwrap());
+        drop(server);
+        tokio::time::timeout(Duration::from_secs(10), changes.changed()).await.unwrap().unwrap();
+        assert_eq!(*changes.borrow_and_update(), 2 * round + 2);
+    }
+    assert_eq!(upstream.stats().lost_connections, 2);
+}
+
+#[tokio::test]
 async fn running_calls_of_a_killed_upstream_are_unavailable() {
     let server = Own::start(Handler::endless()).await;
     let upstream = common::upstream(server.address, UpstreamOptions::default());

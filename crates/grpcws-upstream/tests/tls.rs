@@ -180,3 +180,20 @@ fn certificates_that_are_none_are_refused_at_once() {
     let no_name = TlsOptions::default().ca_pem(pem).server_name("not a name");
     assert!(matches!(new(no_name), UpstreamError::ServerName(_)));
 }
+
+#[test]
+fn tls_is_not_left_out_in_silence() {
+    let pem = Authority::new().pem();
+    let default = TlsOptions::default;
+    for endpoint in ["http://up.test:1", "unix:/run/up.sock"] {
+        for tls in [
+            default().ca_pem(pem.clone()),
+            default().identity_pem("x", "x"),
+            default().server_name("up.test"),
+        ] {
+            let error = Upstream::new(endpoint, UpstreamOptions::default().tls(tls)).unwrap_err();
+            assert!(matches!(error, UpstreamError::NoTls(text) if text == endpoint));
+        }
+        Upstream::new(endpoint, UpstreamOptions::default()).unwrap();
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -16,20 +16,22 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
-/// Adds `x-forwarded-for`, `-host` and `-proto`, which no client can set (PROTOCOL §9.1).
-pub(crate) fn append(request: &Parts, metadata: &mut HeaderMap) {
-    if let Some(address) = peer(request)
-        && let Ok(value) = HeaderValue::try_from(address.ip().to_string())
-    {
-        metadata.insert(FORWARDED_FOR, value);
-    }
-    let authority = request.uri.authority().and_then(|authority| authority.as_str().parse().ok());
-    if let Some(host) = authority.or_else(|| request.headers.get(HOST).cloned()) {
-        metadata.insert(FORWARDED_HOST, host);
-    }
-    let scheme = request.uri.scheme_str().unwrap_or("http");
-    if let Ok(scheme) = HeaderValue::try_from(scheme) {
-        metadata.insert(FORWARDED_PROTO, scheme);
+/// Says in `x-forwarded-for`, `-host` and `-proto` what the next server cannot see of a request. What the client says
+/// there is replaced, and its `forwarded` removed: none of it can be vouched for.
+///
+/// The scheme is the one of the connection to this process, `http`, whatever the client claims in `:scheme`.
+pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
+    headers.remove(FORWARDED);
+    let address = peer(request).and_then(|address| HeaderValue::try_from(address.ip().to_string()).ok());
+    let authority =
+        request.uri.authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
+    let host = authority.or_else(|| request.headers.get(HOST).cloned());
+    let scheme = Some(HeaderValue::from_static("http"));
+    for (name, value) in [(FORWARDED_FOR, address), (FORWARDED_HOST, host), (FORWARDED_PROTO, scheme)] {
+        match value {
+            Some(value) => _ = headers.insert(name, value),
+            None => _ = headers.remove(name),
+        }
     }
 }
 

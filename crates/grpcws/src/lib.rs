@@ -97,14 +97,15 @@ mod upgrade;
 
 pub use codec::{Codec, UnknownMessage};
 pub use context::CallContext;
-pub use forwarded::PeerAddress;
+pub use forwarded::{PeerAddress, set_forwarded};
 pub use grpcws_json as json;
 pub use grpcws_proto as proto;
 pub use grpcws_proto::{Code, MethodKind, Mode, Status};
 pub use hooks::{Direction, StreamHooks, StreamInfo, StreamMetrics};
 pub use options::ConnectionOptions;
-pub use shutdown::Shutdown;
+pub use shutdown::{Shutdown, ShutdownGuard};
 #[cfg(feature = "axum")]
 pub use typed::{
     BidiStreamHandler, ClientStreamHandler, GrpcWs, ProtoMessage, Requests, ServerStreamHandler,
 };
+pub use upgrade::is_handshake;

@@ -7,6 +7,11 @@ use grpcws_proto::Mode;
 use grpcws_proto::handshake::OriginPolicy;
 use grpcws_proto::metadata::MetadataPolicy;
 use grpcws_proto::session::SessionOptions;
+use http::header::{HOST, ORIGIN};
+use http::request::Parts;
+use http::uri::Authority;
+
+use crate::upgrade::single;
 
 /// Options of the connections of a route: times, limits, JSON options, who may connect.
 ///
@@ -138,5 +143,22 @@ impl ConnectionOptions {
     pub fn metadata(mut self, policy: MetadataPolicy) -> Self {
         self.metadata = policy;
         self
+    }
+
+    /// Whether these options accept the origin of a request (PROTOCOL §10). The handlers and the bridge check it by
+    /// themselves; it is for what shares a port with them.
+    #[must_use]
+    pub fn accepts_origin(&self, request: &Parts) -> bool {
+        let mut origins = request.headers.get_all(ORIGIN).iter();
+        let (first, second) = (origins.next(), origins.next());
+        // An origin that is no text, or two of them, is one that nobody can vouch for.
+        let origin = match (first, second) {
+            (Some(_), Some(_)) => Some(""),
+            (Some(value), None) => Some(value.to_str().unwrap_or("")),
+            (None, _) => None,
+        };
+        let authority = request.uri.authority().map(Authority::as_str);
+        let host = authority.or_else(|| single(&request.headers, HOST)?.to_str().ok());
+        self.origin.accepts(origin, host, None)
     }
 }

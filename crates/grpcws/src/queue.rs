@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// How many bytes the reader takes before the writer is woken for them, if there is more to take.
+/// How many bytes the reader takes, at most, before the writer is woken for them, if there is more to take.
 const WAKE_WRITER_AT: u64 = 8 * 1024;
 
 #[derive(Debug)]
@@ -17,6 +17,8 @@ struct State<T> {
     /// The cost of what was taken since the writer asked last.
     taken: u64,
     end: Option<End>,
+    /// How many bytes the reader takes before the writer is woken for them, if there is more to take.
+    wake_writer_at: u64,
     reader_is_gone: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -39,11 +41,13 @@ pub(crate) struct Writer<T>(Arc<Mutex<State<T>>>);
 #[derive(Debug)]
 pub(crate) struct Reader<T>(Arc<Mutex<State<T>>>);
 
-pub(crate) fn queue<T>() -> (Writer<T>, Reader<T>) {
+/// A queue for a session with this receive window: the writer is woken in time for the grant at half of it.
+pub(crate) fn queue<T>(receive_window: u64) -> (Writer<T>, Reader<T>) {
     let state = Arc::new(Mutex::new(State {
         messages: VecDeque::new(),
         taken: 0,
         end: None,
+        wake_writer_at: WAKE_WRITER_AT.min(receive_window / 2),
         reader_is_gone: false,
         reader: None,
         writer: None,
@@ -119,7 +123,7 @@ impl<T> Reader<T> {
             return Poll::Pending;
         };
         state.taken += cost;
-        let worth_a_wake = state.taken >= WAKE_WRITER_AT || state.messages.is_empty();
+        let worth_a_wake = state.taken >= state.wake_writer_at || state.messages.is_empty();
         let writer = if worth_a_wake { state.writer.take() } else { None };
         drop(state);
         wake(writer);
@@ -161,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_is_told_once() {
-        let (writer, reader) = queue();
+        let (writer, reader) = queue(u64::MAX);
         writer.send('a', 3);
         writer.send('b', 4);
         assert_eq!(polled(|cx| writer.poll_taken(cx)), None);
@@ -176,14 +180,14 @@ mod tests {
 
     #[test]
     fn a_half_close_comes_behind_the_messages_and_a_cancel_in_front_of_them() {
-        let (writer, reader) = queue();
+        let (writer, reader) = queue(u64::MAX);
         writer.send('a', 1);
         writer.end(End::HalfClosed);
         drop(writer);
         assert_eq!(polled(|cx| reader.poll_next(cx)), Some(Ok('a')));
         assert_eq!(polled(|cx| reader.poll_next(cx)), Some(Err(End::HalfClosed)));
 
-        let (writer, reader) = queue();
+        let (writer, reader) = queue(u64::MAX);
         writer.send('a', 1);
         drop(writer);
         assert_eq!(polled(|cx| reader.poll_next(cx)), Some(Err(End::Cancelled)));

@@ -1,12 +1,13 @@
 //! Graceful shutdown: streams may end by themselves for a while, the rest are told.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -110,6 +111,13 @@ impl Shutdown {
         self.shared.streams.len()
     }
 
+    /// A place in the shutdown for a stream that is not one of this library's: it is waited for, and told when to
+    /// end.
+    #[must_use]
+    pub fn guard(&self) -> ShutdownGuard {
+        ShutdownGuard { registration: self.register(), end: None }
+    }
+
     pub(crate) fn register(&self) -> Registration {
         let number = self.shared.registered.fetch_add(1, Ordering::Relaxed);
         Registration {
@@ -151,6 +159,35 @@ impl Registration {
         }
         self.signal = Some(hurried);
         self.shared.drain.get().and_then(|drain| drain.end_of(self.number))
+    }
+}
+
+/// What [`Shutdown::guard`] gives: the shutdown waits until it is dropped.
+#[derive(Debug)]
+pub struct ShutdownGuard {
+    registration: Registration,
+    end: Option<Pin<Box<Sleep>>>,
+}
+
+impl ShutdownGuard {
+    /// Ready when the stream is to end, which is spread over the second half of the grace as for all streams.
+    pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while let Some(at) = self.registration.poll_drain(cx) {
+            self.end = Some(Box::pin(tokio::time::sleep_until(at.into())));
+        }
+        match &mut self.end {
+            Some(end) => end.as_mut().poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
+    /// [`ShutdownGuard::poll_ended`] as a future.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn ended(&mut self) {
+        poll_fn(|cx| self.poll_ended(cx)).await;
     }
 }
 

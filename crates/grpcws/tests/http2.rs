@@ -183,3 +183,31 @@ async fn what_is_no_handshake_is_refused() {
         assert!(!response.headers().contains_key("connection"), "{response:?}");
     }
 }
+
+/// How many frames a client sends that nobody reads: more than h2 puts up with where it chooses the limit itself.
+const UNREAD: usize = 10_000;
+
+#[tokio::test]
+async fn a_socket_that_is_not_read_holds_no_other_one_of_its_connection_up() {
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    let mut connection = connect(&bridge).await;
+    let mut stuck = handshake(&bridge, "/ws/test/client-stream", "");
+    stuck
+        .headers_mut()
+        .insert("grpc-metadata-test-script", "ignore_input=true&hold_open_ms=-1".parse().expect("valid"));
+    let (response, mut stream) = send(&mut connection, stuck).await;
+    assert_eq!(response.status(), 200);
+    let text = br#"{"type":"data","data":{}}"#;
+    // A masked text frame whose mask is zero.
+    let frame = [&[0x81, 0x80 | u8::try_from(text.len()).expect("short"), 0, 0, 0, 0], &text[..]].concat();
+    for _ in 0..UNREAD {
+        stream.send_data(Bytes::copy_from_slice(&frame), false).expect("the stream is open");
+    }
+    let mut other = open(&mut connection, &bridge, "/ws/test/bidi", "").await;
+    for sequence in 1..=100 {
+        other.send(&format!(r#"{{"type":"data","data":{{"sequence":"{sequence}"}}}}"#)).await;
+        let Received::Text(answer) = other.next().await else { panic!("no answer") };
+        assert!(answer.contains(&format!(r#""requestSequence":"{sequence}""#)), "{answer}");
+    }
+    assert_eq!(bridge.service.stats().live, 2, "the other one is alive too");
+}

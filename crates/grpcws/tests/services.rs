@@ -4,10 +4,12 @@ mod common_protos;
 
 use common_protos::library;
 use grpcws::MethodKind;
+use grpcws::json::FieldKind;
 use grpcws::services::{Descriptors, Services, ServicesError};
 use prost::Message as _;
 use prost_types::{
-    DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
+    ServiceDescriptorProto,
 };
 
 #[test]
@@ -117,6 +119,16 @@ fn a_service_may_have_no_package() {
 }
 
 #[test]
+fn types_may_have_names_relative_to_the_service() {
+    for name in ["M", "p.M", ".a.p.M"] {
+        let set = file("a.p", &[("S", &[("Do", name)])]).encode_to_vec();
+        let services = Services::from_file_descriptor_set(&set).expect("a descriptor set");
+        let method = services.method("a.p.S", "Do").expect("it is there");
+        assert_eq!(method.request().full_name(), "a.p.M");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_named() {
     let error = |set: FileDescriptorSet| {
         Services::from_file_descriptor_set(&set.encode_to_vec()).expect_err("it is wrong")
@@ -158,4 +170,54 @@ async fn the_first_descriptors_can_be_waited_for_and_later_ones_replace_them() {
     descriptors.replace(Services::from_file_descriptor_set(&library()).expect("a descriptor set"));
     assert_eq!(before.iter().count(), 0, "who has the old ones keeps them");
     assert_eq!(descriptors.loaded().await.iter().count(), 2);
+}
+
+#[test]
+fn names_without_a_dot_in_front_are_looked_for_from_the_inside_out() {
+    let field = |name: &str, number, type_name: &str| FieldDescriptorProto {
+        name: Some(name.to_owned()),
+        number: Some(number),
+        r#type: Some(11),
+        type_name: Some(type_name.to_owned()),
+        ..FieldDescriptorProto::default()
+    };
+    let message = |name: &str, field: Vec<FieldDescriptorProto>, nested_type| DescriptorProto {
+        name: Some(name.to_owned()),
+        field,
+        nested_type,
+        ..DescriptorProto::default()
+    };
+    let inner = message("Other", vec![field("inner_mark", 1, "Outer.Other")], Vec::new());
+    let fields = vec![
+        field("nested", 1, "Other"),
+        field("beside", 2, "Outer"),
+        field("outer", 3, "v1.Other"),
+        field("absolute", 4, ".p.v1.Other"),
+    ];
+    let file = FileDescriptorProto {
+        package: Some("p.v1".to_owned()),
+        message_type: vec![message("Outer", fields, vec![inner]), message("Other", Vec::new(), Vec::new())],
+        service: vec![ServiceDescriptorProto {
+            name: Some("S".to_owned()),
+            method: vec![MethodDescriptorProto {
+                name: Some("M".to_owned()),
+                input_type: Some("Outer".to_owned()),
+                output_type: Some("p.v1.Other".to_owned()),
+                ..MethodDescriptorProto::default()
+            }],
+            ..ServiceDescriptorProto::default()
+        }],
+        syntax: Some("proto3".to_owned()),
+        ..FileDescriptorProto::default()
+    };
+    let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
+    let services = Services::from_file_descriptor_set(&set).expect("every name is found");
+    let method = services.method("p.v1.S", "M").expect("it is there");
+    let type_of = |field: &str| match method.request().field(field).expect("the field").kind() {
+        FieldKind::Message(message) => message.full_name().to_owned(),
+        other => panic!("{other:?}"),
+    };
+    let types = ["nested", "beside", "outer", "absolute"].map(type_of);
+    assert_eq!(types, ["p.v1.Outer.Other", "p.v1.Outer", "p.v1.Other", "p.v1.Other"]);
+    assert_eq!(method.response().full_name(), "p.v1.Other");
 }

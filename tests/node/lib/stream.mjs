@@ -16,20 +16,28 @@ export class Refused extends Error {
   }
 }
 
-/** What the methods' messages are called. */
+/** The generic route of the test service. */
+export const SERVICE = "grpcws.test.v1.TestService";
+const SERVED = ["Unary", "ServerStream", "ClientStream", "Bidi", "Stats"];
+
+/** What the methods' messages are called, by their paths. */
 const METHODS = {
   "server-stream": { response: "ServerStreamResponse" },
   "client-stream": { request: "ClientStreamRequest", response: "ClientStreamResponse" },
   bidi: { request: "BidiRequest", response: "BidiResponse" },
+  ...Object.fromEntries(
+    SERVED.map((name) => [`${SERVICE}/${name}`, { request: `${name}Request`, response: `${name}Response` }]),
+  ),
 };
 
 /**
  * Opens a stream.
- * `mode` is seed, json or proto; `protocols` are further names to offer; `headers` go with the handshake.
+ * `mode` is seed, json or proto; `protocols` are further names to offer; `headers` go with the handshake; `root` is
+ * what stands before the path.
  */
-export async function open(base, path, { mode = "seed", protocols = [], headers = {}, ...options } = {}) {
+export async function open(base, path, { mode = "seed", root = "/ws/test", protocols = [], headers = {}, ...options } = {}) {
   const offered = [SUB_PROTOCOL[mode], ...protocols].filter((name) => name !== undefined);
-  const url = `${base}/ws/test/${path}`;
+  const url = `${base}${root}/${path}`;
   const socket = new WebSocket(url, offered, { headers, perMessageDeflate: false, maxPayload: 0, ...options });
   const stream = new Stream(socket, mode, METHODS[path.split("?")[0]]);
   await withLimit(

@@ -1,6 +1,7 @@
 // As much protobuf as the clients need to speak grpcws.test.v1 in binary frames, without a library of ours.
 
-// Fields of crates/grpcws-test/proto/grpcws/test/v1/test.proto by their JSON name: number, type.
+// Fields of crates/grpcws-test/proto/grpcws/test/v1/test.proto by their JSON name: number, type, and a question mark
+// for those that tell a default from an absent value.
 const messages = {
   Any: { typeUrl: [1, "string"], value: [2, "bytes"] },
   Failure: { code: [1, "int"], message: [2, "string"], details: [3, "Any[]"], after: [4, "int64"] },
@@ -23,7 +24,7 @@ const messages = {
   BidiResponse: {
     sequence: [1, "int64"],
     payload: [2, "bytes"],
-    requestSequence: [3, "int64"],
+    requestSequence: [3, "int64?"],
     received: [4, "int64"],
     gaps: [5, "int64"],
     metadata: [6, "map"],
@@ -36,8 +37,32 @@ const messages = {
     lastSequence: [4, "int64"],
     inOrder: [5, "bool"],
     gaps: [6, "int64"],
+    payload: [7, "bytes"],
+  },
+  ServerStreamRequest: {
+    count: [1, "int64"],
+    size: [2, "int"],
+    firstSequence: [4, "int64"],
+    holdOpenMs: [6, "int64"],
+    fail: [7, "Failure"],
+    echoMetadata: [8, "int[]"],
+    responseHeaders: [9, "map"],
+    responseTrailers: [10, "map"],
+    tag: [13, "string"],
   },
   ServerStreamResponse: { sequence: [1, "int64"], payload: [2, "bytes"], metadata: [4, "map"] },
+  UnaryRequest: {
+    tag: [1, "string"],
+    size: [2, "int"],
+    initialDelayMs: [3, "int"],
+    fail: [4, "Failure"],
+    echoMetadata: [5, "int[]"],
+    responseHeaders: [6, "map"],
+    responseTrailers: [7, "map"],
+    sequence: [8, "int64"],
+    payload: [9, "bytes"],
+  },
+  UnaryResponse: { sequence: [1, "int64"], payload: [2, "bytes"], metadata: [3, "map"] },
 };
 
 function varint(number) {
@@ -60,6 +85,7 @@ function encodeField(number, type, value) {
   switch (type) {
     case "int":
     case "int64":
+    case "int64?":
       return Buffer.concat([varint(number << 3), varint(value)]);
     case "bool":
       return Buffer.concat([varint(number << 3), varint(value ? 1 : 0)]);
@@ -107,12 +133,15 @@ export function decode(message, bytes) {
     const [name, [, type]] = found;
     if ((tag & 7) === 0) {
       const number = BigInt.asIntN(64, readVarint());
-      value[name] = type === "bool" ? number === 1n : type === "int64" ? number.toString() : Number(number);
+      // Some servers write defaults, which protojson leaves out.
+      if (number === 0n && !type.endsWith("?")) continue;
+      value[name] = type === "bool" ? number === 1n : type.startsWith("int64") ? number.toString() : Number(number);
       continue;
     }
     const length = Number(readVarint());
     const content = bytes.subarray(at, at + length);
     at += length;
+    if (length === 0 && ["bytes", "string"].includes(type)) continue;
     if (type === "bytes") value[name] = content.toString("base64");
     else if (type === "string") value[name] = content.toString("utf8");
     else if (type === "string[]") (value[name] ??= []).push(content.toString("utf8"));

@@ -1,6 +1,6 @@
 //! Descriptors by the names of their files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use bytes::Bytes;
@@ -25,6 +25,17 @@ pub struct DescriptorFile {
 struct RawSet {
     #[prost(bytes = "bytes", repeated, tag = "1")]
     file: Vec<Bytes>,
+}
+
+/// What `prost_types` drops of a file: its edition.
+#[derive(Clone, PartialEq, Message)]
+struct Head {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(string, tag = "12")]
+    syntax: String,
+    #[prost(int32, tag = "14")]
+    edition: i32,
 }
 
 impl FileSet {
@@ -60,6 +71,10 @@ impl FileSet {
 
     pub(super) fn len(&self) -> usize {
         self.files.len()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut DescriptorFile> {
+        self.files.values_mut()
     }
 
     /// All files.
@@ -117,7 +132,13 @@ impl DescriptorFile {
         self.descriptor.service.iter().map(move |service| joined(package, service.name()))
     }
 
-    /// The full names of the types that its fields, extensions and methods name.
+    /// A set of this file without what it declares: its name, its syntax and its edition.
+    pub(super) fn head(&self) -> Vec<u8> {
+        let head = Head::decode(&*self.bytes).unwrap_or_default();
+        RawSet { file: vec![head.encode_to_vec().into()] }.encode_to_vec()
+    }
+
+    /// The full names of the types that it uses, as far as [`qualify`](Self::qualify) has found them.
     pub(super) fn used(&self) -> Vec<&str> {
         let mut names = Vec::new();
         for message in &self.descriptor.message_type {
@@ -127,7 +148,72 @@ impl DescriptorFile {
         for method in self.descriptor.service.iter().flat_map(|service| &service.method) {
             names.extend([method.input_type(), method.output_type()]);
         }
-        names.iter().map(|name| name.strip_prefix('.').unwrap_or(name)).collect()
+        names.into_iter().filter_map(|name| name.strip_prefix('.')).collect()
+    }
+
+    /// Gives every type that the descriptor names its full name, with a leading dot; the bytes keep theirs. Returns
+    /// the first one that is not declared anywhere.
+    pub(super) fn qualify(&mut self, declared: &HashSet<String>) -> Option<String> {
+        let package = self.descriptor.package().to_owned();
+        let mut names = Names { declared, missing: None };
+        for message in &mut self.descriptor.message_type {
+            names.in_message(message, &package);
+        }
+        names.in_fields(&mut self.descriptor.extension, &package);
+        for service in &mut self.descriptor.service {
+            let scope = joined(&package, service.name());
+            for method in &mut service.method {
+                names.qualify(&mut method.input_type, &scope);
+                names.qualify(&mut method.output_type, &scope);
+            }
+        }
+        names.missing
+    }
+}
+
+/// Looks names up as protobuf's scopes have it.
+struct Names<'a> {
+    declared: &'a HashSet<String>,
+    missing: Option<String>,
+}
+
+impl Names<'_> {
+    /// Nesting is bounded by the limit of the decoder.
+    fn in_message(&mut self, message: &mut DescriptorProto, scope: &str) {
+        let scope = joined(scope, message.name());
+        self.in_fields(&mut message.field, &scope);
+        self.in_fields(&mut message.extension, &scope);
+        for nested in &mut message.nested_type {
+            self.in_message(nested, &scope);
+        }
+    }
+
+    fn in_fields(&mut self, fields: &mut [FieldDescriptorProto], scope: &str) {
+        for field in fields {
+            self.qualify(&mut field.type_name, scope);
+            self.qualify(&mut field.extendee, scope);
+        }
+    }
+
+    fn qualify(&mut self, name: &mut Option<String>, scope: &str) {
+        let Some(name) = name.as_mut().filter(|name| !name.is_empty()) else { return };
+        let found = match name.strip_prefix('.') {
+            Some(full_name) => Some(full_name.to_owned()).filter(|name| self.declared.contains(name)),
+            None => {
+                let scopes = std::iter::successors(Some(scope), |scope| match scope.rsplit_once('.') {
+                    Some((outer, _)) => Some(outer),
+                    None => (!scope.is_empty()).then_some(""),
+                });
+                scopes.map(|scope| joined(scope, name)).find(|name| self.declared.contains(name))
+            }
+        };
+        match found {
+            Some(full_name) => *name = format!(".{full_name}"),
+            None => {
+                let missing = name.strip_prefix('.').unwrap_or(name).to_owned();
+                self.missing.get_or_insert(missing);
+            }
+        }
     }
 }
 
@@ -172,6 +258,5 @@ fn used_by<'a>(message: &'a DescriptorProto, names: &mut Vec<&'a str>) {
 }
 
 fn used_by_fields<'a>(fields: &'a [FieldDescriptorProto], names: &mut Vec<&'a str>) {
-    let types = fields.iter().flat_map(|field| [field.type_name(), field.extendee()]);
-    names.extend(types.filter(|name| !name.is_empty()));
+    names.extend(fields.iter().flat_map(|field| [field.type_name(), field.extendee()]));
 }

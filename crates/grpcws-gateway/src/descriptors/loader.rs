@@ -11,7 +11,7 @@ use super::error::DescriptorError;
 use super::files::FileSet;
 use super::options::DescriptorOptions;
 use super::reflection::{self, GrpcUpstream};
-use super::resolve::{self, Omitted};
+use super::resolve::{Omitted, resolve};
 use super::sources;
 
 /// Loads descriptors from files or from upstreams, each time anew. Keeps what an upstream has given last, for when it
@@ -85,7 +85,9 @@ impl<S: GrpcUpstream> Loader<S> {
         } else {
             (read_files(self.options.clone()).await?, Vec::new())
         };
-        finish(files, failed, &self.options.routes)
+        let routes = self.options.routes.clone();
+        let finished = tokio::task::spawn_blocking(move || finish(files, failed, &routes)).await;
+        finished.unwrap_or(Err(DescriptorError::Interrupted))
     }
 
     async fn ask_upstreams(&mut self) -> Result<(FileSet, Vec<DescriptorError>), DescriptorError> {
@@ -123,15 +125,16 @@ async fn read_files(options: DescriptorOptions) -> Result<FileSet, DescriptorErr
     read.unwrap_or(Err(DescriptorError::Interrupted))
 }
 
+/// Makes services of files; with many of them that takes a while.
 fn finish(
     mut files: FileSet,
     failed: Vec<DescriptorError>,
     extra: &[ExtraRoute],
 ) -> Result<Loaded, DescriptorError> {
-    let mut omitted = resolve::resolve(&mut files);
-    let services = resolve::services(&mut files, &mut omitted)?;
-    let (services, routes) = with_routes(services, extra);
-    Ok(Loaded { services, set: EncodedSet(files.encode()), files, omitted, routes, failed })
+    let omitted = resolve(&mut files);
+    let set = EncodedSet(files.encode());
+    let (services, routes) = with_routes(Services::from_file_descriptor_set(&set.0)?, extra);
+    Ok(Loaded { services, files, set, omitted, routes, failed })
 }
 
 /// Adds the routes that can be added. A method that is not there may come with the next descriptors.

@@ -3,10 +3,9 @@
 //! An import that cannot be had matters only where one of its types is used: many files import annotations of which
 //! nothing but options comes. So files are judged by their types.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use grpcws::json::TableError;
-use grpcws::services::{Services, ServicesError};
+use grpcws::json::{Table, TableError};
 
 use super::builtin;
 use super::files::{DescriptorFile, FileSet};
@@ -26,24 +25,22 @@ pub struct Omitted {
 /// Adds the files that are always there, and takes out those that cannot be used.
 pub(super) fn resolve(files: &mut FileSet) -> Vec<Omitted> {
     let mut omitted = Vec::new();
+    omit_unknown_editions(files, &mut omitted);
     omit_duplicates(files, &mut omitted);
     add_builtin(files);
     omit_incomplete(files, &mut omitted);
     omitted
 }
 
-/// The services of what is complete. Files of an edition that is not known are taken out.
-pub(super) fn services(files: &mut FileSet, omitted: &mut Vec<Omitted>) -> Result<Services, ServicesError> {
-    loop {
-        match Services::from_file_descriptor_set(&files.encode()) {
-            Err(ServicesError::Table(TableError::UnknownEdition { file, edition }))
-                if files.file(&file).is_some() =>
-            {
-                omit(files, &file, format!("its edition {edition} is not known"), omitted);
-                omit_incomplete(files, omitted);
-            }
-            result => return result,
-        }
+/// Files of an edition that the table does not know would take all others with them.
+fn omit_unknown_editions(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
+    let edition = |file: &DescriptorFile| match Table::from_file_descriptor_set(&file.head()) {
+        Err(TableError::UnknownEdition { edition, .. }) => Some((file.name().to_owned(), edition)),
+        _ => None,
+    };
+    let unknown: Vec<_> = files.iter().filter_map(edition).collect();
+    for (file, edition) in unknown {
+        omit(files, &file, format!("its edition {edition} is not known"), omitted);
     }
 }
 
@@ -74,22 +71,25 @@ fn add_builtin(files: &mut FileSet) {
     }
 }
 
-/// Takes out files that use a type that is not there, until all types are.
+/// Takes out the files that use a type that is not there, and then those that use a type of theirs.
 fn omit_incomplete(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
-    loop {
-        let declared: HashSet<String> = files.iter().flat_map(DescriptorFile::declared).collect();
-        let incomplete: Vec<_> = files
-            .iter()
-            .filter_map(|file| {
-                let missing = file.used().into_iter().find(|name| !declared.contains(*name))?;
-                Some((file.name().to_owned(), missing.to_owned()))
-            })
-            .collect();
-        if incomplete.is_empty() {
-            return;
+    let declared: HashSet<String> = files.iter().flat_map(DescriptorFile::declared).collect();
+    let mut users: HashMap<String, Vec<String>> = HashMap::new();
+    let mut incomplete = VecDeque::new();
+    for file in files.iter_mut() {
+        if let Some(missing) = file.qualify(&declared) {
+            incomplete.push_back((file.name().to_owned(), missing));
         }
-        for (file, missing) in incomplete {
-            omit(files, &file, format!("it uses {missing}, which is in none of the files"), omitted);
+        for used in file.used() {
+            users.entry(used.to_owned()).or_default().push(file.name().to_owned());
+        }
+    }
+    while let Some((name, missing)) = incomplete.pop_front() {
+        let Some(gone) = files.file(&name).map(DescriptorFile::declared) else { continue };
+        omit(files, &name, format!("it uses {missing}, which is in none of the files"), omitted);
+        for type_name in gone {
+            let users = users.remove(&type_name).unwrap_or_default();
+            incomplete.extend(users.into_iter().map(|user| (user, type_name.clone())));
         }
     }
 }
@@ -103,6 +103,7 @@ fn omit(files: &mut FileSet, name: &str, reason: String, omitted: &mut Vec<Omitt
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use grpcws::services::Services;
     use prost::Message as _;
     use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, ServiceDescriptorProto};
 
@@ -137,8 +138,8 @@ mod tests {
     fn resolved(files: impl IntoIterator<Item = DescriptorFile>) -> (Vec<String>, Vec<String>) {
         let mut set = FileSet::default();
         files.into_iter().for_each(|file| set.insert(file));
-        let mut omitted = resolve(&mut set);
-        let services = services(&mut set, &mut omitted).expect("the rest is complete");
+        let omitted = resolve(&mut set);
+        let services = Services::from_file_descriptor_set(&set.encode()).expect("the rest is complete");
         (
             services.iter().map(|service| service.full_name().to_owned()).collect(),
             omitted
@@ -164,6 +165,18 @@ mod tests {
                 "d.proto [\"p.DS\"]: it uses p.C, which is in none of the files",
             ]
         );
+    }
+
+    #[test]
+    fn names_without_a_dot_are_looked_for_in_their_scopes() {
+        let mut user = file("b.proto", "B", &["p.A"]).descriptor().clone();
+        for name in ["A", "p.A", ".p.A"] {
+            user.message_type[0].field[0].type_name = Some(name.to_owned());
+            let user = DescriptorFile::decode(Bytes::from(user.encode_to_vec())).expect("a descriptor");
+            let (services, omitted) = resolved([file("a.proto", "A", &[]), user]);
+            assert_eq!(services, ["p.AS", "p.BS"], "{name}");
+            assert_eq!(omitted, [""; 0], "{name}");
+        }
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use grpcws::Status;
+use grpcws::proto::close::Cause;
+use grpcws::{Shutdown, ShutdownGuard, Status};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response};
 use http_body::Frame;
@@ -14,9 +15,19 @@ use tonic::body::Body;
 use tower_service::Service;
 
 /// The upstream for clients that speak gRPC themselves: one that cannot be reached answers with a status, and one
-/// that is lost ends its response with one, where HTTP would say no more than that a stream was reset.
+/// that is lost ends its response with one, where HTTP would say no more than that a stream was reset. So does a
+/// response that outlives the grace of a shutdown.
 #[derive(Debug, Clone)]
-pub(super) struct Answering<S>(pub(super) S);
+pub(super) struct Answering<S> {
+    upstream: S,
+    shutdown: Shutdown,
+}
+
+impl<S> Answering<S> {
+    pub(super) fn new(upstream: S, shutdown: Shutdown) -> Self {
+        Self { upstream, shutdown }
+    }
+}
 
 impl<S, B> Service<Request<Body>> for Answering<S>
 where
@@ -33,10 +44,17 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let response = self.0.call(request);
+        let response = self.upstream.call(request);
+        let mut guard = self.shutdown.guard();
         Box::pin(async move {
-            Ok(match response.await {
-                Ok(response) => response.map(|body| Body::new(StatusBody(Some(Box::pin(body))))),
+            let response = tokio::select! {
+                response = response => response,
+                () = guard.ended() => Err(Cause::Drain.status()),
+            };
+            Ok(match response {
+                Ok(response) => {
+                    response.map(|body| Body::new(StatusBody { body: Some(Box::pin(body)), guard }))
+                }
                 Err(status) => trailers_only(&status),
             })
         })
@@ -51,7 +69,11 @@ fn trailers_only(status: &Status) -> Response<Body> {
 }
 
 /// A body whose error is its trailers.
-struct StatusBody<B>(Option<Pin<Box<B>>>);
+struct StatusBody<B> {
+    /// `None` after its end.
+    body: Option<Pin<Box<B>>>,
+    guard: ShutdownGuard,
+}
 
 impl<B: http_body::Body<Data = Bytes, Error = Status>> http_body::Body for StatusBody<B> {
     type Data = Bytes;
@@ -61,18 +83,22 @@ impl<B: http_body::Body<Data = Bytes, Error = Status>> http_body::Body for Statu
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
-        Poll::Ready(match ready!(body.as_mut().poll_frame(cx)) {
-            Some(Ok(frame)) => Some(Ok(frame)),
-            Some(Err(status)) => {
-                self.0 = None;
-                Some(Ok(Frame::trailers(status.to_trailers())))
+        let Self { body: slot, guard } = &mut *self;
+        let Some(body) = slot else { return Poll::Ready(None) };
+        let status = match body.as_mut().poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => return Poll::Ready(Some(Ok(frame))),
+            Poll::Ready(None) => return Poll::Ready(None),
+            Poll::Ready(Some(Err(status))) => status,
+            Poll::Pending => {
+                ready!(guard.poll_ended(cx));
+                Cause::Drain.status()
             }
-            None => None,
-        })
+        };
+        *slot = None;
+        Poll::Ready(Some(Ok(Frame::trailers(status.to_trailers()))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(|body| body.is_end_stream())
+        self.body.as_ref().is_none_or(|body| body.is_end_stream())
     }
 }

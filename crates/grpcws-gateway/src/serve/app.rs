@@ -7,12 +7,10 @@ use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
-use grpcws::Status;
 use grpcws::bridge::{Bridge, RequestBody};
-use http::header::UPGRADE;
-use http::{Method, Request, Response, StatusCode};
+use grpcws::{Status, is_handshake};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::ext::Protocol;
 use tower_service::Service;
 
 use super::fallback::Fallback;
@@ -69,14 +67,6 @@ where
             }
         }
     }
-}
-
-/// Whether a request asks for a WebSocket, over HTTP/1.1 or HTTP/2.
-fn is_handshake(request: &Request<Body>) -> bool {
-    let named = |value: &[u8]| value.eq_ignore_ascii_case(b"websocket");
-    let upgrade = request.headers().get(UPGRADE).is_some_and(|value| named(value.as_bytes()));
-    let connect = request.extensions().get::<Protocol>().is_some_and(|name| named(name.as_ref()));
-    upgrade || (request.method() == Method::CONNECT && connect)
 }
 
 fn not_found() -> Response<Body> {

@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use http::header::{CONNECTION, HOST, UPGRADE};
+use grpcws::{Shutdown, ShutdownGuard};
+use http::header::{CONNECTION, COOKIE, HOST, HeaderName, UPGRADE};
 use http::uri::{Authority, Scheme};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-use super::headers::{remove_hop_by_hop, set_forwarded};
+use super::headers::{forward, remove_hop_by_hop};
 
 /// How long connecting to the server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,6 +25,8 @@ pub(super) struct Fallback {
     /// In front of every path; empty or without a slash at its end.
     base: String,
     client: Client<HttpConnector, Body>,
+    /// Ends the WebSockets of the server.
+    shutdown: Shutdown,
 }
 
 /// A URL that no fallback can be at.
@@ -33,7 +36,7 @@ pub struct FallbackError;
 
 impl Fallback {
     /// The server at this URL.
-    pub(super) fn new(url: &str) -> Result<Self, FallbackError> {
+    pub(super) fn new(url: &str, shutdown: Shutdown) -> Result<Self, FallbackError> {
         let uri: Uri = url.parse().map_err(|_| FallbackError)?;
         if uri.scheme() != Some(&Scheme::HTTP) || uri.query().is_some() {
             return Err(FallbackError);
@@ -43,20 +46,24 @@ impl Fallback {
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { authority, base: uri.path().trim_end_matches('/').to_owned(), client })
+        Ok(Self { authority, base: uri.path().trim_end_matches('/').to_owned(), client, shutdown })
     }
 
     /// Passes a request on, and its response back.
     pub(super) async fn call(self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
-        let upgrade = requested_upgrade(&parts.headers);
-        let on_upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| upgrade.is_some());
-        set_forwarded(&mut parts);
-        remove_hop_by_hop(&mut parts.headers);
-        if let Some(protocol) = upgrade {
-            parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            parts.headers.insert(UPGRADE, protocol);
+        if parts.method == Method::CONNECT {
+            // Over HTTP/2 it is how a WebSocket is opened, which HTTP/1.1 does in another way.
+            return refuse(StatusCode::NOT_IMPLEMENTED, "CONNECT is not passed on: use HTTP/1.1 here\n");
         }
+        let upgrade = asks_for_websocket(&parts.headers);
+        let on_upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| upgrade);
+        forward(&mut parts);
+        if upgrade {
+            parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        join_cookies(&mut parts.headers);
         parts.headers.remove(HOST);
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let uri = Uri::builder()
@@ -70,7 +77,7 @@ impl Fallback {
         };
         parts.version = Version::HTTP_11;
         match self.client.request(Request::from_parts(parts, body)).await {
-            Ok(response) => answer(response.map(Body::new), on_upgrade),
+            Ok(response) => answer(response.map(Body::new), on_upgrade, self.shutdown.guard()),
             Err(error) => {
                 tracing::warn!(%error, "the fallback did not answer");
                 refuse(StatusCode::BAD_GATEWAY, "the server behind this one did not answer\n")
@@ -79,14 +86,32 @@ impl Fallback {
     }
 }
 
-/// The protocol that an HTTP/1.1 request asks to switch to.
-fn requested_upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    let connection = headers.get(CONNECTION)?.to_str().ok()?;
-    let asks = connection.split(',').any(|name| name.trim().eq_ignore_ascii_case("upgrade"));
-    headers.get(UPGRADE).filter(|_| asks).cloned()
+/// Whether an HTTP/1.1 request asks for a WebSocket. Nothing else that one can switch to passes: what follows would
+/// go past everything here.
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let has = |name: HeaderName, token: &str| {
+        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+    };
+    has(CONNECTION, "upgrade") && has(UPGRADE, "websocket")
 }
 
-fn answer(mut response: Response<Body>, on_upgrade: Option<OnUpgrade>) -> Response<Body> {
+/// HTTP/2 may have a line for each cookie, HTTP/1.1 has one for all (RFC 9113 §8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    if headers.get_all(COOKIE).iter().nth(1).is_none() {
+        return;
+    }
+    let lines: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b"; "[..])) {
+        headers.insert(COOKIE, joined);
+    }
+}
+
+fn answer(
+    mut response: Response<Body>,
+    on_upgrade: Option<OnUpgrade>,
+    mut guard: ShutdownGuard,
+) -> Response<Body> {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         remove_hop_by_hop(response.headers_mut());
         return response;
@@ -97,8 +122,13 @@ fn answer(mut response: Response<Body>, on_upgrade: Option<OnUpgrade>) -> Respon
     let theirs = hyper::upgrade::on(&mut response);
     tokio::spawn(async move {
         let (Ok(ours), Ok(theirs)) = tokio::join!(ours, theirs) else { return };
-        let copied = tokio::io::copy_bidirectional(&mut TokioIo::new(ours), &mut TokioIo::new(theirs)).await;
-        tracing::trace!(?copied, "an upgraded connection of the fallback ended");
+        let (mut ours, mut theirs) = (TokioIo::new(ours), TokioIo::new(theirs));
+        tokio::select! {
+            copied = tokio::io::copy_bidirectional(&mut ours, &mut theirs) => {
+                tracing::trace!(?copied, "a WebSocket of the fallback ended");
+            }
+            () = guard.ended() => {}
+        }
     });
     response
 }
@@ -114,13 +144,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn cookies_are_one_line_and_only_websockets_are_upgrades() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("cookie", "a=1"), ("cookie", "b=2"), ("connection", "Upgrade"), ("upgrade", "h2c")]
+        {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        join_cookies(&mut headers);
+        assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2"]);
+        assert!(!asks_for_websocket(&headers));
+        headers.insert(UPGRADE, HeaderValue::from_static("WebSocket"));
+        assert!(asks_for_websocket(&headers));
+    }
+
+    #[test]
     fn a_fallback_is_a_url_without_tls_and_query() {
         for url in
             ["", "localhost:80", "https://a.example", "http:///x", "http://a.example/?q", "ftp://a.example"]
         {
-            assert!(Fallback::new(url).is_err(), "{url}");
+            assert!(Fallback::new(url, Shutdown::new()).is_err(), "{url}");
         }
-        let fallback = Fallback::new("http://a.example:81/base/").expect("a URL");
+        let fallback = Fallback::new("http://a.example:81/base/", Shutdown::new()).expect("a URL");
         assert_eq!((fallback.authority.as_str(), &*fallback.base), ("a.example:81", "/base"));
     }
 }

@@ -1,17 +1,19 @@
 //! Plain gRPC and gRPC-Web on the port of the WebSockets.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use bytes::Bytes;
-use grpcws::Status;
+use grpcws::{ConnectionOptions, Shutdown, Status};
 use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderMap};
-use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
 use super::answering::Answering;
-use super::headers::{remove_hop_by_hop, set_forwarded};
+use super::headers::forward;
 
 /// What a request is by its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,7 @@ fn asks_for_grpc_web(headers: &HeaderMap) -> bool {
 pub(super) struct Passthrough<S> {
     upstream: Answering<S>,
     web: Cors<GrpcWebService<Answering<S>>>,
+    options: Arc<ConnectionOptions>,
 }
 
 impl<S, B> Passthrough<S>
@@ -62,24 +65,29 @@ where
     S::Future: Send + 'static,
     B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
 {
-    /// Pages of these origins may send gRPC-Web besides those of the same one.
-    pub(super) fn new(upstream: S, allowed_origins: &[String]) -> Self {
-        let upstream = Answering(upstream);
-        let origins = allowed_origins.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
+    /// Pages may send gRPC-Web from the origins that may open WebSockets, and from no others.
+    pub(super) fn new(upstream: S, options: ConnectionOptions, shutdown: Shutdown) -> Self {
+        let upstream = Answering::new(upstream, shutdown);
+        let options = Arc::new(options);
+        let policy = Arc::clone(&options);
         let exposed = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(HeaderName::from_static);
         let cors = CorsLayer::new()
-            .allow_origin(AllowOrigin::list(origins))
+            .allow_origin(AllowOrigin::predicate(move |_, request| policy.accepts_origin(request)))
             .allow_methods([Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
             .expose_headers(exposed);
         let web = cors.layer(GrpcWebLayer::new().layer(upstream.clone()));
-        Self { upstream, web }
+        Self { upstream, web, options }
     }
 
     pub(super) async fn call(mut self, kind: Kind, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
-        set_forwarded(&mut parts);
-        remove_hop_by_hop(&mut parts.headers);
+        if !self.options.accepts_origin(&parts) {
+            let mut response = Response::new(Body::from("origin not allowed\n"));
+            *response.status_mut() = StatusCode::FORBIDDEN;
+            return response;
+        }
+        forward(&mut parts);
         if kind == Kind::GrpcWeb {
             let Ok(response) = self.web.call(Request::from_parts(parts, body)).await;
             response.map(Body::new)

@@ -1,7 +1,8 @@
 //! Headers that do not go on to the next server.
 
 use http::HeaderMap;
-use http::header::{CONNECTION, HOST, HeaderName, HeaderValue, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::request::Parts;
 
 /// Fields of one connection (RFC 9110 §7.6.1), but `te`, which gRPC needs.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -13,6 +14,16 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     HeaderName::from_static("proxy-connection"),
     HeaderName::from_static("http2-settings"),
 ];
+
+/// The headers of a request as the next server gets them: without the fields of its connection and those that
+/// `connection` names, then with what that server cannot see. The other way round a client could have removed what was
+/// set.
+pub(super) fn forward(parts: &mut Parts) {
+    let mut headers = parts.headers.clone();
+    remove_hop_by_hop(&mut headers);
+    grpcws::set_forwarded(parts, &mut headers);
+    parts.headers = headers;
+}
 
 /// Removes the fields of a connection, and those that `connection` names.
 pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
@@ -31,28 +42,29 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Says in `x-forwarded-*` what the next server cannot see; what the client says of itself there is replaced.
-pub(super) fn set_forwarded(parts: &mut http::request::Parts) {
-    let host = parts.uri.authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
-    let host = host.or_else(|| parts.headers.get(HOST).cloned());
-    let peer = parts.extensions.get::<grpcws::PeerAddress>().map(|peer| peer.0.ip().to_string());
-    let values = [
-        ("x-forwarded-for", peer.and_then(|address| address.try_into().ok())),
-        ("x-forwarded-host", host),
-        ("x-forwarded-proto", Some(HeaderValue::from_static("http"))),
-    ];
-    parts.headers.remove("forwarded");
-    for (name, value) in values {
-        match value {
-            Some(value) => _ = parts.headers.insert(name, value),
-            None => _ = parts.headers.remove(name),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use http::{HeaderValue, Request};
+
     use super::*;
+
+    #[test]
+    fn a_client_cannot_remove_what_the_gateway_says_of_it() {
+        let request = Request::builder()
+            .header("host", "gateway")
+            .header("connection", "close, x-forwarded-for, x-forwarded-host, x-forwarded-proto")
+            .header("x-forwarded-for", "192.0.2.1")
+            .header("forwarded", "for=192.0.2.1")
+            .extension(grpcws::PeerAddress(([127, 0, 0, 1], 1).into()));
+        let (mut parts, ()) = request.body(()).expect("a request").into_parts();
+        forward(&mut parts);
+        let forwarded = ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"];
+        assert_eq!(
+            forwarded.map(|name| parts.headers[name].to_str().expect("text")),
+            ["127.0.0.1", "gateway", "http"]
+        );
+        assert!(!parts.headers.contains_key("forwarded"));
+    }
 
     #[test]
     fn what_connection_names_goes_with_it() {

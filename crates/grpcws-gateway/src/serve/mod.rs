@@ -47,13 +47,14 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     let settings = Settings::read(arguments)?;
     crate::open_files::raise_limit();
     let upstreams = Upstreams::new(&settings.upstreams)?;
-    let fallback = settings.fallback.as_deref().map(Fallback::new).transpose()?;
+    let shutdown = Shutdown::new();
+    let fallback =
+        settings.fallback.as_deref().map(|url| Fallback::new(url, shutdown.clone())).transpose()?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| ServeError::System(format!("cannot listen on {}", settings.listen), error))?;
     let address =
         listener.local_addr().map_err(|error| ServeError::System("no address".to_owned(), error))?;
-    let shutdown = Shutdown::new();
     crate::signals::shut_down_on_signal(&shutdown, settings.grace).map_err(ServeError::signals)?;
     let descriptors = upstreams.descriptors(settings.descriptors).map_err(ServeError::signals)?;
     // Where the upstream is there, the first client finds its methods; where it is not, nobody waits for it.
@@ -63,9 +64,9 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     let bridge = Bridge::new(upstreams.router.clone())
         .prefix(&settings.prefix)
         .descriptors(descriptors)
-        .options(settings.connection)
+        .options(settings.connection.clone())
         .shutdown(shutdown.clone());
-    let grpc = Passthrough::new(upstreams.router, &settings.allow_origin);
+    let grpc = Passthrough::new(upstreams.router, settings.connection, shutdown.clone());
     let app = App { prefix: settings.prefix, bridge, grpc, fallback };
     let mut options = ServerOptions::default();
     if let Some(connections) = settings.max_connections {

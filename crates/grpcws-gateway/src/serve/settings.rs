@@ -20,7 +20,6 @@ pub(super) struct Settings {
     pub(super) prefix: String,
     pub(super) upstreams: Vec<UpstreamSettings>,
     pub(super) descriptors: DescriptorOptions,
-    pub(super) allow_origin: Vec<String>,
     pub(super) fallback: Option<String>,
     pub(super) connection: ConnectionOptions,
     pub(super) max_connections: Option<usize>,
@@ -59,7 +58,6 @@ impl Settings {
             prefix: checked_prefix(prefix)?,
             upstreams,
             descriptors,
-            allow_origin: [arguments.allow_origin, config.allow_origin].concat(),
             fallback: arguments.fallback.or(config.fallback),
             connection,
             max_connections: config.max_connections,
@@ -108,6 +106,12 @@ fn upstreams(
     arguments: &ServeArguments,
     configured: Vec<UpstreamConfig>,
 ) -> Result<Vec<UpstreamSettings>, ServeError> {
+    let own = [&arguments.upstream_cert, &arguments.upstream_key].into_iter().any(Option::is_some);
+    if (own || arguments.upstream_authority.is_some()) && arguments.upstream.len() != 1 {
+        let text = "--upstream-cert, -key and -authority are for one --upstream: give each of several its own in \
+                    the configuration file";
+        return Err(ServeError::Usage(text.to_owned()));
+    }
     let mut upstreams = Vec::new();
     for argument in &arguments.upstream {
         let (service, url) = match argument.split_once('=') {

@@ -41,7 +41,7 @@ impl Upstreams {
         Ok(Self { router, each })
     }
 
-    /// The descriptors, which are loaded now, and again on SIGHUP and when an upstream was lost.
+    /// The descriptors, which are loaded now, and again on SIGHUP and when an upstream comes, goes or moves.
     pub(super) fn descriptors(&self, options: DescriptorOptions) -> io::Result<Descriptors> {
         let descriptors = Descriptors::pending();
         let trigger = Arc::new(Notify::new());
@@ -65,11 +65,11 @@ impl Upstreams {
     }
 }
 
-/// What answers after a connection was lost may be another version of the upstream.
+/// What answers now may have other descriptors than what answered before.
 fn watch(upstream: &Upstream, trigger: Arc<Notify>) {
-    let mut lost = upstream.lost_connections();
+    let mut changes = upstream.changes();
     tokio::spawn(async move {
-        while lost.changed().await.is_ok() {
+        while changes.changed().await.is_ok() {
             trigger.notify_one();
         }
     });

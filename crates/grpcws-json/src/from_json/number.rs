@@ -107,12 +107,65 @@ impl<'a> Parser<'a> {
         u32::try_from(self.unsigned(kind)?).map_err(|_| self.invalid_for(kind, start))
     }
 
+    #[inline]
     pub(super) fn double(&mut self) -> Step<f64> {
-        self.floating(Kind::Double, f64::is_infinite, [f64::NAN, f64::INFINITY, f64::NEG_INFINITY])
+        self.peek();
+        match self.short_decimal() {
+            Some(value) => Ok(value),
+            None => {
+                self.floating(Kind::Double, f64::is_infinite, [f64::NAN, f64::INFINITY, f64::NEG_INFINITY])
+            }
+        }
     }
 
+    #[inline]
     pub(super) fn float(&mut self) -> Step<f32> {
+        self.peek();
+        let start = self.at;
+        if let Some(value) = self.short_decimal() {
+            // Rounding twice is rounding once, unless the first time ends half-way between two floats.
+            const HALF_WAY: u64 = 1 << 28;
+            if value.to_bits() & (2 * HALF_WAY - 1) != HALF_WAY {
+                #[expect(clippy::cast_possible_truncation, reason = "rounding is what is wanted")]
+                return Ok(value as f32);
+            }
+            self.at = start;
+        }
         self.floating(Kind::Float, f32::is_infinite, [f32::NAN, f32::INFINITY, f32::NEG_INFINITY])
+    }
+
+    /// Reads a bare number of few digits without an exponent; reads nothing where that is not next.
+    ///
+    /// Digits that are an exact double, divided by a power of ten that is one too, are rounded once, and so rightly.
+    #[inline]
+    fn short_decimal(&mut self) -> Option<f64> {
+        const LARGEST: u64 = 1 << 53;
+        let rest = self.text.get(self.at..)?;
+        let (negative, unsigned) = match rest {
+            [b'-', rest @ ..] => (true, rest),
+            _ => (false, rest),
+        };
+        let (whole, length) = digits(unsigned, 0);
+        let leading_zero = length > 1 && unsigned.first() == Some(&b'0');
+        let mut end = length;
+        let mut value = whole;
+        let mut decimals = 0;
+        if unsigned.get(length) == Some(&b'.') {
+            (value, decimals) = digits(unsigned.get(length + 1..)?, whole);
+            if decimals == 0 {
+                return None;
+            }
+            end += 1 + decimals;
+        }
+        let power = *POWERS_OF_TEN.get(decimals)?;
+        let more = matches!(unsigned.get(end), Some(b'e' | b'E'));
+        if length == 0 || leading_zero || more || length + decimals > SHORT || value > LARGEST {
+            return None;
+        }
+        self.at += usize::from(negative) + end;
+        #[expect(clippy::cast_precision_loss, reason = "not above 2^53")]
+        let magnitude = value.cast_signed() as f64 / power;
+        Some(if negative { -magnitude } else { magnitude })
     }
 
     /// Parsing at the type's own precision rounds once, and rightly.
@@ -145,6 +198,28 @@ impl<'a> Parser<'a> {
     }
 }
 
+/// Those that are exact.
+const POWERS_OF_TEN: [f64; 20] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+    1e19,
+];
+
+/// Appends the digits at the beginning of the text to a number, and tells how many they are. The number is of no use
+/// where they are more than [`SHORT`] in all.
+#[inline]
+fn digits(text: &[u8], mut value: u64) -> (u64, usize) {
+    let mut length = 0;
+    for &byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        length += 1;
+    }
+    (value, length)
+}
+
 pub(super) fn signed(negative: bool, magnitude: u64) -> Option<i64> {
     if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
@@ -152,4 +227,57 @@ pub(super) fn signed(negative: bool, magnitude: u64) -> Option<i64> {
 /// `-0` is zero.
 pub(super) fn unsigned(negative: bool, magnitude: u64) -> Option<u64> {
     (!negative || magnitude == 0).then_some(magnitude)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Table, UnmarshalOptions};
+
+    /// What a wrapper of floating-point numbers has on the wire, for a JSON number; zero is left out.
+    fn wire(name: &str, text: &str) -> Vec<u8> {
+        let table = Table::from_file_descriptor_set(&[]).expect("the well-known types are always there");
+        let mut wire = Vec::new();
+        table
+            .message(name)
+            .expect("a well-known type")
+            .from_json(text.as_bytes(), &UnmarshalOptions::default(), &mut wire)
+            .unwrap_or_else(|error| panic!("{error}: {text}"));
+        wire.split_off(usize::from(!wire.is_empty()))
+    }
+
+    fn check(text: &str) {
+        let double: f64 = text.parse().expect("a number");
+        let expected = if double.to_bits() == 0 { Vec::new() } else { double.to_le_bytes().to_vec() };
+        assert_eq!(wire("google.protobuf.DoubleValue", text), expected, "{text}");
+        let float: f32 = text.parse().expect("a number");
+        let expected = if float.to_bits() == 0 { Vec::new() } else { float.to_le_bytes().to_vec() };
+        assert_eq!(wire("google.protobuf.FloatValue", text), expected, "{text}");
+    }
+
+    #[test]
+    fn decimals_are_rounded_once() {
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let digits = (state >> (state >> 58)).to_string();
+            let point = (state >> 20) as usize % digits.len();
+            check(&format!("{}.{}", if point == 0 { "0" } else { &digits[..point] }, &digits[point..]));
+            check(&format!("-{digits}"));
+        }
+    }
+
+    /// Decimals that lie half-way between two floats, and so close to it that a double does not show the difference.
+    #[test]
+    fn half_way_between_floats() {
+        for bits in [0x3f80_0000_u32, 0x3f80_0001, 0x4b00_0000, 0x0800_0001, 0x1f12_3456] {
+            let (below, above) = (f32::from_bits(bits), f32::from_bits(bits + 1));
+            let half_way = f64::midpoint(f64::from(below), f64::from(above));
+            for double in [half_way, half_way.next_up(), half_way.next_down()] {
+                check(&format!("{double:?}"));
+            }
+        }
+        check("1.0000000596046448");
+        check("1.000000059604644775390625");
+        check("1.0000000596046447753906250000000001");
+    }
 }

@@ -57,6 +57,11 @@ fn joined(scope: &str, name: &str) -> String {
     if scope.is_empty() { name.to_owned() } else { format!("{scope}.{name}") }
 }
 
+/// The scope that a full name is in.
+fn outer(full_name: &str) -> &str {
+    full_name.rsplit_once('.').map_or("", |(scope, _)| scope)
+}
+
 /// Indices are `u32`: a descriptor set with 2^32 types does not fit in a `Vec<u8>` of the descriptors' size limit.
 fn index_of(length: usize) -> u32 {
     u32::try_from(length).expect("each type takes several bytes of a descriptor set below 2 GiB")
@@ -134,7 +139,7 @@ impl<'a> Builder<'a> {
         for extension in &self.extensions {
             let full_name = joined(&extension.scope, extension.descriptor.name);
             let extendee = extension.descriptor.extendee;
-            let Some(TypeIndex::Message(index)) = self.find(extendee) else {
+            let Some(TypeIndex::Message(index)) = self.find(&extension.scope, extendee) else {
                 return Err(TableError::UnresolvedType { field: full_name, type_name: extendee.to_owned() });
             };
             let field = self.field(extension.descriptor, &full_name, extension.features, None)?;
@@ -176,8 +181,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn find(&self, type_name: &str) -> Option<TypeIndex> {
-        self.types.get(type_name.strip_prefix('.').unwrap_or(type_name)).copied()
+    /// The type that a name stands for. One without a leading dot is looked for in the scope, then in the one around
+    /// that, and so on: compilers write full names, but protobufjs and what is built on it do not.
+    fn find(&self, scope: &str, type_name: &str) -> Option<TypeIndex> {
+        if let Some(full_name) = type_name.strip_prefix('.') {
+            return self.types.get(full_name).copied();
+        }
+        let mut scope = scope;
+        while !scope.is_empty() {
+            if let Some(found) = self.types.get(&joined(scope, type_name)) {
+                return Some(*found);
+            }
+            scope = outer(scope);
+        }
+        self.types.get(type_name).copied()
     }
 
     fn field(
@@ -267,7 +284,7 @@ impl<'a> Builder<'a> {
             17 => Kind::Sint32,
             18 => Kind::Sint64,
             // 0: a parser that did not resolve types leaves the distinction between the two to the name.
-            0 | 10 | 11 | 14 => match (descriptor.kind, self.find(descriptor.type_name)) {
+            0 | 10 | 11 | 14 => match (descriptor.kind, self.find(outer(full_name), descriptor.type_name)) {
                 (0 | 14, Some(TypeIndex::Enum(index))) => Kind::Enum(index),
                 (10, Some(TypeIndex::Message(index))) => Kind::Group(index),
                 (0 | 11, Some(TypeIndex::Message(index))) if features.delimited => Kind::Group(index),

@@ -1,7 +1,9 @@
 //! What the pool does beside serving calls, each in a task of its own.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -10,6 +12,10 @@ use crate::connection::Connection;
 use crate::dial::{DialError, Dialed, Failure};
 use crate::driver::{Driver, KeepAlive};
 use crate::resolve::{self, Address};
+
+/// How long connecting waits for a look-up, where addresses are known. Longer than a look-up takes in the normal case,
+/// so that an address that is gone, and may be another server's by now, is not connected to.
+const LOOKUP_WAIT: Duration = Duration::from_millis(500);
 
 /// Something to do without the lock.
 #[derive(Debug, PartialEq)]
@@ -81,8 +87,12 @@ fn connected(pool: &Arc<Pool>, address: &Address, dialed: Dialed) {
         Arc::new(connection)
     };
     pool.change(|state| {
+        let first = state.connections.is_empty();
         // Where it is not wanted any more, dropping it closes it.
         let Some(connection) = state.connected(address, make) else { return };
+        if first {
+            pool.counters.change();
+        }
         pool.alive.fetch_add(1, Ordering::Relaxed);
         let driver = Driver::new(http2, &connection, Arc::clone(pool), keep_alive);
         let pool = Arc::clone(pool);
@@ -95,11 +105,22 @@ fn connected(pool: &Arc<Pool>, address: &Address, dialed: Dialed) {
 
 async fn lookup(pool: &Arc<Pool>) {
     pool.counters.lookups.count();
-    let found = timeout(pool.settings.dial_timeout, resolve::lookup(&pool.target)).await;
+    let mut found = pin!(timeout(pool.settings.dial_timeout, resolve::lookup(&pool.target)));
+    let found = match timeout(LOOKUP_WAIT, &mut found).await {
+        Ok(found) => found,
+        Err(_) => {
+            pool.change(super::state::State::lookup_is_slow);
+            found.await
+        }
+    };
     let now = Instant::now();
     let error = match found {
         Ok(Ok(addresses)) if !addresses.is_empty() => {
-            pool.change(|state| state.looked_up(addresses, now));
+            pool.change(|state| {
+                if state.looked_up(addresses, now) {
+                    pool.counters.change();
+                }
+            });
             return;
         }
         Ok(Ok(_)) => Failure::NoAddress.into(),

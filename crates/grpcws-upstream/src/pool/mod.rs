@@ -117,7 +117,8 @@ impl Pool {
     pub(crate) fn going_away(self: &Arc<Self>, connection: &Arc<Connection>) {
         self.change(|state| {
             if state.remove(connection) {
-                self.counters.lost_connections.send_modify(|lost| *lost += 1);
+                self.counters.lost_connections.count();
+                self.counters.change();
                 state.outdate_addresses();
             }
         });
@@ -152,7 +153,7 @@ impl Pool {
         stats.dials = self.counters.dials.value();
         stats.failed_dials = self.counters.failed_dials.value();
         stats.lookups = self.counters.lookups.value();
-        stats.lost_connections = *self.counters.lost_connections.borrow();
+        stats.lost_connections = self.counters.lost_connections.value();
         stats.calls = self.counters.calls.value();
         stats.retries = self.counters.retries.value();
         stats

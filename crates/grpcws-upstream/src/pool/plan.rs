@@ -34,7 +34,8 @@ impl State {
             self.waiters.fail(&status);
         }
         self.plan_retry(now, &mut jobs);
-        self.called = false;
+        // The addresses that a look-up finds are still to be connected for the call that it is for.
+        self.called &= self.lookup.as_ref().is_some_and(|lookup| lookup.running);
         if !self.reaping && self.has_spare() {
             self.reaping = true;
             jobs.push(Job::Reap);
@@ -70,13 +71,14 @@ impl State {
         let due = lookup.done_at.is_none_or(|done_at| now >= done_at + age);
         if due && !lookup.running && lookup.retry_at.is_none_or(|retry_at| retry_at <= now) {
             lookup.running = true;
+            lookup.awaited = true;
             jobs.push(Job::Lookup);
         }
     }
 
     fn plan_dials(&mut self, now: Instant, jobs: &mut Vec<Job>) {
-        if self.lookup.as_ref().is_some_and(|lookup| lookup.running) {
-            // Its end comes here again, with addresses that are not outdated.
+        if self.lookup.as_ref().is_some_and(|lookup| lookup.awaited) {
+            // This is come to again with addresses that are not outdated, or when that takes too long.
             return;
         }
         // Calls are spread over all addresses, so each has a connection.
@@ -116,8 +118,12 @@ impl State {
         enough.saturating_sub(free)
     }
 
-    /// How many streams a new connection to this address will have.
+    /// How many streams a new connection to this address will have. One that failed last time promises none, so that
+    /// nothing waits for it that another address could do.
     fn expected(&self, peer: &Peer) -> usize {
+        if peer.failed {
+            return 0;
+        }
         peer.limit.unwrap_or(self.limits.streams).clamp(1, self.limits.streams)
     }
 

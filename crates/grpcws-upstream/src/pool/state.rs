@@ -58,11 +58,20 @@ pub(super) struct Peer {
 /// The look-up of a host name. Literal addresses and unix sockets have none.
 pub(super) struct Lookup {
     pub(super) running: bool,
+    /// Whether it runs, and connecting waits for what it finds.
+    pub(super) awaited: bool,
     pub(super) done_at: Option<Instant>,
     /// Whether something has happened since that may mean that the addresses have changed.
     pub(super) outdated: bool,
     backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
+}
+
+impl Lookup {
+    fn ended(&mut self) {
+        self.running = false;
+        self.awaited = false;
+    }
 }
 
 /// What a call gets: a stream now, or a place in the queue.
@@ -83,7 +92,7 @@ pub(super) struct State {
     next_connection: u64,
     /// The last reason why there was no connection.
     pub(super) failure: Failure,
-    /// Whether a call has come since the state was last settled. Without calls nothing is connected or looked up.
+    /// Whether a call has come since the addresses were last connected. Without calls nothing is connected or looked up.
     pub(super) called: bool,
     /// Whether a job closes what is idle.
     pub(super) reaping: bool,
@@ -111,6 +120,7 @@ impl State {
             None => {
                 state.lookup = Some(Lookup {
                     running: false,
+                    awaited: false,
                     done_at: None,
                     outdated: false,
                     backoff: state.limits.backoff.clone(),
@@ -186,6 +196,8 @@ impl State {
             "the upstream permits no calls at the moment"
         } else if !self.connections.is_empty() {
             "every connection to the upstream is full, and no call ended in time"
+        } else if self.peers.is_empty() && self.lookup.as_ref().is_some_and(|lookup| lookup.running) {
+            return Failure::DnsTimeout.status();
         } else {
             return self.failure.status();
         };
@@ -229,28 +241,38 @@ impl State {
         self.outdate_addresses();
     }
 
-    /// The addresses of the host name are known. Connections to those that are gone take no more calls.
-    pub(super) fn looked_up(&mut self, addresses: Vec<Address>, now: Instant) {
+    /// The addresses of the host name are known. Connections to those that are gone take no more calls. Tells whether
+    /// there were any.
+    pub(super) fn looked_up(&mut self, addresses: Vec<Address>, now: Instant) -> bool {
         if let Some(lookup) = &mut self.lookup {
-            lookup.running = false;
+            lookup.ended();
             lookup.done_at = Some(now);
             lookup.outdated = false;
             lookup.backoff.succeeded();
             lookup.retry_at = None;
         }
         self.peers.retain(|peer| addresses.contains(&peer.address));
+        let before = self.connections.len();
         self.connections.retain(|connection| addresses.contains(&connection.address));
         for address in addresses {
             if !self.peers.iter().any(|peer| peer.address == address) {
                 self.peers.push(self.peer(address));
             }
         }
+        self.connections.len() < before
+    }
+
+    /// The look-up takes long. Addresses that are known are used meanwhile.
+    pub(super) fn lookup_is_slow(&mut self) {
+        if let Some(lookup) = &mut self.lookup {
+            lookup.awaited = false;
+        }
     }
 
     /// The look-up has failed. Addresses that are known stay in use.
     pub(super) fn not_looked_up(&mut self, now: Instant, failure: Failure) {
         if let Some(lookup) = &mut self.lookup {
-            lookup.running = false;
+            lookup.ended();
             self.failure = failure;
             lookup.retry_at = Some(now + lookup.backoff.failed());
         }

@@ -53,15 +53,15 @@ impl Decider {
         self.state.settle(&self.pool, self.now)
     }
 
-    /// The address that is connected, and the other one.
-    fn dials_one_of(&mut self, a: Address, b: Address) -> (Address, Address) {
-        let jobs = self.settle();
-        if jobs == [Job::Dial(a.clone())] {
-            (a, b)
-        } else {
-            assert_eq!(jobs, [Job::Dial(b.clone())]);
-            (b, a)
-        }
+    /// A pool that has looked up these addresses for a call, and connects to them.
+    fn looked_up(addresses: &[Address]) -> (Self, Receiver<Offer>) {
+        let mut decider = Self::new("http://up.test:1", &UpstreamOptions::default());
+        let call = decider.waits();
+        assert_eq!(decider.settle(), [Job::Lookup]);
+        decider.state.looked_up(addresses.to_vec(), decider.now);
+        let dials: Vec<_> = addresses.iter().cloned().map(Job::Dial).collect();
+        assert_eq!(decider.settle(), dials);
+        (decider, call)
     }
 
     /// A call that finds a connection.
@@ -142,38 +142,53 @@ async fn more_connections_than_permitted_are_not_made() {
 
 #[tokio::test]
 async fn calls_are_spread_over_all_addresses() {
-    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
     let (a, b) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
-    let call = decider.waits();
-    assert_eq!(decider.settle(), [Job::Lookup]);
-    decider.state.looked_up(vec![a.clone(), b.clone()], decider.now);
-    // One is enough for the call.
-    let (a, b) = decider.dials_one_of(a, b);
+    let (mut decider, call) = Decider::looked_up(&[a.clone(), b.clone()]);
     let _first = decider.connected(&a, 100).await;
     decider.settle();
     let _slot = served(call);
-    // The next call has the other address connected, without waiting for it.
-    decider.takes();
-    assert_eq!(decider.settle(), [Job::Dial(b.clone())]);
     let second = decider.connected(&b, 100).await;
-    for _ in 0..38 {
+    for _ in 0..39 {
         decider.takes();
     }
+    assert_eq!(decider.settle(), []);
     let streams = second.streams();
     assert!((10..=30).contains(&streams), "{streams} of 40 calls on the second address");
 }
 
 #[tokio::test]
+async fn an_address_that_does_not_answer_holds_no_call_up() {
+    let (silent, fine) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
+    for addresses in [[silent.clone(), fine.clone()], [fine.clone(), silent.clone()]] {
+        let (mut decider, call) = Decider::looked_up(&addresses);
+        let connection = decider.connected(&fine, 1).await;
+        decider.settle();
+        let _slot = served(call);
+        // The attempt goes on, and fails.
+        decider.not_connected(&silent, Failure::ConnectTimeout);
+        decider.after(SECOND * 2);
+        assert!(decider.state.remove(&connection));
+        // In the next one nothing is hoped for: another connection to the other address is made beside it.
+        let (mut call, mut next) = (decider.waits(), decider.waits());
+        assert_eq!(decider.settle(), [Job::Lookup]);
+        decider.state.looked_up(addresses.to_vec(), decider.now);
+        let jobs = decider.settle();
+        let to = |address: &Address| jobs.iter().filter(|job| **job == Job::Dial(address.clone())).count();
+        assert_eq!((to(&silent), to(&fine)), (1, 2), "{jobs:?}");
+        let _first = decider.connected(&fine, 1).await;
+        let _second = decider.connected(&fine, 1).await;
+        decider.settle();
+        assert!(call.try_recv().unwrap().is_ok() && next.try_recv().unwrap().is_ok());
+    }
+}
+
+#[tokio::test]
 async fn calls_fail_at_once_when_all_addresses_are_in_back_off() {
-    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
     let (a, b) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
-    let mut call = decider.waits();
-    decider.settle();
-    decider.state.looked_up(vec![a.clone(), b.clone()], decider.now);
-    let (a, b) = decider.dials_one_of(a, b);
+    let (mut decider, mut call) = Decider::looked_up(&[a.clone(), b.clone()]);
     decider.not_connected(&a, Failure::Refused);
-    // The other address is tried before the call fails.
-    assert_eq!(decider.settle()[0], Job::Dial(b.clone()));
+    decider.settle();
+    // The other address may still do.
     assert!(call.try_recv().is_err());
     decider.not_connected(&b, Failure::Unreachable);
     decider.settle();
@@ -207,10 +222,13 @@ async fn an_address_that_is_gone_gets_no_more_calls() {
     // The addresses are looked up now and then, and calls do not wait for it.
     assert_eq!(decider.takes().id, first.id);
     assert_eq!(decider.settle(), [Job::Lookup]);
-    decider.state.looked_up(vec![b.clone()], decider.now);
-    decider.settle();
-    let _next = decider.waits();
+    // An address beside it changes nothing for who asks what the upstream is; one less does.
+    assert!(!decider.state.looked_up(vec![a.clone(), b.clone()], decider.now));
+    assert!(decider.state.looked_up(vec![b.clone()], decider.now));
+    assert!(!decider.state.looked_up(vec![b.clone()], decider.now));
     assert_eq!(decider.settle(), [Job::Dial(b)]);
+    let _next = decider.waits();
+    assert_eq!(decider.settle(), []);
     // A connection to the old address that comes late is not used.
     let send = handle(100).await;
     assert!(decider.state.connected(&a, |id| Arc::new(Connection::new(id, a.clone(), send, 100))).is_none());
@@ -233,6 +251,34 @@ async fn addresses_that_are_known_survive_a_failed_look_up() {
     decider.state.not_looked_up(decider.now, Failure::Dns);
     decider.takes();
     assert_eq!(decider.settle(), []);
+}
+
+#[tokio::test]
+async fn addresses_that_are_known_are_connected_while_a_look_up_takes_long() {
+    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
+    let a = address("192.0.2.1:1");
+    let call = decider.waits();
+    decider.settle();
+    // Without an address there is nothing to connect to.
+    decider.state.lookup_is_slow();
+    assert_eq!(decider.settle(), []);
+    assert_eq!(decider.state.timed_out().message(), "the name of the upstream could not be resolved in time");
+    decider.state.looked_up(vec![a.clone()], decider.now);
+    decider.settle();
+    let first = decider.connected(&a, 100).await;
+    decider.settle();
+    drop(served(call));
+
+    decider.after(SECOND * 60);
+    assert!(decider.state.remove(&first));
+    let call = decider.waits();
+    // The address may be another server's by now.
+    assert_eq!(decider.settle(), [Job::Lookup]);
+    decider.state.lookup_is_slow();
+    assert_eq!(decider.settle(), [Job::Dial(a.clone())]);
+    let _second = decider.connected(&a, 100).await;
+    decider.settle();
+    let _slot = served(call);
 }
 
 #[tokio::test]

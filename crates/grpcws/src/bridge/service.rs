@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::target::{Bound, Target};
 use crate::context::CallContext;
-use crate::forwarded;
+use crate::forwarded::set_forwarded;
 use crate::grpc::{CallRequest, Encoding, GrpcCall, RequestBody};
 use crate::hooks::StreamHooks;
 use crate::options::ConnectionOptions;
@@ -132,15 +132,14 @@ where
     fn call(&self, target: Target, context: CallContext) -> GrpcCall<B> {
         let kind = target.kind();
         let mut metadata = context.metadata;
-        forwarded::append(&context.request, &mut metadata);
+        set_forwarded(&context.request, &mut metadata);
         let request = CallRequest {
             path: target.path,
             metadata,
             deadline: context.deadline,
             encoding: self.settings.request_encoding,
         };
-        let limit = self.settings.route.options.max_response_size;
-        let call = GrpcCall::new(self.service.clone(), request, kind, limit);
+        let call = GrpcCall::new(self.service.clone(), request, kind, &self.settings.route.options);
         match target.bound {
             Some(Ok(Bound { request, complete: true, .. })) => call.with_request(request.message()),
             Some(Ok(Bound { request, .. })) => call.bound(request),

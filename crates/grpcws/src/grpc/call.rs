@@ -18,6 +18,7 @@ use super::compression::ACCEPTED;
 use super::response::{Head, Responding};
 use super::{Encoding, RequestBody, error};
 use crate::call::{Answer, Call};
+use crate::options::ConnectionOptions;
 use crate::queue::{End, Writer, queue};
 use crate::routes::BoundRequest;
 
@@ -66,21 +67,21 @@ where
         service: S,
         request: CallRequest,
         kind: Option<MethodKind>,
-        max_response_size: usize,
+        options: &ConnectionOptions,
     ) -> Self
     where
         S: Service<Request<RequestBody>, Response = Response<B>> + Send + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        let (requests, reader) = queue();
+        let (requests, reader) = queue(options.session.receive_window);
         let body = RequestBody::new(reader, request.encoding);
         Self {
             state: State::Starting(Box::pin(start(service, request, body))),
             requests,
             waiting: matches!(kind, Some(MethodKind::Unary | MethodKind::ServerStreaming)),
             bound: None,
-            max_response_size,
+            max_response_size: options.max_response_size,
             single_response: matches!(kind, Some(MethodKind::Unary | MethodKind::ClientStreaming)),
         }
     }

@@ -3,7 +3,8 @@
 use std::io::{self, Read, Write as _};
 
 use bytes::Bytes;
-use flate2::read::{GzDecoder, ZlibDecoder};
+use flate2::bufread::ZlibDecoder;
+use flate2::read::MultiGzDecoder;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use http::HeaderValue;
 
@@ -87,8 +88,17 @@ impl Encoding {
     /// whatever the input claims of itself.
     pub(super) fn decompress(self, compressed: &[u8], limit: usize) -> Result<Bytes, DecompressError> {
         match self {
-            Self::Gzip => read(GzDecoder::new(compressed), limit),
-            Self::Deflate => read(ZlibDecoder::new(compressed), limit),
+            // RFC 1952 permits several members, one behind the other.
+            Self::Gzip => read(MultiGzDecoder::new(compressed), limit),
+            Self::Deflate => {
+                let mut rest = compressed;
+                let message = read(ZlibDecoder::new(&mut rest), limit)?;
+                if rest.is_empty() {
+                    Ok(message)
+                } else {
+                    Err(io::Error::other("bytes behind the end").into())
+                }
+            }
             #[cfg(feature = "zstd")]
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(compressed)?;
@@ -128,6 +138,21 @@ mod tests {
             assert_eq!(encoding.decompress(&compressed, 3000).expect("it fits"), message);
             let error = encoding.decompress(&compressed, 2999).expect_err("it does not fit");
             assert!(matches!(error, DecompressError::TooLarge), "{encoding:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn members_of_gzip_are_joined_and_nothing_is_passed_over() {
+        let compressed = |encoding: Encoding, message: &[u8]| {
+            let mut out = Vec::new();
+            encoding.compress(message, &mut out).expect("memory is enough");
+            out
+        };
+        let two = [compressed(Encoding::Gzip, b"ab"), compressed(Encoding::Gzip, b"c")].concat();
+        assert_eq!(Encoding::Gzip.decompress(&two, 10).expect("two members"), b"abc".as_slice());
+        for &encoding in ALL {
+            let garbage = [compressed(encoding, b"ab"), b"garbage".to_vec()].concat();
+            assert!(encoding.decompress(&garbage, 100).is_err(), "{encoding:?}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! What an error of a tower service means as a status.
 
 use std::error::Error;
+use std::io;
 
 use grpcws_proto::{Code, Status};
 
@@ -23,10 +24,18 @@ pub(super) fn status(error: BoxError) -> Status {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
             return http2(error);
         }
-        cause = error.source();
+        cause = next(error);
     }
     tracing::debug!(error = %Chain(&*error), "the upstream failed");
     Status::new(Code::Unavailable, "the upstream cannot be reached, or was lost")
+}
+
+/// What caused an error. The source of an I/O error that wraps another one is only that one's source.
+fn next<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }
 
 fn http2(error: &h2::Error) -> Status {

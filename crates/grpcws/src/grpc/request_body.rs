@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn messages_that_lie_ready_are_one_chunk() {
-        let (writer, reader) = queue();
+        let (writer, reader) = queue(u64::MAX);
         let mut body = RequestBody::new(reader, None);
         assert_eq!(poll(&mut body), Poll::Pending);
         writer.send(Bytes::from_static(b"a"), 1);
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_call_fails_and_never_ends() {
-        let (writer, reader) = queue();
+        let (writer, reader) = queue(u64::MAX);
         let mut body = RequestBody::new(reader, None);
         writer.send(Bytes::from_static(b"a"), 1);
         drop(writer);

@@ -35,8 +35,8 @@ pub enum RouteErrorReason {
         #[source]
         error: FieldError,
     },
-    /// The body is a field that the request does not have, or that is no message.
-    #[error("the body {name:?} is not a singular message field of the request")]
+    /// The body is a field that the request does not have, or that is no message with a length in front of it.
+    #[error("the body {name:?} is not a singular message field of the request, or is a group")]
     Body {
         /// The field's name.
         name: String,

@@ -100,7 +100,9 @@ impl Body {
             Some("*") => return Ok(Self::Whole),
             Some(name) => name,
         };
-        let field = method.request().field(name).filter(|field| !field.is_repeated());
+        // What is between group tags could end the group, and set fields outside of it.
+        let fits = |field: &FieldDescriptor| !field.is_repeated() && !field.is_delimited();
+        let field = method.request().field(name).filter(fits);
         match field.as_ref().map(FieldDescriptor::kind).zip(field) {
             Some((FieldKind::Message(message), field)) => Ok(Self::Field { field, message }),
             _ => Err(RouteErrorReason::Body { name: name.to_owned() }),

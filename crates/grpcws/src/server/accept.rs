@@ -7,8 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::header::{HeaderValue, UPGRADE};
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -24,9 +23,16 @@ use super::overload::Overload;
 use super::{Connection, ServerOptions};
 use crate::forwarded::PeerAddress;
 use crate::shutdown::Shutdown;
-use crate::upgrade::close_connection;
+use crate::upgrade::{close_connection, is_handshake};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a client may send ahead on one stream of HTTP/2, and is kept in memory where it is not read.
+const STREAM_WINDOW: u32 = 64 * 1024;
+
+/// The largest that there is. A smaller one could be used up by one WebSocket that is not read, which would hold up
+/// all others of the connection; and h2 ends a connection whose unread small frames exceed half of it.
+const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 
 /// How long the loop rests when the process can accept nothing: out of file descriptors, or of memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -125,18 +131,10 @@ fn http(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
         .enable_connect_protocol()
         .max_header_list_size(options.max_header_size)
         .max_concurrent_streams(options.max_concurrent_streams)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(options.http2_keep_alive);
     http
-}
-
-/// Whether an HTTP/1.1 request asks for a WebSocket. What follows such a request may be frames, so where it
-/// is refused, by whichever part of the app, nothing behind it may be taken for a request.
-fn is_handshake(request: &Request<Incoming>) -> bool {
-    let names_websocket = |value: &HeaderValue| {
-        let mut names = value.as_bytes().split(|byte| *byte == b',');
-        names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
-    };
-    request.version() < Version::HTTP_2 && request.headers().get_all(UPGRADE).iter().any(names_websocket)
 }
 
 struct Server<S> {
@@ -162,6 +160,8 @@ where
         let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(peer);
+            // What follows such a request may be frames, so where it is refused, by whichever part of the app,
+            // nothing behind it may be taken for a request.
             let (version, handshake) = (request.version(), is_handshake(&request));
             let response = self.app.clone().call(request);
             async move {

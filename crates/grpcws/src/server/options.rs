@@ -13,7 +13,8 @@ pub struct ServerOptions {
     pub max_connections: usize,
     /// The most bytes that the headers of a request may have. Default: 16 KiB.
     pub max_header_size: u32,
-    /// How many streams, and so how many WebSockets, one HTTP/2 connection may have open. Default: 1,000.
+    /// How many streams, and so how many WebSockets, one HTTP/2 connection may have open. Each may hold 64 KiB that
+    /// were not read. Default: 1,000.
     pub max_concurrent_streams: u32,
     /// The time between two HTTP/2 keep-alive pings. Default: 30 s.
     pub http2_keep_alive: Duration,

@@ -43,11 +43,10 @@ fn service(descriptor: &ServiceDescriptor, package: &str, table: &Table) -> Resu
 }
 
 fn method(descriptor: &MethodDescriptor, service: &str, table: &Table) -> Result<Method, ServicesError> {
-    let message = |type_name: &str| -> Result<Message, ServicesError> {
-        let full_name = type_name.strip_prefix('.').unwrap_or(type_name);
-        table.message(full_name).ok_or_else(|| ServicesError::UnresolvedType {
+    let message = |type_name: &str| {
+        find(table, service, type_name).ok_or_else(|| ServicesError::UnresolvedType {
             method: format!("{service}.{}", descriptor.name),
-            type_name: full_name.to_owned(),
+            type_name: type_name.strip_prefix('.').unwrap_or(type_name).to_owned(),
         })
     };
     let options = descriptor.options.as_ref();
@@ -60,6 +59,16 @@ fn method(descriptor: &MethodDescriptor, service: &str, table: &Table) -> Result
         deprecated: options.is_some_and(|options| options.deprecated),
         http_rules: options.and_then(|options| options.http.as_ref()).map(rules).unwrap_or_default().into(),
     })
+}
+
+/// The message that a name stands for: one without a leading dot is looked for in the scope and in those around it.
+fn find(table: &Table, scope: &str, type_name: &str) -> Option<Message> {
+    if let Some(full_name) = type_name.strip_prefix('.') {
+        return table.message(full_name);
+    }
+    let scopes = std::iter::successors(Some(scope), |scope| Some(scope.rsplit_once('.')?.0));
+    let mut names = scopes.map(|scope| format!("{scope}.{type_name}"));
+    names.find_map(|name| table.message(&name)).or_else(|| table.message(type_name))
 }
 
 fn insert(

@@ -61,7 +61,7 @@ impl<Req: ProtoMessage> StreamingHandler<Req> {
             Err(refusal) => return refuse(refusal, &parts),
         };
         let call = context.map(|context| {
-            let (sender, requests) = channel();
+            let (sender, requests) = channel(self.route.receive_window());
             TypedCall::new((self.create)(requests, context), Some(sender))
         });
         self.route.accept(&parts, opening, call)

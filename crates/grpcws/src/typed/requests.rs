@@ -72,8 +72,8 @@ pub(super) struct RequestSender<T> {
 }
 
 /// A stream of request messages, and its sending half.
-pub(super) fn channel<T>() -> (RequestSender<T>, Requests<T>) {
-    let (writer, reader) = queue();
+pub(super) fn channel<T>(receive_window: u64) -> (RequestSender<T>, Requests<T>) {
+    let (writer, reader) = queue(receive_window);
     let cancel = Cancel::default();
     (RequestSender { writer, cancel: cancel.clone() }, Requests { reader, cancel, ended: false })
 }
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_cancelled_stream_that_is_watched_never_ends() {
-        let (sender, requests) = channel::<u8>();
+        let (sender, requests) = channel::<u8>(u64::MAX);
         requests.cancel.lock().watched = true;
         let mut stream = requests.into_client_requests();
         drop(sender);
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_not_watched_ends() {
-        let (sender, requests) = channel::<u8>();
+        let (sender, requests) = channel::<u8>(u64::MAX);
         let mut stream = requests.into_client_requests();
         drop(sender);
         let mut cx = Context::from_waker(Waker::noop());

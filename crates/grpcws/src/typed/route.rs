@@ -81,6 +81,11 @@ pub(super) struct Route {
 }
 
 impl Route {
+    /// How many bytes of requests may lie ready.
+    pub(super) fn receive_window(&self) -> u64 {
+        self.route.options.session.receive_window
+    }
+
     /// Checks the handshake.
     pub(super) fn open(&self, parts: &mut Parts) -> Result<Opened, Refusal> {
         self.route.open(parts, self.kind)

@@ -8,4 +8,5 @@ pub(crate) use accept::{Accepted, accept};
 pub(crate) use refusal::Refusal;
 #[cfg(any(feature = "axum", feature = "server"))]
 pub(crate) use refusal::close_connection;
-pub(crate) use request::Handshake;
+pub use request::is_handshake;
+pub(crate) use request::{Handshake, single};

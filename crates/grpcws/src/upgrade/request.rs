@@ -6,7 +6,7 @@ use grpcws_proto::metadata::RequestMetadata;
 use grpcws_proto::{Status, metadata};
 use http::header::{self, AsHeaderName, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::{Method, Version};
+use http::{Method, Request, Version};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
@@ -33,7 +33,9 @@ impl Handshake {
         if size > options.max_header_size {
             return Err(Refusal::HeaderSize(options.max_header_size));
         }
-        check_origin(parts, options)?;
+        if !options.accepts_origin(parts) {
+            return Err(Refusal::Origin);
+        }
         let offer = Offer::from_headers(&parts.headers);
         let mode = offer.select(&options.modes)?;
         let on_upgrade = parts
@@ -51,6 +53,16 @@ impl Handshake {
     ) -> Result<RequestMetadata, Status> {
         RequestMetadata::collect(headers, &self.offer, policy)
     }
+}
+
+/// Whether a request asks for a WebSocket, by the upgrade of HTTP/1.1 or the extended CONNECT of HTTP/2, be it well
+/// formed or not.
+pub fn is_handshake<B>(request: &Request<B>) -> bool {
+    if request.version() >= Version::HTTP_2 {
+        let protocol = request.extensions().get::<Protocol>();
+        return protocol.is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case("websocket"));
+    }
+    has_token(request.headers(), header::UPGRADE, "websocket")
 }
 
 fn check_http1(parts: &Parts) -> Result<Option<String>, Refusal> {
@@ -93,22 +105,8 @@ fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
     if version.is_some_and(|version| version == "13") { Ok(()) } else { Err(Refusal::Version) }
 }
 
-fn check_origin(parts: &Parts, options: &ConnectionOptions) -> Result<(), Refusal> {
-    let mut origins = parts.headers.get_all(header::ORIGIN).iter();
-    let (first, second) = (origins.next(), origins.next());
-    // An origin that is no text, or two of them, is one that nobody can vouch for.
-    let origin = match (first, second) {
-        (Some(_), Some(_)) => Some(""),
-        (Some(value), None) => Some(value.to_str().unwrap_or("")),
-        (None, _) => None,
-    };
-    let authority = parts.uri.authority().map(http::uri::Authority::as_str);
-    let host = authority.or_else(|| single(&parts.headers, header::HOST)?.to_str().ok());
-    if options.origin.accepts(origin, host, None) { Ok(()) } else { Err(Refusal::Origin) }
-}
-
 /// The value of a header that occurs exactly once.
-fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
+pub(crate) fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
     values.next().is_none().then_some(first)

@@ -50,8 +50,8 @@ pub(super) struct Answers {
     queue: VecDeque<Question>,
     /// Every question that was ever queued.
     asked: HashSet<Question>,
-    /// What an upstream lists or is asked for, and does not describe.
-    missing: Vec<(String, Status)>,
+    /// What the upstream cannot tell.
+    missing: Vec<(Question, Status)>,
     bytes: usize,
     max_bytes: usize,
     max_files: usize,
@@ -154,17 +154,26 @@ impl Answers {
 
     /// A question that the upstream cannot answer is an answer, but for the first one.
     pub(super) fn failed(&mut self, question: &Question, status: Status) -> Result<(), Failure> {
-        match question {
-            Question::Services => return Err(Failure::Answer(status)),
-            Question::Symbol(name) | Question::File(name) => self.missing.push((name.clone(), status)),
+        if *question == Question::Services {
+            return Err(Failure::Answer(status));
         }
+        self.missing.push((question.clone(), status));
         Ok(())
     }
 
     /// The files; tells what was not to be had.
     pub(super) fn finish(self, upstream: &str) -> FileSet {
-        for (name, status) in &self.missing {
-            tracing::debug!(upstream, name, %status, "server reflection does not describe it");
+        for (question, status) in &self.missing {
+            match question {
+                Question::Symbol(name) => {
+                    tracing::info!(upstream, name, %status, "server reflection does not describe it");
+                }
+                // It matters only where one of its types is used, which is told then.
+                Question::File(name) => {
+                    tracing::debug!(upstream, name, %status, "server reflection does not have the file");
+                }
+                Question::Services => {}
+            }
         }
         self.files
     }
