@@ -32,7 +32,7 @@ use crate::shutdown::Registration;
 use crate::socket::Socket;
 pub(crate) use observer::Observer;
 
-/// How many messages go one way before other tasks get their turn.
+/// How many messages are read before other tasks get their turn.
 const BUDGET: usize = 128;
 
 /// What a driver is made of.

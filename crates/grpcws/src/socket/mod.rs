@@ -32,8 +32,9 @@ use outgoing::Outgoing;
 /// How many bytes are read at once, and what an idle socket holds for reading.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// How many bytes are gathered before they are written without waiting for a flush.
-const WRITE_BUFFER: usize = 16 * 1024;
+/// How many bytes are gathered before they are written without waiting for a flush. With small messages nearly all
+/// that the kernel does is done for each write, whatever its size.
+const WRITE_BUFFER: usize = 32 * 1024;
 
 /// How many bytes of its own answers, to pings, the codec keeps while the queue is full.
 const ANSWERS: usize = 1024;

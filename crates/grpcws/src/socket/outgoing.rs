@@ -12,9 +12,12 @@ use crate::transport::Transport;
 /// The longest head of a frame that is not masked.
 const MAX_HEAD: usize = 10;
 
-/// A buffer that has grown beyond this is let go when it is empty, or one large message would stay in the memory
-/// of a socket for as long as that is open.
-const KEPT: usize = 2 * WRITE_BUFFER;
+/// The buffer of a socket that is busy with small messages. One that has grown beyond this is let go when it is
+/// empty, or a single large message would stay in the memory of a socket for as long as that is open.
+const FULL: usize = WRITE_BUFFER + 1024;
+
+/// A buffer up to here grows by doubling, and is always kept.
+const SMALL: usize = 4 * 1024;
 
 /// The kind of a data frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +62,7 @@ impl Outgoing {
     ) -> Result<usize, E> {
         let start = self.bytes.len();
         let (_, reserved) = head(kind, self.last_length);
-        self.bytes.reserve(MAX_HEAD.saturating_add(self.last_length));
+        self.reserve(MAX_HEAD.saturating_add(self.last_length));
         self.bytes.resize(start.saturating_add(reserved), 0);
         if let Err(error) = write(&mut self.bytes) {
             self.bytes.truncate(start);
@@ -77,6 +80,15 @@ impl Outgoing {
         }
         self.last_length = length;
         Ok(length)
+    }
+
+    fn reserve(&mut self, additional: usize) {
+        let needed = self.bytes.len().saturating_add(additional);
+        if needed > self.bytes.capacity() && (SMALL..FULL).contains(&needed) {
+            self.bytes.reserve_exact(FULL.saturating_sub(self.bytes.len()));
+        } else {
+            self.bytes.reserve(additional);
+        }
     }
 
     /// Moves what stands at the end, for a head of another size.
@@ -104,10 +116,11 @@ impl Outgoing {
             *written = written.saturating_add(u64::try_from(taken).unwrap_or(0));
         }
         self.sent = 0;
-        if self.bytes.capacity() > KEPT {
+        let (used, capacity) = (self.bytes.len(), self.bytes.capacity());
+        self.bytes.clear();
+        if used > 0 && (capacity > FULL || (capacity > SMALL && used < capacity / 8)) {
+            // It was too large for what it held: the burst is over.
             self.bytes = Vec::new();
-        } else {
-            self.bytes.clear();
         }
         Poll::Ready(Ok(()))
     }
