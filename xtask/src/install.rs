@@ -28,6 +28,8 @@ pub(crate) enum Need {
     GoPrograms,
     /// A browser.
     Chromium,
+    /// What counts instructions.
+    Valgrind,
 }
 
 impl Need {
@@ -41,6 +43,7 @@ impl Need {
             Self::PythonPackages(file) => python_packages(context, file),
             Self::GoPrograms => go_programs(context),
             Self::Chromium => debian(context, &[("chromium", "chromium")]),
+            Self::Valgrind => debian(context, &[("valgrind", "valgrind")]),
         }
     }
 }
@@ -149,7 +152,8 @@ fn apt_get(context: &Context, packages: &[&str]) -> Result<(), Failure> {
         .map_err(|failure| failure.remedy(remedy))
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a program is there.
+pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

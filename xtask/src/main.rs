@@ -1,12 +1,14 @@
-//! The project's own commands: `cargo xtask test` is the whole gate.
+//! The project's own commands: `cargo xtask test` is the whole gate, `cargo xtask bench` the benchmark.
 //!
 //! The steps are data, in [`steps`]; the suites in other languages are rows of a table in [`suites`]; what
 //! they need on a fresh machine is put there by [`install`]; [`process`] starts programs and ends them.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for a terminal")]
 
+mod bench;
 mod connect;
 mod context;
+mod count;
 mod elf;
 mod install;
 mod process;
@@ -14,22 +16,31 @@ mod protobuf;
 mod steps;
 mod suites;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use context::Context;
+use context::{Context, Failure};
 use steps::{STEPS, Step};
 
 const HELP: &str = "\
 The project's own commands.
 
 Usage: cargo xtask test [OPTIONS]
+       cargo xtask bench [OPTIONS]
+       cargo xtask count [--record]
 
-Runs every check of the project, in this order, and stops at the first that fails.
+test runs every check of the project, in this order, and stops at the first that fails.
 What a check needs and the machine does not have is installed: below the target
 folder, in tests/*/node_modules, or, as root on Debian, by apt-get.
 
-Options:
+bench builds the gateway, its peers and the load generator, measures them side
+by side, and writes target/bench/report.{json,md,svg}. See cargo xtask bench --help.
+
+count counts the instructions of a message in each hop, which test does too; with
+--record it writes the counts and the profiles down.
+
+Options of test:
       --only NAMES  run these steps only (comma-separated)
       --skip NAMES  leave these steps out (comma-separated)
       --list        print the steps
@@ -49,9 +60,21 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Request::Test(chosen)) => test(&chosen),
+        Ok(Request::Bench(arguments)) => finish(bench::bench(&Context::new(), &arguments)),
+        Ok(Request::Count { record }) => finish(count::count(&Context::new(), record).map(drop)),
         Err(error) => {
             eprintln!("xtask: {error}\nTry: cargo xtask --help");
             ExitCode::from(64)
+        }
+    }
+}
+
+fn finish(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -60,6 +83,11 @@ enum Request {
     Help,
     List,
     Test(Vec<&'static Step>),
+    /// With the arguments of the benchmark itself.
+    Bench(Vec<OsString>),
+    Count {
+        record: bool,
+    },
 }
 
 fn arguments() -> Result<Request, lexopt::Error> {
@@ -74,6 +102,17 @@ fn arguments() -> Result<Request, lexopt::Error> {
             Long("only") => only.extend(names(&parser.value()?.string()?)?),
             Long("skip") => skip.extend(names(&parser.value()?.string()?)?),
             Value(value) if command.is_none() && value == "test" => command = Some(value),
+            Value(value) if command.is_none() && value == "bench" => {
+                return Ok(Request::Bench(parser.raw_args()?.collect()));
+            }
+            Value(value) if command.is_none() && value == "count" => {
+                let record = match parser.next()? {
+                    None => false,
+                    Some(Long("record")) => true,
+                    Some(other) => return Err(other.unexpected()),
+                };
+                return Ok(Request::Count { record });
+            }
             other => return Err(other.unexpected()),
         }
     }

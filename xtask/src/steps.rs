@@ -81,6 +81,14 @@ pub(crate) const STEPS: &[Step] = &[
         run: cargo_test,
     },
     Step {
+        name: "count",
+        about: "no hop takes more instructions a message than is recorded",
+        remedy: "look at bench/profiles, or say in the commit what the instructions are spent for and record \
+                 them: cargo xtask count --record",
+        needs: &[Need::BuildTools, Need::Valgrind],
+        run: |context| crate::count::count(context, false),
+    },
+    Step {
         name: "doc",
         about: "the documentation builds without warnings",
         remedy: "mend the links and blocks that rustdoc names",

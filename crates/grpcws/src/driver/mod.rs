@@ -32,7 +32,7 @@ use crate::shutdown::Registration;
 use crate::socket::Socket;
 pub(crate) use observer::Observer;
 
-/// How many messages go one way before other tasks get their turn.
+/// How many messages are read before other tasks get their turn.
 const BUDGET: usize = 128;
 
 /// What a driver is made of.
@@ -58,8 +58,6 @@ pub(crate) struct Driver<C> {
     max_response_size: usize,
     /// A response that came without credit.
     held: Option<Bytes>,
-    /// How large the last text was: the next one is likely to be of the same size.
-    text_capacity: usize,
     registration: Registration,
     observer: Observer,
     timer: Pin<Box<Sleep>>,
@@ -78,7 +76,6 @@ impl<C: Call + Unpin> Driver<C> {
             codec: parts.codec,
             max_response_size: parts.max_response_size,
             held: None,
-            text_capacity: 0,
             registration: parts.registration,
             observer: Observer::new(parts.hooks, parts.info),
             timer: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),

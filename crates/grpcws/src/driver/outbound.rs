@@ -7,21 +7,27 @@ use bytes::Bytes;
 use grpcws_proto::close::Cause;
 use grpcws_proto::session::Transmit;
 use grpcws_proto::{Code, DebugDetail, Status};
-use tungstenite::Utf8Bytes;
 
-use super::{BUDGET, Driver};
+use super::Driver;
 use crate::call::{Answer, Call};
+use crate::socket::DataKind;
+
+/// How many messages are fed before other tasks get their turn: more than fill the socket's buffer, where they are
+/// small.
+const BUDGET: usize = 256;
 
 impl<C: Call + Unpin> Driver<C> {
     /// Feeds the socket for as long as there is something to say and it takes it, then flushes once.
     /// Returns whether it stopped only to give other tasks their turn.
     pub(super) fn poll_outbound(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut more = true;
+        // Between two messages of the call the session has nothing new to say.
+        let mut quiet = false;
         for _ in 0..BUDGET {
             if self.socket.is_blocked() && self.poll_flush(cx, now).is_pending() {
                 return false;
             }
-            if !self.feed_next(cx, now) {
+            if !self.feed_next(cx, now, &mut quiet) {
                 more = false;
                 break;
             }
@@ -30,17 +36,21 @@ impl<C: Call + Unpin> Driver<C> {
         more
     }
 
-    /// Feeds one message: what the session has to say comes before the next answer of the call.
-    fn feed_next(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        if let Some(transmit) = self.session.poll_transmit() {
-            if let Err(cause) = self.transmit(cx, transmit) {
-                self.session.fail(cause, now);
+    /// Feeds one message: what the session has to say comes before the next answer of the call. `quiet` says that
+    /// it has nothing to say.
+    fn feed_next(&mut self, cx: &mut Context<'_>, now: Instant, quiet: &mut bool) -> bool {
+        if !*quiet {
+            if let Some(transmit) = self.session.poll_transmit() {
+                if let Err(cause) = self.transmit(cx, transmit) {
+                    self.session.fail(cause, now);
+                }
+                return true;
             }
-            return true;
+            if !self.session.is_live() {
+                return false;
+            }
         }
-        if !self.session.is_live() {
-            return false;
-        }
+        *quiet = false;
         let Some(call) = &mut self.call else { return false };
         let answer = match self.held.take() {
             Some(message) => Poll::Ready(Answer::Message(message)),
@@ -53,11 +63,10 @@ impl<C: Call + Unpin> Driver<C> {
                 self.held = Some(message);
                 return false;
             }
-            Poll::Ready(Answer::Message(message)) => {
-                if let Err(cause) = self.send_data(cx, message) {
-                    self.session.fail(cause, now);
-                }
-            }
+            Poll::Ready(Answer::Message(message)) => match self.send_data(cx, message) {
+                Ok(()) => *quiet = true,
+                Err(cause) => self.session.fail(cause, now),
+            },
             Poll::Ready(Answer::End(status)) => {
                 let debug: &dyn DebugDetail = self.codec.as_deref().map_or(&(), |codec| codec);
                 self.session.upstream_end(status, debug, now);
@@ -85,18 +94,15 @@ impl<C: Call + Unpin> Driver<C> {
             return Err(Cause::ResponseTooLarge(limit));
         }
         let length = if self.session.mode().is_json() {
-            let mut text = Vec::with_capacity(self.text_capacity);
             let codec = self.codec.as_ref().ok_or_else(|| undecodable("its type is not known".to_owned()))?;
-            codec.encode_data(&message, &mut text).map_err(|error| undecodable(error.to_string()))?;
-            let length = text.len();
-            self.text_capacity = length;
-            let text = Utf8Bytes::try_from(text).map_err(|error| undecodable(error.to_string()))?;
-            self.socket.feed_text(cx, text)?;
-            length
+            self.socket.feed_data(cx, DataKind::Text, |bytes| {
+                codec.encode_data(&message, bytes).map_err(|error| undecodable(error.to_string()))
+            })?
         } else {
-            let length = message.len();
-            self.socket.feed_binary(cx, message)?;
-            length
+            self.socket.feed_data(cx, DataKind::Binary, |bytes| {
+                bytes.extend_from_slice(&message);
+                Ok(())
+            })?
         };
         self.session.data_sent(length);
         self.observer.sent(length);

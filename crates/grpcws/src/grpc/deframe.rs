@@ -26,19 +26,22 @@ pub(super) enum FrameError {
 }
 
 /// Cuts a stream of chunks into messages. One that lies within a chunk is a slice of it; one that does not
-/// is put together, and reserved is no more than 64 KiB beyond what has arrived.
+/// is put together. Reserved is no more than 64 KiB beyond what has arrived, or what the largest message before
+/// took: a declared length alone reserves nothing.
 #[derive(Debug)]
 pub(super) struct Deframer {
     chunk: Bytes,
     /// The beginning of a message that goes on in a later chunk.
     partial: BytesMut,
+    /// The size of the largest message that was put together.
+    largest: usize,
     limit: usize,
 }
 
 impl Deframer {
     /// Messages larger than `limit` bytes are errors.
     pub(super) fn new(limit: usize) -> Self {
-        Self { chunk: Bytes::new(), partial: BytesMut::new(), limit }
+        Self { chunk: Bytes::new(), partial: BytesMut::new(), largest: 0, limit }
     }
 
     /// Takes a chunk, when [`Deframer::next`] has nothing more.
@@ -75,10 +78,12 @@ impl Deframer {
         self.take_up_to(PREFIX);
         let Some(prefix) = self.partial.first_chunk::<PREFIX>() else { return Ok(None) };
         let (compressed, length) = self.parse(*prefix)?;
+        self.reserve(length, 0);
         self.take_up_to(PREFIX + length);
         if self.partial.len() < PREFIX + length {
             return Ok(None);
         }
+        self.largest = self.largest.max(PREFIX + length);
         let mut message = self.partial.split().freeze();
         message.advance(PREFIX);
         Ok(Some(Frame { compressed, message }))
@@ -93,9 +98,16 @@ impl Deframer {
     fn keep(&mut self, length: usize) {
         let left = std::mem::take(&mut self.chunk);
         if !left.is_empty() {
-            self.partial.reserve((PREFIX + length).min(left.len() + RESERVED));
+            self.reserve(length, left.len());
             self.partial.extend_from_slice(&left);
         }
+    }
+
+    /// Makes room for a message of this length, of which `arriving` bytes come now.
+    fn reserve(&mut self, length: usize, arriving: usize) {
+        let arrived = self.partial.len() + arriving;
+        let room = (PREFIX + length).min(self.largest.max(arrived + RESERVED));
+        self.partial.reserve(room.saturating_sub(self.partial.len()));
     }
 
     fn parse(&self, prefix: [u8; PREFIX]) -> Result<(bool, usize), FrameError> {

@@ -1,17 +1,20 @@
-//! Blocking-style reads and writes for the codec, on a transport that is polled.
+//! Blocking-style reads and writes for the codec: it reads from the transport, which is polled, and writes into
+//! the queue.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
+use super::WRITE_BUFFER;
+use super::outgoing::Outgoing;
 use crate::transport::Transport;
 
 /// The transport for the time of one call, with the task that is to be woken.
 pub(super) struct Adapter<'a, 'b> {
     pub(super) transport: &'a mut Transport,
-    pub(super) written: &'a mut u64,
+    pub(super) outgoing: &'a mut Outgoing,
     pub(super) cx: &'a mut Context<'b>,
 }
 
@@ -31,13 +34,17 @@ impl Read for Adapter<'_, '_> {
 }
 
 impl Write for Adapter<'_, '_> {
+    /// Takes all or nothing, since data frames are put behind it: the codec writes whole frames.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let written = ready(Pin::new(&mut *self.transport).poll_write(self.cx, buf))?;
-        *self.written += u64::try_from(written).unwrap_or(0);
-        Ok(written)
+        if self.outgoing.len() >= WRITE_BUFFER {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.outgoing.append(buf);
+        Ok(buf.len())
     }
 
+    /// The socket flushes.
     fn flush(&mut self) -> io::Result<()> {
-        ready(Pin::new(&mut *self.transport).poll_flush(self.cx))
+        Ok(())
     }
 }

@@ -3,15 +3,21 @@
 //! This is the seam to the codec: nothing outside knows tungstenite. The codec runs without a runtime
 //! on whatever implements `Read` and `Write`, so one adapter that carries the task's context is all that
 //! stands between it and the transport.
+//!
+//! The codec reads, and writes the frames of control. Those of data, which are nearly all, are written without it
+//! into the queue that both share: their payload then comes into being where it is sent from.
 
 mod adapter;
 mod finish;
+mod outgoing;
 
 use std::io;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use grpcws_proto::close::{Cause, Close};
+use tokio::io::AsyncWrite;
 use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
@@ -20,18 +26,25 @@ use tungstenite::{Error, Message, Utf8Bytes};
 use crate::transport::Transport;
 use adapter::Adapter;
 use finish::Finish;
+pub(crate) use outgoing::DataKind;
+use outgoing::Outgoing;
 
 /// How many bytes are read at once, and what an idle socket holds for reading.
 const READ_BUFFER: usize = 4 * 1024;
 
-/// How many bytes are gathered before they are written without waiting for a flush.
-const WRITE_BUFFER: usize = 16 * 1024;
+/// How many bytes are gathered before they are written without waiting for a flush. With small messages nearly all
+/// that the kernel does is done for each write, whatever its size.
+const WRITE_BUFFER: usize = 32 * 1024;
+
+/// How many bytes of its own answers, to pings, the codec keeps while the queue is full.
+const ANSWERS: usize = 1024;
 
 /// A WebSocket on the server's side.
 #[derive(Debug)]
 pub(crate) struct Socket {
     transport: Transport,
     codec: WebSocketContext,
+    outgoing: Outgoing,
     max_message_size: usize,
     written: u64,
     /// The transport takes no more for now; nothing is fed until a flush has gone through.
@@ -54,17 +67,18 @@ pub(crate) enum Incoming {
 impl Socket {
     pub(crate) fn new(transport: Transport, already_read: &Bytes, max_message_size: u64) -> Self {
         let max_message_size = usize::try_from(max_message_size).unwrap_or(usize::MAX);
-        // The driver feeds nothing to a blocked socket, so the write buffer holds `WRITE_BUFFER` and at most one
-        // message more. Only the codec's own answers could grow it further; see `with_bounded_answers`.
+        // The driver feeds nothing to a blocked socket, so the queue holds `WRITE_BUFFER` and at most one message
+        // more. Only the codec's own answers could grow further; see `with_bounded_answers`.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
+            .write_buffer_size(0)
             .max_message_size(Some(max_message_size))
             .max_frame_size(Some(max_message_size));
         let codec = WebSocketContext::from_partially_read(already_read.to_vec(), Role::Server, Some(config));
         Self {
             transport,
             codec,
+            outgoing: Outgoing::default(),
             max_message_size,
             written: 0,
             blocked: false,
@@ -73,8 +87,8 @@ impl Socket {
         }
     }
 
-    /// Lets the codec work while its own answers, to pings, find no more room than there is anyway. It then keeps
-    /// the newest pong back and drops the ones before, in place of a buffer that a flood of pings would fill.
+    /// Lets the codec work while its own answers, to pings, find little room. It then keeps the newest pong back and
+    /// drops the ones before, in place of a buffer that a flood of pings would fill.
     ///
     /// Messages need no such limit, since they come one at a time; nor does the answer to the peer's close,
     /// which is the last.
@@ -85,9 +99,9 @@ impl Socket {
     ) -> T {
         let bounded = self.codec.can_read();
         if bounded {
-            self.codec.set_config(|config| config.max_write_buffer_size = WRITE_BUFFER + 1);
+            self.codec.set_config(|config| config.max_write_buffer_size = ANSWERS);
         }
-        let mut adapter = Adapter { transport: &mut self.transport, written: &mut self.written, cx };
+        let mut adapter = Adapter { transport: &mut self.transport, outgoing: &mut self.outgoing, cx };
         let result = work(&mut self.codec, &mut adapter);
         if bounded {
             self.codec.set_config(|config| config.max_write_buffer_size = usize::MAX);
@@ -118,14 +132,35 @@ impl Socket {
         }))
     }
 
-    /// Queues a text message. Its bytes leave when there are enough of them, or with the next flush.
+    /// Queues a message of control. Its bytes leave when there are enough of them, or with the next flush.
     pub(crate) fn feed_text(&mut self, cx: &mut Context<'_>, text: Utf8Bytes) -> Result<(), Cause> {
         self.feed(cx, Message::Text(text))
     }
 
-    /// Queues a binary message.
-    pub(crate) fn feed_binary(&mut self, cx: &mut Context<'_>, bytes: Bytes) -> Result<(), Cause> {
-        self.feed(cx, Message::Binary(bytes))
+    /// Queues a message of data, whose payload `write` appends; returns the length of that. A text has to be
+    /// UTF-8, and no close frame may have been fed.
+    pub(crate) fn feed_data(
+        &mut self,
+        cx: &mut Context<'_>,
+        kind: DataKind,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), Cause>,
+    ) -> Result<usize, Cause> {
+        let length = self.outgoing.append_frame(kind, write)?;
+        if self.outgoing.len() > WRITE_BUFFER {
+            self.write_out(cx)?;
+        }
+        Ok(length)
+    }
+
+    /// Writes what is queued without waiting for a flush.
+    fn write_out(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
+        match self.outgoing.poll_write(&mut self.transport, &mut self.written, cx) {
+            Poll::Ready(result) => result.map_err(|_| Cause::ConnectionLost),
+            Poll::Pending => {
+                self.blocked = true;
+                Ok(())
+            }
+        }
     }
 
     /// Queues a ping frame.
@@ -140,14 +175,13 @@ impl Socket {
     }
 
     fn feed(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), Cause> {
-        let mut adapter = Adapter { transport: &mut self.transport, written: &mut self.written, cx };
+        let mut adapter = Adapter { transport: &mut self.transport, outgoing: &mut self.outgoing, cx };
         match self.codec.write(&mut adapter, message) {
             // A close frame that meets the peer's own is answered by the codec already.
             Ok(()) | Err(Error::ConnectionClosed) => Ok(()),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                // The message is queued all the same.
-                self.blocked = true;
-                Ok(())
+                // The queue is full, and the codec keeps the message until there is room.
+                self.write_out(cx)
             }
             Err(error) => Err(self.cause(&error)),
         }
@@ -160,19 +194,27 @@ impl Socket {
 
     /// Writes out what is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
-        match self.with_bounded_answers(cx, |codec, adapter| codec.flush(adapter)) {
-            // What was kept back while the buffer was full goes now.
-            Ok(()) if std::mem::take(&mut self.blocked) => self.poll_flush(cx),
-            Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
-                self.blocked = false;
-                Poll::Ready(Ok(()))
+        loop {
+            match self.outgoing.poll_write(&mut self.transport, &mut self.written, cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Cause::ConnectionLost)),
+                Poll::Pending => {
+                    self.blocked = true;
+                    return Poll::Pending;
+                }
             }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.blocked = true;
-                Poll::Pending
+            // What the codec has kept back finds room now.
+            match self.with_bounded_answers(cx, |codec, adapter| codec.flush(adapter)) {
+                Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {}
+                Err(error) => return Poll::Ready(Err(self.cause(&error))),
             }
-            Err(error) => Poll::Ready(Err(self.cause(&error))),
+            if self.outgoing.is_empty() {
+                break;
+            }
         }
+        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+        self.blocked = flushed.is_pending();
+        flushed.map_err(|_| Cause::ConnectionLost)
     }
 
     /// How many bytes the transport has taken so far.
