@@ -12,7 +12,7 @@ use grpcws_gateway::descriptors::{
     DescriptorError, DescriptorOptions, GrpcUpstream, Loaded, Loader, Trigger, refresh,
 };
 use prost::Message as _;
-use prost_types::FileDescriptorProto;
+use prost_types::{DescriptorProto, FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
 use scripted::{Scripted, files, not_found, services, shop, shop_server};
 use tonic::Status;
 use tonic::service::Routes;
@@ -232,6 +232,74 @@ async fn routes_that_fit_are_added_and_the_others_are_told_of() {
     assert_eq!(error.to_string(), "route /b of shop.v1.Shop/Gone");
 }
 
+/// A server with one file, `api.proto`, of services in a package, all of whose methods take and give `M`.
+fn api(package: &str, names: &[&str]) -> Routes {
+    let m = Some(format!(".{package}.M"));
+    let method = MethodDescriptorProto {
+        name: Some("Do".to_owned()),
+        input_type: m.clone(),
+        output_type: m,
+        ..MethodDescriptorProto::default()
+    };
+    let service = |name: &&str| ServiceDescriptorProto {
+        name: Some((*name).to_owned()),
+        method: vec![method.clone()],
+        ..ServiceDescriptorProto::default()
+    };
+    let file = FileDescriptorProto {
+        name: Some("api.proto".to_owned()),
+        package: Some(package.to_owned()),
+        message_type: vec![DescriptorProto { name: Some("M".to_owned()), ..DescriptorProto::default() }],
+        service: names.iter().map(service).collect(),
+        ..FileDescriptorProto::default()
+    };
+    let listed: Vec<String> = names.iter().map(|name| format!("{package}.{name}")).collect();
+    let server = Scripted::new(move |asked| match asked {
+        MessageRequest::ListServices(_) => services(&listed.iter().map(String::as_str).collect::<Vec<_>>()),
+        _ => files(vec![file.encode_to_vec()]),
+    });
+    server.routes()
+}
+
+#[tokio::test]
+async fn files_of_one_name_in_two_upstreams_are_two_files() {
+    let loaded = Loader::new(DescriptorOptions::default())
+        .upstream("one", api("one", &["S"]))
+        .upstream("two", api("two", &["S"]))
+        .upstream("again", api("two", &["S"]))
+        .load()
+        .await
+        .expect("they fit");
+    assert_eq!(methods(&loaded), ["/one.S/Do", "/two.S/Do"]);
+    assert_eq!(loaded.omitted, []);
+}
+
+#[tokio::test]
+async fn of_files_that_do_not_fit_that_of_the_upstream_that_is_called_counts() {
+    let loaded = Loader::new(DescriptorOptions::default())
+        .upstream("rest", api("p", &["A"]))
+        .upstream_for("own", api("p", &["A", "B"]), &["p.A".to_owned()])
+        .load()
+        .await
+        .expect("they can be used");
+    assert_eq!(methods(&loaded), ["/p.A/Do", "/p.B/Do"]);
+    let [omitted] = loaded.omitted.as_slice() else { panic!("{:?}", loaded.omitted) };
+    assert_eq!((&*omitted.file, &*omitted.services), ("api.proto (of rest)", &[] as &[String]));
+
+    let loaded = Loader::new(DescriptorOptions::default())
+        .upstream("rest", api("p", &["C"]))
+        .upstream_for("own", api("p", &["B"]), &["p.B".to_owned()])
+        .load()
+        .await
+        .expect("they can be used");
+    let [omitted] = loaded.omitted.as_slice() else { panic!("{:?}", loaded.omitted) };
+    assert_eq!(
+        (&*omitted.file, &*omitted.services),
+        ("api.proto (of own)", &["p.B".to_owned()] as &[String])
+    );
+    assert_eq!(omitted.reason, "own declares p.M there, which rest does in api.proto");
+}
+
 #[tokio::test]
 async fn one_upstream_that_is_down_takes_nothing_from_the_others() {
     let up = Arc::new(Mutex::new(true));
@@ -298,6 +366,8 @@ async fn upstreams_that_end_many_connections_are_not_asked_for_each() {
         trigger.changed();
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    // The last of them are answered for too.
+    tokio::time::sleep(Duration::from_secs(60)).await;
     let minute = asked.load(Ordering::Relaxed);
     assert!((5..=8).contains(&minute), "{minute} times in a minute");
 

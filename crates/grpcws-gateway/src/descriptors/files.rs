@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::{DecodeError, Message};
@@ -18,6 +19,10 @@ pub struct FileSet {
 pub struct DescriptorFile {
     bytes: Bytes,
     descriptor: FileDescriptorProto,
+    /// The upstream or the file that it came from, where that is known.
+    origin: Option<Arc<str>>,
+    /// Of files that declare the same name, the one with the least order counts.
+    order: usize,
 }
 
 /// A `FileDescriptorSet` whose files are left as they are.
@@ -59,13 +64,6 @@ impl FileSet {
         self.files.entry(file.name().to_owned()).or_insert(file);
     }
 
-    /// Adds the files of another set whose names are new.
-    pub(super) fn merge(&mut self, other: &Self) {
-        for file in other.iter() {
-            self.insert(file.clone());
-        }
-    }
-
     pub(super) fn remove(&mut self, name: &str) -> Option<DescriptorFile> {
         self.files.remove(name)
     }
@@ -101,7 +99,31 @@ impl DescriptorFile {
         let mut descriptor = FileDescriptorProto::decode(&*bytes)?;
         // Comments can be most of a descriptor; nothing here shows them.
         descriptor.source_code_info = None;
-        Ok(Self { bytes, descriptor })
+        Ok(Self { bytes, descriptor, origin: None, order: 0 })
+    }
+
+    pub(super) fn from_source(mut self, origin: &Arc<str>, order: usize) -> Self {
+        self.origin = Some(Arc::clone(origin));
+        self.order = order;
+        self
+    }
+
+    pub(super) fn origin(&self) -> Option<&Arc<str>> {
+        self.origin.as_ref()
+    }
+
+    pub(super) fn order(&self) -> usize {
+        self.order
+    }
+
+    /// The same file under another name.
+    pub(super) fn renamed(&self, name: &str) -> Self {
+        let mut renamed = self.clone();
+        renamed.descriptor.name = Some(name.to_owned());
+        // The last one of a field counts.
+        let head = Head { name: name.to_owned(), ..Head::default() };
+        renamed.bytes = [&*self.bytes, &*head.encode_to_vec()].concat().into();
+        renamed
     }
 
     /// The name: `game/v1/game.proto`.
@@ -130,7 +152,12 @@ impl DescriptorFile {
         }
         names.extend(enum_names(&self.descriptor.enum_type, package));
         names.extend(self.services());
-        names.extend(self.descriptor.extension.iter().map(|extension| joined(package, extension.name())));
+        for extension in &self.descriptor.extension {
+            names.push(joined(package, extension.name()));
+            // Two extensions of one number do not go together, and would take everything with them.
+            let extended = extension.extendee().trim_start_matches('.');
+            names.push(format!("extension {} of {extended}", extension.number()));
+        }
         names
     }
 

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::error::DescriptorError;
 use super::files::FileSet;
+use super::merge::{SourceFiles, merge};
 use super::options::DescriptorOptions;
 use super::reflection::{self, GrpcUpstream};
 use super::resolve::{Omitted, resolve};
@@ -21,12 +22,14 @@ pub struct Loader<S> {
     options: DescriptorOptions,
     upstreams: Vec<Source<S>>,
     /// What was built last.
-    built: Option<Vec<Arc<FileSet>>>,
+    built: Option<Vec<SourceFiles>>,
 }
 
 struct Source<S> {
-    name: String,
+    name: Arc<str>,
     service: S,
+    /// The services that it gets; all that no other one has where there are none.
+    services: Arc<[String]>,
     last: Option<Arc<FileSet>>,
     /// Whether it gave its descriptors when it was asked last.
     answered: bool,
@@ -90,11 +93,25 @@ impl<S: GrpcUpstream> Loader<S> {
         Self { options, upstreams: Vec::new(), built: None }
     }
 
-    /// Adds an upstream to ask, with the name that errors have for it. Where several have the same file, that of the
-    /// first one counts.
+    /// Adds an upstream to ask, with the name that errors have for it. Where several declare the same name, the first
+    /// one counts.
     #[must_use]
-    pub fn upstream(mut self, name: impl Into<String>, service: S) -> Self {
-        self.upstreams.push(Source { name: name.into(), service, last: None, answered: false });
+    pub fn upstream(self, name: impl Into<String>, service: S) -> Self {
+        self.upstream_for(name, service, &[])
+    }
+
+    /// Adds an upstream that gets the services of these names, and those whose packages they are. What it declares
+    /// there counts more than what others do.
+    #[must_use]
+    pub fn upstream_for(mut self, name: impl Into<String>, service: S, services: &[String]) -> Self {
+        let services = services.iter().map(|name| name.trim_matches('.').to_owned()).collect();
+        self.upstreams.push(Source {
+            name: name.into().into(),
+            service,
+            services,
+            last: None,
+            answered: false,
+        });
         self
     }
 
@@ -129,7 +146,7 @@ impl<S: GrpcUpstream> Loader<S> {
         Ok(Changes { loaded, failed, complete })
     }
 
-    async fn build(&mut self, sources: Vec<Arc<FileSet>>) -> Result<Loaded, DescriptorError> {
+    async fn build(&mut self, sources: Vec<SourceFiles>) -> Result<Loaded, DescriptorError> {
         let routes = self.options.routes.clone();
         self.built = Some(sources.clone());
         let finished = tokio::task::spawn_blocking(move || finish(&sources, &routes)).await;
@@ -139,16 +156,16 @@ impl<S: GrpcUpstream> Loader<S> {
     async fn gather(
         &mut self,
         asked: Asked,
-    ) -> Result<(Vec<Arc<FileSet>>, Vec<DescriptorError>), DescriptorError> {
+    ) -> Result<(Vec<SourceFiles>, Vec<DescriptorError>), DescriptorError> {
         if !self.options.uses_reflection() {
-            return Ok((vec![Arc::new(read_files(self.options.clone()).await?)], Vec::new()));
+            return Ok((read_files(self.options.clone()).await?, Vec::new()));
         }
         let mut failed = self.ask_upstreams(asked).await?;
         let nothing = self.upstreams.iter().all(|source| source.last.is_none());
         if nothing && let Some(error) = failed.iter().position(|error| !is_answer(error)) {
             return Err(failed.swap_remove(error));
         }
-        Ok((self.upstreams.iter().filter_map(|source| source.last.clone()).collect(), failed))
+        Ok((self.upstreams.iter().filter_map(Source::files).collect(), failed))
     }
 
     /// Asks at the same time, and keeps the answers.
@@ -159,7 +176,7 @@ impl<S: GrpcUpstream> Loader<S> {
                 continue;
             }
             let (name, service, options) =
-                (source.name.clone(), source.service.clone(), self.options.clone());
+                (Arc::clone(&source.name), source.service.clone(), self.options.clone());
             fetching.spawn(async move { (index, reflection::fetch(&name, service, &options).await) });
         }
         let mut failed = Vec::new();
@@ -176,16 +193,22 @@ impl<S: GrpcUpstream> Loader<S> {
     }
 }
 
+impl<S> Source<S> {
+    fn files(&self) -> Option<SourceFiles> {
+        let files = Arc::clone(self.last.as_ref()?);
+        Some(SourceFiles { origin: Arc::clone(&self.name), files, services: Arc::clone(&self.services) })
+    }
+}
+
 /// Files are read, and protos compiled, where that holds nobody up.
-async fn read_files(options: DescriptorOptions) -> Result<FileSet, DescriptorError> {
+async fn read_files(options: DescriptorOptions) -> Result<Vec<SourceFiles>, DescriptorError> {
     let read = tokio::task::spawn_blocking(move || sources::read(&options)).await;
     read.unwrap_or(Err(DescriptorError::Interrupted))
 }
 
 /// Makes services of files; with many of them that takes a while.
-fn finish(sources: &[Arc<FileSet>], extra: &[ExtraRoute]) -> Result<Loaded, DescriptorError> {
-    let mut files = FileSet::default();
-    sources.iter().for_each(|source| files.merge(source));
+fn finish(sources: &[SourceFiles], extra: &[ExtraRoute]) -> Result<Loaded, DescriptorError> {
+    let mut files = merge(sources);
     let omitted = resolve(&mut files);
     let set = EncodedSet(files.encode());
     let (services, routes) = with_routes(Services::from_file_descriptor_set(&set.0)?, extra);

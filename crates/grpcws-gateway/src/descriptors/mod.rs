@@ -1,8 +1,8 @@
 //! Where the descriptors of the services come from, and how they are kept up to date.
 //!
 //! The path of a descriptor: `reflection` asks the upstreams for it, or `sources` reads descriptor sets and compiles
-//! `.proto` files. What comes is gathered in [`FileSet`]s, by the names of the files. `resolve` adds the types that are
-//! always there and leaves out the files whose types are not complete. [`Loader`] makes
+//! `.proto` files. What comes is gathered in [`FileSet`]s, by the names of the files, one for each source; `merge` makes
+//! one of them. `resolve` adds the types that are always there and leaves out the files whose types are not complete. [`Loader`] makes
 //! [`Services`](grpcws::services::Services) of the rest, and [`refresh`] puts them into the handle that the bridge
 //! has, again and again.
 //!
@@ -13,6 +13,7 @@ mod builtin;
 mod error;
 mod files;
 mod loader;
+mod merge;
 mod options;
 mod reflection;
 mod refresh;

@@ -120,6 +120,10 @@ async fn attempt<S: GrpcUpstream>(
 pub(crate) fn publish(loaded: Loaded, descriptors: &Descriptors) {
     for omitted in &loaded.omitted {
         let services = omitted.services.join(", ");
+        if services.is_empty() {
+            tracing::info!(file = omitted.file, "a descriptor is left out: {}", omitted.reason);
+            continue;
+        }
         tracing::warn!(file = omitted.file, services, "a descriptor is left out: {}", omitted.reason);
     }
     for error in &loaded.routes {

@@ -29,6 +29,10 @@ pub(super) fn resolve(files: &mut FileSet) -> Vec<Omitted> {
     omit_duplicates(files, &mut omitted);
     add_builtin(files);
     omit_incomplete(files, &mut omitted);
+    let services: HashSet<String> = files.iter().flat_map(DescriptorFile::services).collect();
+    for omitted in &mut omitted {
+        omitted.services.retain(|service| !services.contains(service));
+    }
     omitted
 }
 
@@ -44,20 +48,30 @@ fn omit_unknown_editions(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
     }
 }
 
-/// Of two files that declare the same name, the second one is taken out.
+/// Of two files that declare the same name, the one that is behind is taken out.
 fn omit_duplicates(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
-    let mut declared = HashMap::new();
+    let mut in_order: Vec<&DescriptorFile> = files.iter().collect();
+    in_order.sort_by_key(|file| file.order());
+    let mut declared: HashMap<String, &DescriptorFile> = HashMap::new();
     let mut duplicates = Vec::new();
-    for file in files.iter() {
+    for file in in_order {
         let names = file.declared();
-        let before = names.iter().find_map(|name| Some((name.clone(), declared.get(name).cloned()?)));
-        match before {
-            Some((name, other)) => duplicates.push((file.name().to_owned(), name, other)),
-            None => declared.extend(names.into_iter().map(|name| (name, file.name().to_owned()))),
+        match names.iter().find_map(|name| Some((name, *declared.get(name)?))) {
+            Some((name, other)) => duplicates.push((file.name().to_owned(), conflict(file, name, other))),
+            None => declared.extend(names.into_iter().map(|name| (name, file))),
         }
     }
-    for (file, name, other) in duplicates {
-        omit(files, &file, format!("it declares {name}, which {other} does too"), omitted);
+    for (file, reason) in duplicates {
+        omit(files, &file, reason, omitted);
+    }
+}
+
+fn conflict(file: &DescriptorFile, name: &str, other: &DescriptorFile) -> String {
+    match (file.origin(), other.origin()) {
+        (Some(origin), Some(before)) if origin != before => {
+            format!("{origin} declares {name} there, which {before} does in {}", other.name())
+        }
+        _ => format!("it declares {name}, which {} does too", other.name()),
     }
 }
 
@@ -184,7 +198,26 @@ mod tests {
         let (services, omitted) =
             resolved([file("a.proto", "A", &[]), file("b.proto", "A", &[]), file("c.proto", "C", &["p.A"])]);
         assert_eq!(services, ["p.AS", "p.CS"]);
-        assert_eq!(omitted, ["b.proto [\"p.AS\"]: it declares p.A, which a.proto does too"]);
+        assert_eq!(omitted, ["b.proto []: it declares p.A, which a.proto does too"]);
+    }
+
+    #[test]
+    fn of_two_extensions_with_one_number_the_first_stays() {
+        let options = |file_name: &str, message, name: &str| {
+            let mut descriptor = file(file_name, message, &[]).descriptor().clone();
+            descriptor.extension.push(FieldDescriptorProto {
+                name: Some(name.to_owned()),
+                extendee: Some(".google.protobuf.MethodOptions".to_owned()),
+                number: Some(50_001),
+                r#type: Some(9),
+                ..FieldDescriptorProto::default()
+            });
+            DescriptorFile::decode(Bytes::from(descriptor.encode_to_vec())).expect("a descriptor")
+        };
+        let (services, omitted) = resolved([options("a.proto", "A", "a"), options("b.proto", "B", "b")]);
+        assert_eq!(services, ["p.AS"]);
+        let reason = "it declares extension 50001 of google.protobuf.MethodOptions, which a.proto does too";
+        assert_eq!(omitted, [format!("b.proto [\"p.BS\"]: {reason}")]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use protox::Compiler;
@@ -11,24 +12,26 @@ use protox::file::{ChainFileResolver, IncludeFileResolver};
 use super::builtin;
 use super::error::DescriptorError;
 use super::files::FileSet;
+use super::merge::SourceFiles;
 use super::options::DescriptorOptions;
 
 /// Reads the descriptor sets and compiles the `.proto` files.
-pub(super) fn read(options: &DescriptorOptions) -> Result<FileSet, DescriptorError> {
+pub(super) fn read(options: &DescriptorOptions) -> Result<Vec<SourceFiles>, DescriptorError> {
+    let sets = options.descriptor_sets.iter().map(|path| source(path, read_file(path)?.into()));
+    let protos = options.protos.iter().map(|path| source(path, compile(path, &options.includes)?));
+    sets.chain(protos).collect()
+}
+
+fn source(path: &Path, set: Bytes) -> Result<SourceFiles, DescriptorError> {
     let mut files = FileSet::default();
-    for path in &options.descriptor_sets {
-        let bytes = read_file(path)?;
-        files
-            .extend_from_set(bytes.into())
-            .map_err(|error| DescriptorError::NotADescriptorSet { path: path.clone(), error })?;
-    }
-    for path in &options.protos {
-        let set = compile(path, &options.includes)?;
-        files
-            .extend_from_set(set)
-            .map_err(|error| DescriptorError::NotADescriptorSet { path: path.clone(), error })?;
-    }
-    Ok(files)
+    files
+        .extend_from_set(set)
+        .map_err(|error| DescriptorError::NotADescriptorSet { path: path.to_owned(), error })?;
+    Ok(SourceFiles {
+        origin: path.display().to_string().into(),
+        files: Arc::new(files),
+        services: Arc::default(),
+    })
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, DescriptorError> {

@@ -14,8 +14,8 @@ use crate::descriptors::{DescriptorOptions, Loader, Trigger, publish, refresh};
 pub(super) struct Upstreams {
     /// All of them as one service.
     pub(super) router: Router,
-    /// Each with its URL.
-    each: Vec<(String, Upstream)>,
+    /// Each with its URL and its services.
+    each: Vec<(String, Upstream, Vec<String>)>,
 }
 
 impl Upstreams {
@@ -25,7 +25,7 @@ impl Upstreams {
         let mut has_default = false;
         for UpstreamSettings { url, services, options } in settings {
             let upstream = Upstream::new(url, options.clone())?;
-            each.push((url.clone(), upstream.clone()));
+            each.push((url.clone(), upstream.clone(), services.clone()));
             if !services.is_empty() {
                 router =
                     services.iter().fold(router, |router, prefix| router.route(prefix, upstream.clone()));
@@ -61,9 +61,9 @@ impl Upstreams {
             }
             publish(loaded, &descriptors);
         } else {
-            for (url, upstream) in &self.each {
+            for (url, upstream, services) in &self.each {
                 watch(upstream, Arc::clone(&trigger));
-                loader = loader.upstream(url, upstream.clone());
+                loader = loader.upstream_for(url, upstream.clone(), services);
             }
         }
         tokio::spawn(refresh(loader, descriptors.clone(), trigger));
