@@ -194,7 +194,7 @@ fn listen(command: &mut Command, prefix: &str) -> Result<(Server, String), Failu
 }
 
 /// Runs one program and reads its last line.
-fn count(command: &mut Command, name: &str) -> Result<usize, Failure> {
+pub(crate) fn count(command: &mut Command, name: &str) -> Result<usize, Failure> {
     let finished = run_and_read(command, LIMIT)?;
     match finished.lines.iter().rev().find_map(|line| totals(line)) {
         Some((passed, 0)) if passed > 0 && finished.success => Ok(passed),
