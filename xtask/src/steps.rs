@@ -6,7 +6,7 @@ use crate::connect::connect_conformance;
 use crate::context::{Context, Failure};
 use crate::install::Need;
 use crate::process::{run, run_and_read};
-use crate::protobuf::conformance;
+use crate::protobuf::{conformance, random_messages};
 use crate::suites::run_suites;
 
 /// One step of the gate.
@@ -115,10 +115,10 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "protobuf",
-        about: "the transcoder, by protobuf's own conformance runner",
-        remedy: "the runner's output names the case; tests/protobuf/failures.txt lists those that are known",
+        about: "the transcoder, by protobuf's conformance runner and beside its Python package",
+        remedy: "the output names the case; tests/protobuf/failures.txt lists those of the runner that are known",
         needs: &[Need::NodePackages("tests/protobuf"), Need::PythonPackages("tests/python/requirements.txt")],
-        run: conformance,
+        run: |context| Ok(conformance(context)? + random_messages(context)?),
     },
     Step {
         name: "bridge",

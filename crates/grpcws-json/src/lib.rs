@@ -81,6 +81,7 @@ mod field_mask;
 mod from_json;
 mod options;
 mod path;
+mod room;
 mod scan;
 mod table;
 mod to_json;

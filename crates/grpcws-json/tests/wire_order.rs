@@ -198,3 +198,23 @@ fn names_and_numbers() {
     let json = to_json_with("everything.v1.Scalars", &[], &unpopulated).expect("valid");
     assert!(json.contains(r#""int64_value":"0""#) && json.contains(r#""color":0,"renamed":"""#), "{json}");
 }
+
+/// A large map whose keys ascend is not noted; where a key comes back late, the last value still counts.
+#[test]
+fn a_large_map_that_ends_to_ascend() {
+    let entry = |key: String, value: &str| wire().message(1, wire().bytes(1, key).bytes(2, value)).0;
+    for late in ["00017", "05000", "09999"] {
+        let mut bytes: Vec<u8> = (0..10_000).flat_map(|at| entry(format!("{at:05}"), "first")).collect();
+        bytes.extend(entry(late.to_owned(), "last"));
+        let json = to_json("everything.v1.Maps", &bytes).expect("valid");
+        assert_eq!(json.matches("first").count(), 9_999);
+        assert!(json.ends_with(&format!("\"{late}\":\"last\"}}}}")), "{late}");
+    }
+    let mut bytes: Vec<u8> =
+        (0..10_000).flat_map(|at| wire().message(2, wire().varint(1, at).varint(2, at)).0).collect();
+    assert_eq!(to_json("everything.v1.Maps", &bytes).expect("valid").matches(':').count(), 10_001);
+    bytes.extend(wire().message(2, wire().varint(1, 9).varint(2, 77)).0);
+    let json = to_json("everything.v1.Maps", &bytes).expect("valid");
+    assert_eq!((json.matches(':').count(), json.matches("\"9\":").count()), (10_001, 1));
+    assert!(json.ends_with("\"9\":\"77\"}}"));
+}

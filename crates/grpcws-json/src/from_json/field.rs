@@ -95,6 +95,7 @@ impl<'a> Parser<'a> {
     fn elements(&mut self, mut element: impl FnMut(&mut Self) -> Step) -> Step {
         let mut index = 0;
         loop {
+            self.make_room(0);
             element(self).map_err(|error| error.within(Segment::Index(index)))?;
             index += 1;
             if !self.another_element()? {

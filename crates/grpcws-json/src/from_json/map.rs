@@ -40,6 +40,7 @@ impl<'a> Parser<'a> {
             return Ok(());
         }
         loop {
+            self.make_room(0);
             let (name, name_at) = self.name()?;
             entry(self, &name, name_at).map_err(|error| within_key(error, &name))?;
             if !self.another_member()? {

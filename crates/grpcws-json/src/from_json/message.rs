@@ -28,6 +28,7 @@ impl<'a> Parser<'a> {
         if !self.accept(b'}') {
             let mut expected = message.declared_first;
             loop {
+                self.make_room(0);
                 if let Some((index, field, key_at)) =
                     self.member(message, expected, any_type.as_mut(), depth)?
                 {

@@ -3,6 +3,7 @@
 use crate::error::{FromJsonError, FromJsonErrorKind};
 use crate::options::{MAX_RECURSION_LIMIT, UnmarshalOptions};
 use crate::path::shortened;
+use crate::room::make_room;
 use crate::table::{Kind, TableData};
 
 pub(super) type Step<T = ()> = Result<T, FromJsonError>;
@@ -40,6 +41,12 @@ impl<'a> Parser<'a> {
 
     pub(super) fn outermost(&mut self, index: u32) -> Step {
         self.message(index, self.recursion_limit)
+    }
+
+    /// Room in the output for `need` bytes and some more.
+    #[inline]
+    pub(super) fn make_room(&mut self, need: usize) {
+        make_room(self.out, need, self.at, self.text.len());
     }
 
     pub(super) fn offset(&self) -> usize {

@@ -4,6 +4,7 @@ use super::parser::{Parser, Step};
 use super::string::is_utf8;
 use crate::base64;
 use crate::error::{FromJsonError, FromJsonErrorKind};
+use crate::room::LONG;
 use crate::scan::plain_prefix;
 use crate::table::Kind;
 use crate::wire::{begin_length_like, end_length_like, put_varint, unzigzag32, unzigzag64};
@@ -132,6 +133,9 @@ impl Parser<'_> {
             return Err(self.invalid_utf8(self.at + 1, bytes));
         }
         self.at += length + 2;
+        if length >= LONG {
+            self.make_room(length);
+        }
         self.length_delimited(bytes);
         Ok(Written::zero_if(length == 0))
     }
@@ -163,6 +167,9 @@ impl Parser<'_> {
         let (text, behind) = rest.split_at(length);
         let valid = if behind.first() == Some(&b'"') {
             self.at += length + 2;
+            if length >= LONG {
+                self.make_room(base64::decoded_length(text));
+            }
             put_varint(self.out, base64::decoded_length(text) as u64);
             base64::decode(text, self.out)
         } else {

@@ -41,6 +41,7 @@ impl<'a> Parser<'a> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let (plain, special) = rest.split_at(plain_prefix(rest));
+            self.make_room(plain.len());
             put_short(self.out, plain);
             self.at += plain.len();
             match special {

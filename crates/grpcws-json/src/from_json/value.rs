@@ -58,6 +58,7 @@ impl Parser<'_> {
         }
         let mut index = 0;
         loop {
+            self.make_room(0);
             self.nested(1, |parser| parser.value_of_struct(depth))
                 .map_err(|error| error.within(Segment::Index(index)))?;
             index += 1;

@@ -7,13 +7,13 @@ use super::writer::{Step, Writer};
 use crate::table::{Cardinality, Field, Kind, MessageType, NONE};
 use crate::wire::{LENGTH_DELIMITED, Reader};
 
-/// A value on the wire.
+/// A value on the wire, which a reader at `start` reads; in two words, since there may be many.
 struct Record {
     /// Index of the field in its message.
     field: u32,
     wire_type: u8,
-    /// Without the tag.
-    value: Range<usize>,
+    /// Behind the tag.
+    start: usize,
 }
 
 /// Which member of a oneof was set last, and from which record on without another between.
@@ -31,7 +31,8 @@ impl<'a> Writer<'a> {
         depth: u32,
     ) -> Step {
         let mut records = self.records(message, pieces)?;
-        records.sort_by_key(|record| record.field);
+        // The order on the wire is kept within a field, and no buffer is needed for sorting.
+        records.sort_unstable_by_key(|record| (record.field, record.start));
         let mut next = 0;
         for same in records.chunk_by(|first, second| first.field == second.field) {
             let Some(record) = same.last() else { continue };
@@ -51,6 +52,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    /// Records were skipped once, so that each of them lies within the input.
+    fn reader_at(&self, record: &Record) -> Reader<'a> {
+        Reader::new(self.input).at(record.start)
+    }
+
     fn records(&self, message: &MessageType, pieces: &[Range<usize>]) -> Step<Vec<Record>> {
         let mut records = Vec::new();
         let mut chosen = vec![Chosen { field: NONE, since: 0 }; message.oneofs.len()];
@@ -68,7 +74,7 @@ impl<'a> Writer<'a> {
             {
                 *chosen = Chosen { field: index, since: records.len() };
             }
-            records.push(Record { field: index, wire_type, value: start..reader.position() });
+            records.push(Record { field: index, wire_type, start });
             Ok(true)
         })?;
         if chosen.iter().any(|chosen| chosen.field != NONE) {
@@ -87,11 +93,11 @@ impl<'a> Writer<'a> {
 
     fn last_value(&mut self, field: &'a Field, record: &Record, same: &[Record], depth: u32) -> Step {
         let (Kind::Message(index) | Kind::Group(index)) = field.kind else {
-            return self.singular(field, &mut Reader::within(self.input, &record.value), depth);
+            return self.singular(field, &mut self.reader_at(record), depth);
         };
         let mut pieces = Vec::with_capacity(same.len());
         for record in same {
-            let mut reader = Reader::within(self.input, &record.value);
+            let mut reader = self.reader_at(record);
             pieces.push(match field.kind {
                 Kind::Group(_) => reader.group(field.number)?,
                 _ => reader.payload()?,
@@ -109,7 +115,7 @@ impl<'a> Writer<'a> {
         self.out.push(b'[');
         let mut count = 0;
         for record in records {
-            let mut reader = Reader::within(self.input, &record.value);
+            let mut reader = self.reader_at(record);
             self.elements(field, &mut reader, record.wire_type, &mut count, depth)?;
         }
         self.close_array(before, count);
@@ -119,7 +125,7 @@ impl<'a> Writer<'a> {
     fn map_of_records(&mut self, field: &'a Field, records: &[Record], depth: u32) -> Step {
         let map = self.open_map(field);
         for record in records.iter().filter(|record| record.wire_type == LENGTH_DELIMITED) {
-            let entry = Reader::within(self.input, &record.value).payload()?;
+            let entry = self.reader_at(record).payload()?;
             self.map_entry(field, entry, depth)?;
         }
         self.close_map(map);

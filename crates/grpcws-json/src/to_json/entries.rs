@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::writer::{Span, Step, Writer};
+use super::writer::{Span, Step, Stop, Writer};
 use crate::wire::{Malformed, Reader};
 
 /// Up to this many entries, comparing each with each beats hashing.
@@ -71,6 +71,26 @@ pub(super) fn with_pieces(
 }
 
 impl Writer<'_> {
+    /// Forgets all entries of a large map from `first` on, except for the last one, where their keys ascend in one of the
+    /// orders, and from then on have to go on in that `order`. A map that does not is printed once more, from the
+    /// beginning of the message.
+    #[inline]
+    pub(super) fn forget_ascending(&mut self, first: usize, order: Option<Order>) -> Step<Option<Order>> {
+        let spans = self.spans.get(first..).unwrap_or_default();
+        if self.any_order || spans.len() < 2 {
+            return Ok(order);
+        }
+        let found = match order {
+            Some(order) if order.is_ascending(&self.out, spans) => Some(order),
+            Some(_) => return Err(Stop::Disorder),
+            None => Order::of(&self.out, spans),
+        };
+        if found.is_some() {
+            self.spans.drain(first..self.spans.len() - 1);
+        }
+        Ok(found)
+    }
+
     /// Leaves only the last entry of each key, and forgets the spans from `first` on.
     pub(super) fn drop_superseded(&mut self, first: usize) {
         let spans = self.spans.get(first..).unwrap_or_default();
@@ -109,11 +129,33 @@ fn are_distinct(out: &[u8], spans: &[Span]) -> bool {
             .all(|(at, one)| spans.iter().skip(at + 1).all(|other| differ(out, one, other)));
     }
     // Many encoders write maps sorted; then one pass tells.
-    if spans.is_sorted_by(|one, other| key(out, one) < key(out, other)) {
+    if Order::of(out, spans).is_some() {
         return true;
     }
     let mut seen = HashSet::with_capacity(spans.len());
     spans.iter().all(|span| seen.insert(key(out, span)))
+}
+
+/// How keys are sorted.
+#[derive(Clone, Copy)]
+pub(super) enum Order {
+    Text,
+    /// As numbers that are not negative.
+    Number,
+}
+
+impl Order {
+    fn of(out: &[u8], spans: &[Span]) -> Option<Self> {
+        [Self::Text, Self::Number].into_iter().find(|order| order.is_ascending(out, spans))
+    }
+
+    fn is_ascending(self, out: &[u8], spans: &[Span]) -> bool {
+        let digits = |span| key(out, span).len();
+        spans.is_sorted_by(|one, other| match self {
+            Self::Text => key(out, one) < key(out, other),
+            Self::Number => (digits(one), key(out, one)) < (digits(other), key(out, other)),
+        })
+    }
 }
 
 fn last_of_each(out: &[u8], spans: &[Span]) -> Vec<u8> {

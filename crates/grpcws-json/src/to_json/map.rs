@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::entries::Entry;
-use super::string::put_start_as_string;
+use super::string::{make_room_for_string, put_start_as_string};
 use super::writer::{Span, Step, Stop, Unpopulated, Writer};
 use crate::error::ToJsonErrorKind;
 use crate::path::{Segment, shortened};
+use crate::room::{LONG, make_room};
 use crate::table::{Field, Kind};
 use crate::wire::{LENGTH_DELIMITED, Reader};
 
@@ -19,6 +20,9 @@ pub(super) struct OpenMap {
     pub(super) first_span: usize,
 }
 
+/// From this many entries on, a map whose keys ascend is taken to go on like that, and nothing is noted of its entries.
+const MANY: usize = 4096;
+
 impl<'a> Writer<'a> {
     pub(super) fn map_in_order(
         &mut self,
@@ -28,10 +32,15 @@ impl<'a> Writer<'a> {
         depth: u32,
     ) -> Step {
         let map = self.open_map(field);
+        let mut order = None;
         loop {
+            make_room(&mut self.out, 0, reader.position(), self.input.len());
             if wire_type == LENGTH_DELIMITED {
                 let entry = reader.payload()?;
                 self.map_entry(field, entry, depth)?;
+                if order.is_some() || self.spans.len() - map.first_span == MANY {
+                    order = self.forget_ascending(map.first_span, order)?;
+                }
             } else {
                 reader.skip(field.number, wire_type)?;
             }
@@ -39,6 +48,9 @@ impl<'a> Writer<'a> {
                 Some(next) => wire_type = next,
                 None => break,
             }
+        }
+        if order.is_some() {
+            self.spans.truncate(map.first_span);
         }
         self.close_map(map);
         Ok(())
@@ -52,7 +64,8 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn close_map(&mut self, map: OpenMap) {
-        if self.spans.len() == map.first_span && self.unpopulated == Unpopulated::Omit {
+        let empty = self.out.last() == Some(&b'{');
+        if empty && self.unpopulated == Unpopulated::Omit {
             self.out.truncate(map.before);
             return;
         }
@@ -188,6 +201,10 @@ impl<'a> Writer<'a> {
     pub(super) fn string<const COMMA: bool>(&mut self, reader: &mut Reader<'a>) -> Step<bool> {
         let payload = reader.payload()?;
         let text = self.input.get(payload.start..).unwrap_or_default();
+        if payload.len() >= LONG {
+            let bytes = text.get(..payload.len()).unwrap_or_default();
+            make_room_for_string(&mut self.out, bytes, payload.end, self.input.len());
+        }
         if put_start_as_string::<COMMA>(&mut self.out, text, payload.len()) {
             Ok(payload.is_empty())
         } else {

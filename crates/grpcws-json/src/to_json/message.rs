@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::writer::{Step, Stop, Unpopulated, Writer};
+use crate::room::make_room;
 use crate::table::{Cardinality, Field, Kind, MessageType, NONE, Shape};
 use crate::wire::{END_GROUP, LENGTH_DELIMITED, Reader, Reason, VARINT};
 
@@ -47,6 +48,7 @@ impl<'a> Writer<'a> {
         let mut ended = group.is_none();
         while !reader.is_at_end() {
             let start = reader.position();
+            make_room(&mut self.out, 0, start, self.input.len());
             let tag = reader.raw_tag()?;
             let (index, field) = match message.fields.get(next as usize) {
                 Some(field) if field.tag == tag => (next, field),
@@ -192,6 +194,7 @@ impl<'a> Writer<'a> {
         self.out.push(b'[');
         let mut count = 0;
         loop {
+            make_room(&mut self.out, 0, reader.position(), self.input.len());
             self.elements(field, reader, wire_type, &mut count, depth)?;
             match reader.tag_if(field.number)? {
                 Some(next) => wire_type = next,
@@ -223,6 +226,7 @@ impl<'a> Writer<'a> {
             return self.packed(field.kind, &mut packed, count);
         }
         while !packed.is_at_end() {
+            make_room(&mut self.out, 0, packed.position(), self.input.len());
             self.element(field, &mut packed, count, depth)?;
         }
         Ok(())

@@ -5,6 +5,7 @@
 use super::writer::{Step, Stop, Writer};
 use crate::decimal::{put_double, put_float};
 use crate::digits::{put_signed, put_unsigned};
+use crate::room::make_room;
 use crate::table::Kind;
 use crate::wire::{Malformed, Reader, zigzag32, zigzag64};
 
@@ -57,6 +58,7 @@ impl<'a> Writer<'a> {
         mut print: impl FnMut(&mut Vec<u8>, &mut Reader<'a>) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         while !packed.is_at_end() {
+            make_room(&mut self.out, 0, packed.position(), self.input.len());
             print(&mut self.out, packed)?;
             *count += 1;
         }
@@ -65,6 +67,7 @@ impl<'a> Writer<'a> {
 
     fn each_scalar(&mut self, kind: Kind, packed: &mut Reader<'a>, count: &mut usize) -> Step {
         while !packed.is_at_end() {
+            make_room(&mut self.out, 0, packed.position(), self.input.len());
             if let Err(stop) = self.scalar::<true>(kind, packed) {
                 return Err(stop.within_index(*count));
             }

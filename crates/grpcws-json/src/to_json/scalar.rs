@@ -7,6 +7,7 @@ use crate::append::put_block;
 use crate::base64;
 use crate::decimal::{put_double, put_float};
 use crate::digits::{put_integer, put_signed};
+use crate::room::{LONG, make_room};
 use crate::table::Kind;
 use crate::wire::{Reader, zigzag32, zigzag64};
 
@@ -70,6 +71,10 @@ impl<'a> Writer<'a> {
             }
             Kind::Bytes => {
                 let bytes = reader.bytes()?;
+                if bytes.len() >= LONG {
+                    let digits = bytes.len().div_ceil(3).saturating_mul(4);
+                    make_room(&mut self.out, digits, reader.position(), self.input.len());
+                }
                 self.out.push(b'"');
                 base64::encode(bytes, &mut self.out);
                 self.out.extend_from_slice(if COMMA { b"\"," } else { b"\"" });

@@ -1,6 +1,7 @@
 //! Strings: copied in one piece up to each byte that must be escaped.
 
 use crate::append::{put_block, put_short};
+use crate::room::make_room;
 use crate::scan::{is_plain_block, is_plain_word, plain_prefix};
 
 /// Appends the string in quotes.
@@ -51,6 +52,19 @@ fn put_in_one_block<const COMMA: bool>(out: &mut Vec<u8>, block: [u8; 16], bytes
     let quoted = (word | end << bits) << 8 | u128::from(b'"');
     put_block(out, &quoted.to_le_bytes(), bytes.len() + 2 + usize::from(COMMA));
     true
+}
+
+/// Makes room for a long string. What is escaped is counted only where it decides how much is needed.
+pub(super) fn make_room_for_string(out: &mut Vec<u8>, bytes: &[u8], read: usize, length: usize) {
+    if out.capacity() - out.len() < bytes.len() + bytes.len() / 8 {
+        let escaped = |byte: u8| match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+            0..0x20 => 5,
+            _ => 0,
+        };
+        let more: usize = bytes.iter().map(|&byte| escaped(byte)).sum();
+        make_room(out, bytes.len() + more, read, length);
+    }
 }
 
 #[inline]
