@@ -54,9 +54,10 @@ fn put_in_one_block<const COMMA: bool>(out: &mut Vec<u8>, block: [u8; 16], bytes
     true
 }
 
-/// Makes room for a long string. What is escaped is counted only where it decides how much is needed.
+/// Makes room for a long string. What is escaped is counted only where there is no room in any case: a buffer that is used
+/// again has it.
 pub(super) fn make_room_for_string(out: &mut Vec<u8>, bytes: &[u8], read: usize, length: usize) {
-    if out.capacity() - out.len() < bytes.len() + bytes.len() / 8 {
+    if out.capacity() - out.len() < bytes.len() {
         let escaped = |byte: u8| match byte {
             b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
             0..0x20 => 5,
