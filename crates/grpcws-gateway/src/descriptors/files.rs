@@ -102,7 +102,7 @@ impl DescriptorFile {
         Ok(Self { bytes, descriptor, origin: None, order: 0 })
     }
 
-    pub(super) fn from_source(mut self, origin: &Arc<str>, order: usize) -> Self {
+    pub(super) fn of_source(mut self, origin: &Arc<str>, order: usize) -> Self {
         self.origin = Some(Arc::clone(origin));
         self.order = order;
         self

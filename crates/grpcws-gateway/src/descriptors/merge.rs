@@ -39,7 +39,7 @@ pub(super) fn merge(sources: &[SourceFiles]) -> FileSet {
             _ => file.renamed(&format!("{} (of {})", file.name(), source.origin)),
         };
         others.push(file);
-        merged.insert(named.from_source(&source.origin, order));
+        merged.insert(named.of_source(&source.origin, order));
     }
     merged
 }
