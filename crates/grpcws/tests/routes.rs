@@ -393,11 +393,17 @@ fn faulty_routes_are_told_when_they_are_loaded() {
         (watch("/a/{hl}").field("lang", "x"), "\"hl\": it is already set by the route"),
         (watch("/a").field("max_events", "x"), "\"max_events\": expected an int32, found \"x\""),
         (watch("/a").field("nope", "x"), "\"nope\": library.v1.WatchShelfRequest has no field \"nope\""),
-        (watch("/a").body("nope"), "the body \"nope\" is not a singular message field of the request"),
-        (watch("/a").body("hl"), "the body \"hl\" is not a singular message field of the request"),
+        (
+            watch("/a").body("nope"),
+            "the body \"nope\" is not a singular message field of the request, or is a group",
+        ),
+        (
+            watch("/a").body("hl"),
+            "the body \"hl\" is not a singular message field of the request, or is a group",
+        ),
         (
             watch("/a").body("more_shelves"),
-            "the body \"more_shelves\" is not a singular message field of the request",
+            "the body \"more_shelves\" is not a singular message field of the request, or is a group",
         ),
     ] {
         let path = route.path.clone();

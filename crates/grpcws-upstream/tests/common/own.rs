@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::{Builder, SendResponse};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::message;
@@ -128,7 +129,13 @@ impl Own {
                 let (manners, handler) = (manners.clone(), handler.clone());
                 connections.spawn(async move {
                     let _open = open;
-                    serve(io, number, manners, handler).await;
+                    let io = io.into_std().unwrap();
+                    let mut rest = TcpStream::from_std(io.try_clone().unwrap()).unwrap();
+                    serve(TcpStream::from_std(io).unwrap(), number, manners, handler).await;
+                    // As gRPC's servers do: a connection that is dropped with unread bytes, of a window's update
+                    // say, is reset, and the reset destroys what the client has not read yet.
+                    let drained = tokio::io::copy(&mut rest, &mut tokio::io::sink());
+                    let _ = tokio::time::timeout(Duration::from_secs(1), drained).await;
                 });
             }
         });
