@@ -11,10 +11,10 @@ const ZEROS: u64 = 0x3030_3030_3030_3030;
 /// small.
 #[inline]
 const fn eight_digits(value: u64) -> u64 {
-    let fours = value / 10_000 | (value % 10_000) << 32;
-    let hundreds = (fours * 5243 >> 19) & 0x0000_007f_0000_007f;
+    let fours = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((fours * 5243) >> 19) & 0x0000_007f_0000_007f;
     let twos = hundreds | (fours - hundreds * 100) << 16;
-    let tens = (twos * 103 >> 10) & 0x000f_000f_000f_000f;
+    let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
     tens | (twos - tens * 10) << 8
 }
 
@@ -55,7 +55,7 @@ fn put_first_digits<const QUOTED: bool>(out: &mut Vec<u8>, negative: bool, value
     // The last digit stays, also where it is zero.
     let zeros = (digits | 1 << 56).trailing_zeros() / 8;
     let behind = suffix.iter().rev().fold(0, |word, &byte| word << 8 | u128::from(byte));
-    let mut text = (u128::from(digits | ZEROS) | behind << 64) >> (8 * zeros & 63);
+    let mut text = (u128::from(digits | ZEROS) | behind << 64) >> ((8 * zeros) & 63);
     let mut length = 8 - zeros as usize + suffix.len();
     if negative {
         text = text << 8 | u128::from(b'-');
