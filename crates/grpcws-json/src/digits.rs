@@ -55,7 +55,7 @@ fn put_first_digits<const QUOTED: bool>(out: &mut Vec<u8>, negative: bool, value
     // The last digit stays, also where it is zero.
     let zeros = (digits | 1 << 56).trailing_zeros() / 8;
     let behind = suffix.iter().rev().fold(0, |word, &byte| word << 8 | u128::from(byte));
-    let mut text = (u128::from(digits | ZEROS) | (behind << 64)) >> ((8 * zeros) & 63);
+    let mut text = (u128::from(digits | ZEROS) | behind << 64) >> ((8 * zeros) & 63);
     let mut length = 8 - zeros as usize + suffix.len();
     if negative {
         text = text << 8 | u128::from(b'-');

@@ -1,6 +1,7 @@
 //! How much is on the heap while a large message is transcoded: no more than twice the output and a megabyte, beside the
 //! input. A test binary of its own, with one test, since the allocator counts for all.
 #![allow(clippy::cast_possible_truncation, clippy::unwrap_used, reason = "test data")]
+#![allow(clippy::print_stdout, reason = "the figures are worth reading")]
 
 mod common;
 
