@@ -134,7 +134,8 @@ impl Own {
                     serve(TcpStream::from_std(io).unwrap(), number, manners, handler).await;
                     // As gRPC's servers do: a connection that is dropped with unread bytes, of a window's update
                     // say, is reset, and the reset destroys what the client has not read yet.
-                    let drained = tokio::io::copy(&mut rest, &mut tokio::io::sink());
+                    let mut nowhere = tokio::io::sink();
+                    let drained = tokio::io::copy(&mut rest, &mut nowhere);
                     let _ = tokio::time::timeout(Duration::from_secs(1), drained).await;
                 });
             }
