@@ -28,7 +28,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A whole gRPC service over WebSocket: a tower service that answers handshakes.
 ///
-/// See the [module](self) for what it serves and where.
+/// See the [module](crate::bridge) for what it serves and where.
 #[derive(Debug, Clone)]
 pub struct Bridge<S> {
     service: S,
