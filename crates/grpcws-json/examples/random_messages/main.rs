@@ -11,7 +11,10 @@
 //!
 //! Where this crate reports an error, its text stands in place of what there is none of, behind a byte 0xff.
 
+#![allow(clippy::indexing_slicing, reason = "choices are made within their list")]
+
 #[path = "../../tests/common/wire.rs"]
+#[allow(clippy::cast_possible_truncation, reason = "a varint is written by its low seven bits")]
 #[allow(dead_code, reason = "the tests use the rest of it")]
 mod bytes;
 mod descriptors;
@@ -55,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let (mut json, mut back) = (Vec::new(), Vec::new());
             if let Err(error) = message.to_json(&wire, &marshal, &mut json) {
                 json = [b"\xff", error.to_string().as_bytes()].concat();
-            } else if let Err(error) = message.from_json(&json, &unmarshal, &mut back) {
+            } else if let Err(error) = message.from_json(&json, unmarshal, &mut back) {
                 back = [b"\xff", error.to_string().as_bytes()].concat();
             }
             put(&mut out, &json)?;
