@@ -48,7 +48,7 @@
 //! Where protojson leaves a choice:
 //!
 //! - Fields are printed in the order of their numbers. Doubles and floats are printed with the fewest digits that read
-//!   back as the same number.
+//!   back as the same number; negative zero as `-0.0`, since `-0` is an integer to some parsers.
 //! - An `Any` that holds an `Empty` is printed with `"value": {}`, as Go does, and read with or without it.
 //! - A map's key may be there twice when reading; the last entry counts. A field may not.
 //! - Required fields are checked when reading, unless [`UnmarshalOptions::allow_partial`] is set, and not when printing.
@@ -59,7 +59,8 @@
 //! # Limits
 //! Messages nest to [`DEFAULT_RECURSION_LIMIT`] levels in both directions, and at most to [`MAX_RECURSION_LIMIT`] where
 //! an option says so. Nothing is allocated by a length that the input declares: to JSON, memory beside the output is two words per
-//! entry of a map, and where fields have to be sorted, three words per field; from JSON, a string that has escapes. Time is
+//! entry of a map, up to 4,096 entries where keys ascend, and where fields have to be sorted, two words per field; from JSON, a
+//! key or an `Any`'s URL that has escapes. While it grows, a large output takes at most twice its final size. Time is
 //! linear in the input, with the depth as a factor for groups that are out of order and for moving what is behind a length that
 //! needs more than one byte.
 //!
