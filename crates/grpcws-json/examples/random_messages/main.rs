@@ -15,7 +15,6 @@
     clippy::cast_possible_truncation,
     reason = "a generator for tests: it reads nothing of a peer's"
 )]
-#![allow(clippy::indexing_slicing, reason = "choices are made within their list")]
 
 #[path = "../../tests/common/wire.rs"]
 #[allow(clippy::cast_possible_truncation, reason = "a varint is written by its low seven bits")]
