@@ -153,6 +153,22 @@ fn many_records_take_linear_time() {
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
+/// A number where a message is expected has no content.
+#[test]
+fn descriptors_of_another_wire_type_take_linear_time() {
+    let start = Instant::now();
+    for number in [2, 3, 4, 6, 7, 8] {
+        let message = (0..100_000).fold(wire(), |all, _| all.varint(number, 1));
+        let set = wire().message(1, wire().message(4, message));
+        let _ = Table::from_file_descriptor_set(&set.0);
+    }
+    let file = (0..100_000).fold(wire(), |all, at| all.varint(4 + at % 2, 8));
+    let _ = Table::from_file_descriptor_set(&wire().message(1, file).0);
+    let set = (0..100_000).fold(wire(), |all, _| all.varint(1, 8));
+    let _ = Table::from_file_descriptor_set(&set.0);
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
 /// Some numbers are long to compute with, and short to write.
 #[test]
 fn numbers_take_linear_time() {

@@ -100,8 +100,10 @@ fn each<'a>(
         let (number, wire_type) = reader.tag()?;
         match wire_type {
             VARINT => {
-                let content = reader;
-                record(Record { number, varint: reader.varint()?, bytes: &[], content })?;
+                let varint = reader.varint()?;
+                // Nothing, and not what follows: where a message is expected, that would be read again, and again in it.
+                let content = reader.narrowed(&(reader.position()..reader.position()));
+                record(Record { number, varint, bytes: &[], content })?;
             }
             LENGTH_DELIMITED => {
                 let range = reader.payload()?;
