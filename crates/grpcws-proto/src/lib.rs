@@ -16,10 +16,12 @@
 //! A session holds no payload. Its own memory is the terminal message (with the trailers of the
 //! call) and at most one pending message of each control type.
 
+mod causes;
 pub mod client;
 pub mod close;
 mod credit;
 mod encoding;
+pub mod framing;
 pub mod handshake;
 mod heartbeat;
 pub mod message;
@@ -28,5 +30,6 @@ mod mode;
 pub mod session;
 mod status;
 
+pub use causes::causes;
 pub use mode::{MethodKind, Mode};
 pub use status::{Code, DebugDetail, Status};

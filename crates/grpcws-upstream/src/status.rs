@@ -35,17 +35,8 @@ pub fn status_of_error(error: &h2::Error) -> Status {
 
 /// The status of a request whose body ended with an error: the one in its chain of causes, or CANCELLED.
 pub(crate) fn status_of_body(error: &(dyn Error + 'static)) -> Status {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(status) = error.downcast_ref::<Status>() {
-            return status.clone();
-        }
-        // The source of an I/O error with an error inside is the source of that, not the error itself.
-        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match inside {
-            Some(inside) => Some(inside),
-            None => error.source(),
-        };
+    if let Some(status) = Status::find(error) {
+        return status.clone();
     }
     Status::new(Code::Cancelled, format!("the request was not completed: {error}"))
 }

@@ -4,24 +4,22 @@ use std::error::Error;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::Bytes;
+use grpcws_proto::framing::{Deframer, FrameError, PREFIX};
 use http_body::Body;
 
 use crate::driver::Requests;
 use crate::{Code, Status};
 
-/// The flag and the length before each message.
-const PREFIX: usize = 5;
-
 /// The messages of a request body.
 pub(super) struct BodyRequests<B> {
     body: Pin<Box<B>>,
-    frames: Frames,
+    frames: Deframer,
 }
 
 impl<B: Body> BodyRequests<B> {
     pub(super) fn new(body: B) -> Self {
-        Self { body: Box::pin(body), frames: Frames::default() }
+        Self { body: Box::pin(body), frames: deframer() }
     }
 }
 
@@ -32,7 +30,7 @@ where
 {
     fn poll_request(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Status>>> {
         loop {
-            if let Some(message) = self.frames.next_message() {
+            if let Some(message) = next_message(&mut self.frames) {
                 return Poll::Ready(Some(message));
             }
             return Poll::Ready(match ready!(self.body.as_mut().poll_frame(cx)) {
@@ -52,73 +50,31 @@ where
 
 /// The program failed to make its requests. A status in the chain of causes says how the call is to end.
 fn failed(error: &(dyn Error + 'static)) -> Status {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(status) = error.downcast_ref::<Status>().filter(|status| !status.is_ok()) {
-            return status.clone();
-        }
-        cause = error.source();
+    if let Some(status) = Status::find(error).filter(|status| !status.is_ok()) {
+        return status.clone();
     }
     Status::new(Code::Internal, format!("the request body failed: {error}"))
 }
 
-/// Bytes of gRPC frames, cut at the messages. A message that lies whole in one chunk is not copied.
-#[derive(Debug, Default)]
-struct Frames {
-    /// The beginning of a message whose rest is in later chunks.
-    partial: BytesMut,
-    chunk: Bytes,
+/// The program's own messages have no limit here; the gateway has one.
+fn deframer() -> Deframer {
+    Deframer::new(usize::MAX - PREFIX)
 }
 
-impl Frames {
-    fn push(&mut self, chunk: Bytes) {
-        debug_assert!(self.chunk.is_empty(), "the last chunk was used up");
-        self.chunk = chunk;
-    }
-
-    fn is_empty(&self) -> bool {
-        self.partial.is_empty() && self.chunk.is_empty()
-    }
-
-    fn next_message(&mut self) -> Option<Result<Bytes, Status>> {
-        if self.partial.is_empty() {
-            if let Some(length) = frame_length(&self.chunk).filter(|length| *length <= self.chunk.len()) {
-                return Some(message(self.chunk.split_to(length)));
-            }
-        } else {
-            self.fill(PREFIX);
-            if let Some(length) = frame_length(&self.partial) {
-                self.fill(length);
-                if self.partial.len() == length {
-                    return Some(message(std::mem::take(&mut self.partial).freeze()));
-                }
-            }
+fn next_message(frames: &mut Deframer) -> Option<Result<Bytes, Status>> {
+    let frame = match frames.next_message() {
+        Ok(frame) => frame?,
+        Err(FrameError::Flag(_)) => return Some(Err(compressed())),
+        Err(error @ FrameError::TooLarge) => {
+            return Some(Err(Status::new(Code::ResourceExhausted, error.to_string())));
         }
-        self.partial.extend_from_slice(&std::mem::take(&mut self.chunk));
-        None
-    }
-
-    /// Moves bytes of the chunk until the partial message has so many.
-    fn fill(&mut self, length: usize) {
-        let missing = length.saturating_sub(self.partial.len()).min(self.chunk.len());
-        self.partial.extend_from_slice(&self.chunk.split_to(missing));
-    }
+    };
+    Some(if frame.compressed { Err(compressed()) } else { Ok(frame.message) })
 }
 
-/// The length of the frame at the beginning, prefix included, if the prefix is there.
-fn frame_length(bytes: &[u8]) -> Option<usize> {
-    let mut prefix = bytes.get(1..PREFIX)?;
-    usize::try_from(prefix.get_u32()).ok()?.checked_add(PREFIX)
-}
-
-fn message(mut frame: Bytes) -> Result<Bytes, Status> {
-    let compressed = frame.first().is_some_and(|flag| *flag != 0);
-    frame.advance(PREFIX.min(frame.len()));
-    if compressed {
-        let text = "compressed request messages cannot go over a WebSocket: switch compression off";
-        return Err(Status::new(Code::Unimplemented, text));
-    }
-    Ok(frame)
+fn compressed() -> Status {
+    let text = "compressed request messages cannot go over a WebSocket: switch compression off";
+    Status::new(Code::Unimplemented, text)
 }
 
 #[cfg(test)]
@@ -135,10 +91,10 @@ mod tests {
         let messages: [&[u8]; 4] = [b"one", b"", &[7; 300], b"four"];
         let bytes = messages.map(frame).concat();
         for size in 1..bytes.len() {
-            let (mut frames, mut found) = (Frames::default(), Vec::new());
+            let (mut frames, mut found) = (deframer(), Vec::new());
             for chunk in bytes.chunks(size) {
                 frames.push(Bytes::copy_from_slice(chunk));
-                while let Some(message) = frames.next_message() {
+                while let Some(message) = next_message(&mut frames) {
                     found.push(message.expect("not compressed"));
                 }
             }
@@ -149,10 +105,10 @@ mod tests {
 
     #[test]
     fn what_is_compressed_or_cut_off_is_no_message() {
-        let mut frames = Frames::default();
+        let mut frames = deframer();
         frames.push(Bytes::from_static(&[1, 0, 0, 0, 1, 9]));
-        assert!(frames.next_message().expect("a frame").is_err());
+        assert!(next_message(&mut frames).expect("a frame").is_err());
         frames.push(Bytes::from_static(&[0, 0, 0, 0, 2, 9]));
-        assert!(frames.next_message().is_none() && !frames.is_empty());
+        assert!(next_message(&mut frames).is_none() && !frames.is_empty());
     }
 }

@@ -1,9 +1,8 @@
 //! What an error of a tower service means as a status.
 
 use std::error::Error;
-use std::io;
 
-use grpcws_proto::{Code, Status};
+use grpcws_proto::{Code, Status, causes};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -12,8 +11,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 ///
 /// Texts of the transport name addresses, so they go to the log and not to the client.
 pub(super) fn status(error: BoxError) -> Status {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
-    while let Some(error) = cause {
+    for error in causes(&*error) {
         if let Some(status) = error.downcast_ref::<Status>() {
             return status.clone();
         }
@@ -24,18 +22,9 @@ pub(super) fn status(error: BoxError) -> Status {
         if let Some(error) = error.downcast_ref::<h2::Error>() {
             return http2(error);
         }
-        cause = next(error);
     }
     tracing::debug!(error = %Chain(&*error), "the upstream failed");
     Status::new(Code::Unavailable, "the upstream cannot be reached, or was lost")
-}
-
-/// What caused an error. The source of an I/O error that wraps another one is only that one's source.
-fn next<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inner) => Some(inner),
-        None => error.source(),
-    }
 }
 
 fn http2(error: &h2::Error) -> Status {

@@ -2,12 +2,11 @@
 //!
 //! ```text
 //!   call ── message ─▶ queue ─▶ request_body ── DATA ─▶ tower service
-//!   call ◀─ message ── decompress ◀─ deframe ◀─ response ◀── DATA, trailers ── tower service
+//!   call ◀─ message ── decompress ◀─ framing ◀─ response ◀── DATA, trailers ── tower service
 //! ```
 
 mod call;
 mod compression;
-mod deframe;
 mod error;
 mod request_body;
 mod response;
@@ -15,6 +14,3 @@ mod response;
 pub(crate) use call::{CallRequest, GrpcCall};
 pub use compression::Encoding;
 pub use request_body::RequestBody;
-
-/// The bytes in front of each message: a flag that says whether it is compressed, and its length.
-const PREFIX: usize = 5;

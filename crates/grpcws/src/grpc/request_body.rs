@@ -4,10 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use grpcws_proto::framing::PREFIX;
 use grpcws_proto::{Code, Status};
 use http_body::{Body, Frame};
 
-use super::{Encoding, PREFIX};
+use super::Encoding;
 use crate::queue::{End, Reader};
 
 /// Up to here messages that lie ready are put into one chunk; a larger one is passed on without a copy.

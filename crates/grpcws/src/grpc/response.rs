@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use grpcws_proto::close::Cause;
+use grpcws_proto::framing::{Deframer, Frame, FrameError};
 use grpcws_proto::{Code, Status};
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::response::Parts;
@@ -12,7 +13,6 @@ use http::{Response, StatusCode};
 use http_body::Body;
 
 use super::compression::{DecompressError, Encoding};
-use super::deframe::{Deframer, Frame, FrameError};
 use super::error;
 use crate::call::Answer;
 
@@ -113,7 +113,7 @@ where
     /// The next message, or the end.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         loop {
-            match self.deframer.next() {
+            match self.deframer.next_message() {
                 Ok(Some(frame)) => return Poll::Ready(self.message(frame)),
                 Ok(None) => {}
                 Err(FrameError::TooLarge) => return Poll::Ready(self.too_large()),

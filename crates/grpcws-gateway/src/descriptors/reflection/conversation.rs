@@ -121,12 +121,8 @@ async fn responses<S: GrpcUpstream>(
 
 /// The status that an error stands for. That of the pool is inside of tonic's.
 fn failure(status: tonic::Status) -> Failure {
-    let mut cause = status.source();
-    while let Some(error) = cause {
-        if let Some(status) = error.downcast_ref::<Status>() {
-            return Failure::Stream(status.clone());
-        }
-        cause = error.source();
+    if let Some(status) = status.source().and_then(Status::find) {
+        return Failure::Stream(status.clone());
     }
     Failure::Stream(match status.code() {
         // What tonic makes of an error that it does not know: the connection failed.

@@ -1,22 +1,25 @@
-//! Cuts the DATA of a response into messages.
+//! gRPC's framing: the bytes in front of each message in the body of a request or a response.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-use super::PREFIX;
+/// The bytes in front of each message: a flag that says whether it is compressed, and its length.
+pub const PREFIX: usize = 5;
 
 /// How much is reserved for a message in parts before its bytes are there.
 const RESERVED: usize = 64 * 1024;
 
 /// One message as its prefix describes it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Frame {
-    pub(super) compressed: bool,
-    pub(super) message: Bytes,
+pub struct Frame {
+    /// Whether the message is compressed.
+    pub compressed: bool,
+    /// The message, without its prefix.
+    pub message: Bytes,
 }
 
-/// DATA that is no sequence of messages.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum FrameError {
+/// Bytes that are no sequence of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
     /// A message is larger than the limit.
     #[error("larger than the limit")]
     TooLarge,
@@ -29,7 +32,7 @@ pub(super) enum FrameError {
 /// is put together. Reserved is no more than 64 KiB beyond what has arrived, or what the largest message before
 /// took: a declared length alone reserves nothing.
 #[derive(Debug)]
-pub(super) struct Deframer {
+pub struct Deframer {
     chunk: Bytes,
     /// The beginning of a message that goes on in a later chunk.
     partial: BytesMut,
@@ -40,23 +43,29 @@ pub(super) struct Deframer {
 
 impl Deframer {
     /// Messages larger than `limit` bytes are errors.
-    pub(super) fn new(limit: usize) -> Self {
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
         Self { chunk: Bytes::new(), partial: BytesMut::new(), largest: 0, limit }
     }
 
-    /// Takes a chunk, when [`Deframer::next`] has nothing more.
-    pub(super) fn push(&mut self, chunk: Bytes) {
+    /// Takes a chunk, when [`Deframer::next_message`] has nothing more.
+    pub fn push(&mut self, chunk: Bytes) {
         debug_assert!(self.chunk.is_empty(), "the chunk before is used up");
         self.chunk = chunk;
     }
 
     /// Whether nothing is left of a message.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.chunk.is_empty() && self.partial.is_empty()
     }
 
     /// The next message; `None` where the rest of it has not arrived yet.
-    pub(super) fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+    ///
+    /// # Errors
+    ///
+    /// What comes is no message, or a larger one than is permitted.
+    pub fn next_message(&mut self) -> Result<Option<Frame>, FrameError> {
         if !self.partial.is_empty() {
             return self.complete();
         }
@@ -140,7 +149,7 @@ mod tests {
             let mut found = Vec::new();
             for chunk in wire.chunks(size) {
                 deframer.push(Bytes::copy_from_slice(chunk));
-                while let Some(frame) = deframer.next().expect("well formed") {
+                while let Some(frame) = deframer.next_message().expect("well formed") {
                     assert!(!frame.compressed);
                     found.push(frame.message.to_vec());
                 }
@@ -156,29 +165,33 @@ mod tests {
             let mut deframer = Deframer::new(10);
             let wire = b"\x01\xff\xff\xff\xff";
             deframer.push(Bytes::copy_from_slice(&wire[..cut]));
-            let first = deframer.next();
+            let first = deframer.next_message();
             let result = if cut == PREFIX {
                 first
             } else {
                 assert_eq!(first, Ok(None));
                 deframer.push(Bytes::copy_from_slice(&wire[cut..]));
-                deframer.next()
+                deframer.next_message()
             };
             assert_eq!(result, Err(FrameError::TooLarge));
         }
         let mut deframer = Deframer::new(10);
         deframer.push(Bytes::from_static(b"<html>"));
-        assert_eq!(deframer.next(), Err(FrameError::TooLarge), "text has a length that no message has");
+        assert_eq!(
+            deframer.next_message(),
+            Err(FrameError::TooLarge),
+            "text has a length that no message has"
+        );
         let mut deframer = Deframer::new(10);
         deframer.push(Bytes::from_static(b"\x02\x00\x00\x00\x01x"));
-        assert_eq!(deframer.next(), Err(FrameError::Flag(2)));
+        assert_eq!(deframer.next_message(), Err(FrameError::Flag(2)));
     }
 
     #[test]
     fn half_a_message_is_not_empty() {
         let mut deframer = Deframer::new(10);
         deframer.push(Bytes::from_static(b"\x00\x00\x00\x00\x02x"));
-        assert_eq!(deframer.next(), Ok(None));
+        assert_eq!(deframer.next_message(), Ok(None));
         assert!(!deframer.is_empty());
     }
 }
