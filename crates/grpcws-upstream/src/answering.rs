@@ -13,9 +13,8 @@ use http_body::{Body, Frame, SizeHint};
 use tower_service::Service;
 
 use crate::response::UpstreamBody;
-use crate::upstream::ResponseFuture;
 
-/// An [`Upstream`](crate::Upstream), or a [`Router`](crate::Router), that answers every call, for clients that know
+/// An [`Upstream`](crate::Upstream), a [`Router`](crate::Router), or a layer over one, that answers every call, for clients that know
 /// the status of a call by its response only, such as those that tonic generates.
 ///
 /// Where the upstream has an error before the response, this has a response without messages and that status
@@ -33,38 +32,41 @@ impl<S> Answering<S> {
 }
 
 /// The response to come. To drop it is to cancel the call.
-pub struct AnsweringFuture(ResponseFuture);
+pub struct AnsweringFuture<F>(F);
 
-impl<S, B> Service<Request<B>> for Answering<S>
+impl<S, B, R> Service<Request<B>> for Answering<S>
 where
-    S: Service<Request<B>, Response = Response<UpstreamBody>, Error = Status, Future = ResponseFuture>,
+    S: Service<Request<B>, Response = Response<R>, Error = Status, Future: Unpin>,
 {
-    type Response = Response<AnsweringBody>;
+    type Response = Response<AnsweringBody<R>>;
     type Error = Infallible;
-    type Future = AnsweringFuture;
+    type Future = AnsweringFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         // An error here is that of the call, too.
         self.0.poll_ready(cx).map(|_| Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> AnsweringFuture {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         AnsweringFuture(self.0.call(request))
     }
 }
 
-impl Future for AnsweringFuture {
-    type Output = Result<Response<AnsweringBody>, Infallible>;
+impl<F, R> Future for AnsweringFuture<F>
+where
+    F: Future<Output = Result<Response<R>, Status>> + Unpin,
+{
+    type Output = Result<Response<AnsweringBody<R>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Ok(match ready!(self.0.as_mut().poll(cx)) {
+        Poll::Ready(Ok(match ready!(Pin::new(&mut self.0).poll(cx)) {
             Ok(response) => response.map(|body| AnsweringBody(Some(body))),
             Err(status) => trailers_only(&status),
         }))
     }
 }
 
-fn trailers_only(status: &Status) -> Response<AnsweringBody> {
+fn trailers_only<R>(status: &Status) -> Response<AnsweringBody<R>> {
     let mut response = Response::new(AnsweringBody(None));
     *response.headers_mut() = status.to_trailers();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
@@ -73,9 +75,9 @@ fn trailers_only(status: &Status) -> Response<AnsweringBody> {
 
 /// The body of a response of [`Answering`]. To drop it before its end is to cancel the call.
 #[derive(Debug)]
-pub struct AnsweringBody(Option<UpstreamBody>);
+pub struct AnsweringBody<R = UpstreamBody>(Option<R>);
 
-impl Body for AnsweringBody {
+impl<R: Body<Data = Bytes, Error = Status> + Unpin> Body for AnsweringBody<R> {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -103,7 +105,7 @@ impl Body for AnsweringBody {
     }
 }
 
-impl fmt::Debug for AnsweringFuture {
+impl<F> fmt::Debug for AnsweringFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AnsweringFuture").finish_non_exhaustive()
     }

@@ -22,7 +22,7 @@ use super::grpc::{Kind, Passthrough};
 pub(super) struct App<S> {
     pub(super) prefix: String,
     pub(super) bridge: Bridge<S>,
-    pub(super) grpc: Passthrough<S>,
+    pub(super) grpc: Passthrough,
     pub(super) fallback: Option<Fallback>,
 }
 
@@ -30,12 +30,8 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 
 impl<S, B> Service<Request<Incoming>> for App<S>
 where
-    S: Service<Request<RequestBody>, Response = Response<B>, Error = Status, Future: Send>
-        + Service<Request<tonic::body::Body>, Response = Response<B>, Error = Status, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
+    S: Service<Request<RequestBody>, Response = Response<B>, Error = Status, Future: Send>,
+    S: Clone + Send + Sync + 'static,
     B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
 {
     type Response = Response<Body>;

@@ -1,18 +1,22 @@
 //! Plain gRPC and gRPC-Web on the port of the WebSockets.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
 use grpcws::{ConnectionOptions, Shutdown, Status};
+use grpcws_upstream::Answering;
 use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderMap};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
+use tower::ServiceExt as _;
+use tower::util::BoxCloneSyncService;
 use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
-use super::answering::Answering;
+use super::draining::Draining;
 use super::headers::forward;
 
 /// What a request is by its head.
@@ -51,23 +55,28 @@ fn asks_for_grpc_web(headers: &HeaderMap) -> bool {
     names.any(|name| name.trim().eq_ignore_ascii_case("x-grpc-web"))
 }
 
+/// The upstream for clients that speak gRPC: it answers each call, whatever goes wrong.
+type Answers = BoxCloneSyncService<Request<tonic::body::Body>, Response<tonic::body::Body>, Infallible>;
+
 /// Passes gRPC on as it is, and gRPC-Web as gRPC.
 #[derive(Debug, Clone)]
-pub(super) struct Passthrough<S> {
-    upstream: Answering<S>,
-    web: Cors<GrpcWebService<Answering<S>>>,
+pub(super) struct Passthrough {
+    upstream: Answers,
+    web: Cors<GrpcWebService<Answers>>,
     options: Arc<ConnectionOptions>,
 }
 
-impl<S, B> Passthrough<S>
-where
-    S: Service<Request<tonic::body::Body>, Response = Response<B>, Error = Status> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes, Error = Status> + Send + 'static,
-{
+impl Passthrough {
     /// Pages may send gRPC-Web from the origins that may open WebSockets, and from no others.
-    pub(super) fn new(upstream: S, options: ConnectionOptions, shutdown: Shutdown) -> Self {
-        let upstream = Answering::new(upstream, shutdown);
+    pub(super) fn new<S, B>(upstream: S, options: ConnectionOptions, shutdown: Shutdown) -> Self
+    where
+        S: Service<Request<tonic::body::Body>, Response = Response<B>, Error = Status, Future: Send>,
+        S: Clone + Send + Sync + 'static,
+        B: http_body::Body<Data = Bytes, Error = Status> + Send + Unpin + 'static,
+    {
+        let answering = Answering::new(Draining::new(upstream, shutdown));
+        let upstream =
+            BoxCloneSyncService::new(answering.map_response(|response| response.map(tonic::body::Body::new)));
         let options = Arc::new(options);
         let policy = Arc::clone(&options);
         let exposed = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(HeaderName::from_static);

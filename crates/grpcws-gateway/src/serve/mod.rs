@@ -6,10 +6,10 @@
 //!       ─▶ fallback ──────────▶ another HTTP server
 //! ```
 
-mod answering;
 mod app;
 mod arguments;
 mod config;
+mod draining;
 mod error;
 mod fallback;
 mod grpc;
