@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser;
+use grpcws::proto::ErrorChain;
 use grpcws_gateway::call::{self, CallError};
 use grpcws_gateway::cli::{Cli, Command};
 use grpcws_gateway::demo;
@@ -74,13 +75,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Shows an error with what caused it.
 fn exit(result: Result<(), BoxError>, code: impl FnOnce(&BoxError) -> ExitCode) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
-    let mut text = format!("grpcws: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
+    let text = format!("grpcws: {}", ErrorChain(&*error));
     // Some errors have several lines, and some the words of a peer.
     text.lines().for_each(|line| tell(&printable(line)));
     code(&error)

@@ -1,7 +1,7 @@
 //! What caused an error.
 
 use std::error::Error;
-use std::io;
+use std::{fmt, io};
 
 use crate::Status;
 
@@ -25,6 +25,23 @@ impl Status {
     #[must_use]
     pub fn find<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
         causes(error).find_map(|error| error.downcast_ref())
+    }
+}
+
+/// Shows an error with what caused it, on one line: for logs, and for people in front of a terminal.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorChain<'e>(pub &'e (dyn Error + 'static));
+
+impl fmt::Display for ErrorChain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        // Not `causes`: an I/O error shows the text of the one that it wraps as its own.
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

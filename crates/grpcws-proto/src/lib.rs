@@ -30,6 +30,6 @@ mod mode;
 pub mod session;
 mod status;
 
-pub use causes::causes;
+pub use causes::{ErrorChain, causes};
 pub use mode::{MethodKind, Mode};
 pub use status::{Code, DebugDetail, Status};

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use grpcws::proto::ErrorChain;
 use grpcws::services::Descriptors;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -127,10 +127,10 @@ pub(crate) fn publish(loaded: Loaded, descriptors: &Descriptors) {
         tracing::warn!(file = omitted.file, services, "a descriptor is left out: {}", omitted.reason);
     }
     for error in &loaded.routes {
-        tracing::warn!(error = %Chain(error), "a route is left out");
+        tracing::warn!(error = %ErrorChain(error), "a route is left out");
     }
     for problem in loaded.services.routes().problems() {
-        tracing::debug!(error = %Chain(problem), "an annotation is not bound");
+        tracing::debug!(error = %ErrorChain(problem), "an annotation is not bound");
     }
     let (services, methods) = (loaded.services.iter().count(), loaded.services.methods().count());
     tracing::info!(services, methods, "descriptors are loaded");
@@ -141,7 +141,7 @@ pub(crate) fn publish(loaded: Loaded, descriptors: &Descriptors) {
 fn tell(failed: &[DescriptorError], told: &mut HashSet<String>) {
     let mut now = HashSet::new();
     for error in failed {
-        let text = Chain(error).to_string();
+        let text = ErrorChain(error).to_string();
         if told.contains(&text) {
             tracing::debug!(error = text, "descriptors still cannot be loaded");
         } else {
@@ -155,19 +155,4 @@ fn tell(failed: &[DescriptorError], told: &mut HashSet<String>) {
 /// The delay, changed by up to a fifth, so that gateways do not ask in step.
 fn jittered(delay: Duration) -> Duration {
     delay.mul_f64(0.8 + 0.4 * fastrand::f64())
-}
-
-/// An error with what caused it.
-pub(crate) struct Chain<'a>(pub(crate) &'a (dyn Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }

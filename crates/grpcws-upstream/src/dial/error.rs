@@ -1,9 +1,8 @@
 //! Why an upstream could not be connected.
 
-use std::error::Error;
 use std::io;
 
-use grpcws_proto::{Code, Status};
+use grpcws_proto::{Code, ErrorChain, Status, causes};
 use rustls::{self, AlertDescription, CertificateError};
 
 use crate::status::BoxError;
@@ -132,31 +131,12 @@ impl DialError {
 
     /// The causes, outermost first, for the log.
     pub(crate) fn detail(&self) -> String {
-        let mut detail = String::new();
-        let mut cause = self.source.as_deref().map(|source| source as &(dyn Error + 'static));
-        while let Some(error) = cause {
-            if !detail.is_empty() {
-                detail.push_str(": ");
-            }
-            detail.push_str(&error.to_string());
-            cause = error.source();
-        }
-        detail
+        self.source.as_deref().map(|source| ErrorChain(source).to_string()).unwrap_or_default()
     }
 }
 
 fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(error.get_ref()?);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref() {
-            return Some(error);
-        }
-        cause = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(inside) => Some(inside),
-            None => error.source(),
-        };
-    }
-    None
+    causes(error).find_map(|error| error.downcast_ref())
 }
 
 fn tls_failure(error: &rustls::Error) -> Failure {

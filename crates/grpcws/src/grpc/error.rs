@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use grpcws_proto::{Code, Status, causes};
+use grpcws_proto::{Code, ErrorChain, Status, causes};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -23,7 +23,7 @@ pub(super) fn status(error: BoxError) -> Status {
             return http2(error);
         }
     }
-    tracing::debug!(error = %Chain(&*error), "the upstream failed");
+    tracing::debug!(error = %ErrorChain(&*error), "the upstream failed");
     Status::new(Code::Unavailable, "the upstream cannot be reached, or was lost")
 }
 
@@ -39,21 +39,6 @@ fn http2(error: &h2::Error) -> Status {
             Status::new(Code::Unavailable, text)
         }
         None => Status::new(Code::Unavailable, "the connection to the upstream was lost"),
-    }
-}
-
-/// An error with what caused it.
-struct Chain<'a>(&'a (dyn Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
     }
 }
 
