@@ -3,14 +3,16 @@
 mod common;
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::get;
 use common::raw::{Handshake, Raw, serve_app};
 use common::{Received, SOON, app};
-use grpcws::server::ServerOptions;
+use grpcws::server::{ServerOptions, Workers, serve_on};
 use grpcws::{ConnectionOptions, Shutdown};
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -236,4 +238,59 @@ async fn a_refused_socket_frees_its_place() {
     raw.rest().await;
     drop(raw);
     wait_for_place(&server).await;
+}
+
+#[tokio::test]
+async fn connections_are_shared_out_to_runtimes_and_stay_there() {
+    let threads = [(); 2].map(|()| OtherRuntime::start());
+    let app = || Router::new().route("/thread", get(|| async { format!("{:?}", thread::current().id()) }));
+    let mut workers = Workers::here(app());
+    for runtime in &threads {
+        workers = workers.and(runtime.handle.clone(), app());
+    }
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let shutdown = Shutdown::new();
+    let options = ServerOptions::default().max_connections(6);
+    let served = tokio::spawn(serve_on(listener, workers, options, shutdown.clone()));
+
+    let request = REQUEST.replace("hello", "thread");
+    let mut connections = Vec::new();
+    for _ in 0..6 {
+        let mut raw = Raw::connect(address).await;
+        raw.send(&request).await;
+        let thread = raw.answer().await.body;
+        connections.push((raw, thread));
+    }
+    let on = |thread: &str| connections.iter().filter(|(_, other)| other == thread).count();
+    assert!(connections.iter().all(|(_, thread)| on(thread) == 2), "two on each of three");
+    for (raw, thread) in &mut connections {
+        raw.send(&request).await;
+        assert_eq!(raw.answer().await.body, *thread);
+    }
+    let mut raw = Raw::connect(address).await;
+    raw.send(&request).await;
+    assert_eq!(raw.answer().await.status, 503, "the limit is that of all together");
+
+    shutdown.begin(Duration::from_secs(60));
+    for (raw, _) in &mut connections {
+        assert!(raw.rest().await.is_empty());
+    }
+    tokio::time::timeout(SOON, served).await.expect("the server ends").expect("no panic");
+}
+
+/// A runtime on a thread of its own.
+struct OtherRuntime {
+    handle: Handle,
+    _running: watch::Sender<()>,
+}
+
+impl OtherRuntime {
+    fn start() -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let handle = runtime.handle().clone();
+        let (running, mut ended) = watch::channel(());
+        thread::spawn(move || runtime.block_on(async move { ended.changed().await.is_err() }));
+        Self { handle, _running: running }
+    }
 }

@@ -1,5 +1,6 @@
 //! Accepts connections and serves each in a task of its own.
 
+use std::any::Any;
 use std::convert::Infallible;
 use std::io;
 use std::pin::pin;
@@ -14,13 +15,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::overload::Overload;
-use super::{Connection, ServerOptions};
+use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
 use crate::shutdown::Shutdown;
 use crate::upgrade::{close_connection, is_handshake};
@@ -50,11 +51,26 @@ where
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
+    serve_on(listener, Workers::here(app), options, shutdown).await;
+}
+
+/// [`serve`] on several runtimes. The limits are those of all together.
+pub async fn serve_on<S, B>(
+    listener: TcpListener,
+    workers: Workers<S>,
+    options: ServerOptions,
+    shutdown: Shutdown,
+) where
+    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Future: Send,
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let overload = Overload::default();
     let tasks = TaskTracker::new();
     let server = Arc::new(Server {
-        app,
         http: http(&options),
         options,
         shutdown: shutdown.clone(),
@@ -68,8 +84,14 @@ where
         };
         match Arc::clone(&connections).try_acquire_owned() {
             Ok(permit) => {
-                let server = Arc::clone(&server);
-                tasks.spawn(async move { server.serve_connection(stream, peer, permit).await });
+                let worker = workers.least_busy();
+                let (server, app) = (Arc::clone(&server), worker.app.clone());
+                let guard = (permit, worker.count());
+                let serve =
+                    move |stream| async move { server.serve_connection(app, stream, peer, guard).await };
+                if let Err(error) = worker.spawn(&tasks, stream, serve) {
+                    tracing::error!(%error, "cannot hand a connection over");
+                }
             }
             Err(_) => overload.refuse(stream).await,
         }
@@ -137,8 +159,7 @@ fn http(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
     http
 }
 
-struct Server<S> {
-    app: S,
+struct Server {
     http: auto::Builder<TokioExecutor>,
     options: ServerOptions,
     shutdown: Shutdown,
@@ -146,15 +167,21 @@ struct Server<S> {
     abort: CancellationToken,
 }
 
-impl<S, B> Server<S>
-where
-    S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + Sync + 'static,
-    S::Future: Send,
-    B: Body + Send + 'static,
-    B::Data: Send,
-    B::Error: Into<BoxError>,
-{
-    async fn serve_connection(&self, stream: TcpStream, peer: PeerAddress, permit: OwnedSemaphorePermit) {
+impl Server {
+    /// Serves a connection, which holds `guard` until it is closed.
+    async fn serve_connection<S, B>(
+        &self,
+        app: S,
+        stream: TcpStream,
+        peer: PeerAddress,
+        guard: impl Any + Send,
+    ) where
+        S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+        S::Future: Send,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -163,7 +190,7 @@ where
             // What follows such a request may be frames, so where it is refused, by whichever part of the app,
             // nothing behind it may be taken for a request.
             let (version, handshake) = (request.version(), is_handshake(&request));
-            let response = self.app.clone().call(request);
+            let response = app.clone().call(request);
             async move {
                 let mut response = response.await?;
                 if handshake && response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -172,7 +199,7 @@ where
                 Ok::<_, Infallible>(response)
             }
         });
-        let io = TokioIo::new(Connection::new(stream, permit));
+        let io = TokioIo::new(Connection::new(stream, guard));
         let mut connection = pin!(self.http.serve_connection_with_upgrades(io, service));
         // hyper's own timeout begins with the first byte of a request, and a silent client sends none.
         let mut silence = pin!(tokio::time::sleep(self.options.header_timeout));

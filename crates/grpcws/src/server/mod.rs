@@ -22,7 +22,9 @@ mod accept;
 mod connection;
 mod options;
 mod overload;
+mod workers;
 
-pub use accept::serve;
+pub use accept::{serve, serve_on};
 pub use connection::Connection;
 pub use options::ServerOptions;
+pub use workers::Workers;
