@@ -11,6 +11,7 @@ use grpcws_gateway::demo;
 use grpcws_gateway::inspect::{self, InspectError};
 use grpcws_gateway::serve::{self, ServeError};
 use grpcws_gateway::terminal::{printable, tell};
+use tokio::runtime::Builder;
 use tracing_subscriber::EnvFilter;
 
 // Idle streams take a third less memory than with the system's allocator (see DESIGN.md).
@@ -20,8 +21,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// The exit code for wrong usage (`EX_USAGE`), since 1 to 16 are those of gRPC statuses.
 const USAGE: u8 = 64;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -44,7 +44,23 @@ async fn main() -> ExitCode {
         // What cannot be written to stderr cannot be reported there either: the attempt would panic.
         .log_internal_errors(false)
         .init();
-    match cli.command {
+    let mut runtime = match cli.command {
+        Command::Demo(_) => Builder::new_multi_thread(),
+        // The gateway has threads of its own beside this one, and the others need no second one.
+        _ => Builder::new_current_thread(),
+    };
+    let runtime = match runtime.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit(Err(error.into()), |_| ExitCode::FAILURE),
+    };
+    let code = runtime.block_on(run(cli.command));
+    // A look-up of a name that hangs is not waited for.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(command: Command) -> ExitCode {
+    match command {
         Command::Call(arguments) => match call::call(*arguments).await {
             Ok(code) => code,
             Err(error) => {

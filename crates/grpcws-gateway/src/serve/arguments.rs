@@ -1,6 +1,7 @@
 //! The command line of `grpcws serve`.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -64,6 +65,10 @@ pub struct ServeArguments {
     /// How long streams may go on after SIGTERM or Ctrl-C [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(super) grace: Option<Duration>,
+
+    /// How many threads serve connections [default: one for each core]
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) workers: Option<NonZeroUsize>,
 
     /// Certificates that sign the upstream's (PEM), in place of the system's.
     #[arg(long, value_name = "FILE")]

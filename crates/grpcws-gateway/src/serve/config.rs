@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(super) struct Config {
     pub(super) ping_period: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) pong_timeout: Option<Duration>,
+    pub(super) workers: Option<NonZeroUsize>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_message_size: Option<u64>,
     pub(super) max_response_size: Option<usize>,

@@ -5,6 +5,9 @@
 //!       ─▶ grpc (passthrough) ─▶ upstream    gRPC and gRPC-Web
 //!       ─▶ fallback ──────────▶ another HTTP server
 //! ```
+//!
+//! There is one of all that for each thread, with connections to the upstreams of its own, so that a message that passes
+//! through wakes no other thread. What the threads share is the descriptors.
 
 mod app;
 mod arguments;
@@ -15,13 +18,15 @@ mod fallback;
 mod grpc;
 mod headers;
 mod settings;
+mod threads;
 mod upstreams;
 
 use std::time::Duration;
 
 use grpcws::Shutdown;
 use grpcws::bridge::Bridge;
-use grpcws::server::ServerOptions;
+use grpcws::server::{ServerOptions, Workers};
+use grpcws_upstream::Router;
 use tokio::net::TcpListener;
 
 use app::App;
@@ -33,6 +38,7 @@ use fallback::Fallback;
 pub use fallback::FallbackError;
 use grpc::Passthrough;
 use settings::Settings;
+use threads::Threads;
 use upstreams::Upstreams;
 
 /// How long the gateway waits for its first descriptors before it says that it listens.
@@ -40,17 +46,34 @@ const FIRST_DESCRIPTORS: Duration = Duration::from_secs(1);
 
 /// Serves the gateway until a signal ends it: SIGTERM or SIGINT begin the shutdown, a second one hurries it.
 ///
+/// The caller's runtime is the first of the threads; it costs least where it has one thread itself.
+///
 /// # Errors
 ///
 /// What the command line or the configuration file asks for does not exist, or the address is not free.
 pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     let settings = Settings::read(arguments)?;
     crate::open_files::raise_limit();
-    let upstreams = Upstreams::new(&settings.upstreams)?;
     let shutdown = Shutdown::new();
-    let fallback =
-        settings.fallback.as_deref().map(|url| Fallback::new(url, shutdown.clone())).transpose()?;
+    let threads = Threads::start(settings.workers)
+        .map_err(|error| ServeError::System("cannot start a thread".to_owned(), error))?;
+    let upstreams = Upstreams::new(&settings.upstreams, settings.workers)?;
     let descriptors = upstreams.descriptors(settings.descriptors).await?;
+    let app = |router: &Router| {
+        let bridge = Bridge::new(router.clone())
+            .prefix(&settings.prefix)
+            .descriptors(descriptors.clone())
+            .options(settings.connection.clone())
+            .shutdown(shutdown.clone());
+        let grpc = Passthrough::new(router.clone(), settings.connection.clone(), shutdown.clone());
+        let fallback =
+            settings.fallback.as_deref().map(|url| Fallback::new(url, shutdown.clone())).transpose()?;
+        Ok::<_, ServeError>(App { prefix: settings.prefix.clone(), bridge, grpc, fallback })
+    };
+    let mut workers = Workers::here(app(&upstreams.first)?);
+    for (runtime, router) in threads.runtimes().iter().zip(&upstreams.others) {
+        workers = workers.and(runtime.clone(), app(router)?);
+    }
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|error| ServeError::System(format!("cannot listen on {}", settings.listen), error))?;
@@ -61,17 +84,10 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     let _ = tokio::time::timeout(FIRST_DESCRIPTORS, descriptors.loaded()).await;
     crate::announce(&format!("listening ws://{address}\n"));
 
-    let bridge = Bridge::new(upstreams.router.clone())
-        .prefix(&settings.prefix)
-        .descriptors(descriptors)
-        .options(settings.connection.clone())
-        .shutdown(shutdown.clone());
-    let grpc = Passthrough::new(upstreams.router, settings.connection, shutdown.clone());
-    let app = App { prefix: settings.prefix, bridge, grpc, fallback };
     let mut options = ServerOptions::default();
     if let Some(connections) = settings.max_connections {
         options = options.max_connections(connections);
     }
-    grpcws::server::serve(listener, app, options, shutdown).await;
+    grpcws::server::serve_on(listener, workers, options, shutdown).await;
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
 use grpcws::ConnectionOptions;
@@ -25,6 +27,8 @@ pub(super) struct Settings {
     pub(super) connection: ConnectionOptions,
     pub(super) max_connections: Option<usize>,
     pub(super) grace: Duration,
+    /// How many threads serve connections.
+    pub(super) workers: NonZeroUsize,
 }
 
 /// One gRPC server.
@@ -58,6 +62,7 @@ impl Settings {
                 .or(config.listen)
                 .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
             prefix: checked_prefix(prefix)?,
+            workers: workers(arguments.workers.or(config.workers), &upstreams),
             upstreams,
             descriptors,
             fallback: arguments.fallback.or(config.fallback),
@@ -74,6 +79,14 @@ fn checked_prefix(prefix: String) -> Result<String, ServeError> {
         return Err(ServeError::Usage(format!("the prefix {prefix:?} is not a path: write it as /ws")));
     }
     Ok(prefix.to_owned())
+}
+
+/// One thread for each core unless another number is asked for, and no more than an upstream may have connections,
+/// since each thread has its own.
+fn workers(asked: Option<NonZeroUsize>, upstreams: &[UpstreamSettings]) -> NonZeroUsize {
+    let wanted = asked.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let limits = upstreams.iter().filter_map(|upstream| NonZeroUsize::new(upstream.options.max_connections));
+    limits.fold(wanted, NonZeroUsize::min)
 }
 
 fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionOptions, ServeError> {

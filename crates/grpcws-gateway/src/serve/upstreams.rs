@@ -1,42 +1,34 @@
 //! The gRPC servers behind the gateway, and what they have.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use grpcws::services::Descriptors;
-use grpcws_upstream::{Router, Upstream};
+use grpcws_upstream::{Router, Upstream, UpstreamOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::ServeError;
 use super::settings::UpstreamSettings;
 use crate::descriptors::{DescriptorOptions, Loader, Trigger, publish, refresh};
 
-/// The gRPC servers behind the gateway.
+/// The gRPC servers behind the gateway: for each thread all of them as one service, with connections of its own.
 pub(super) struct Upstreams {
-    /// All of them as one service.
-    pub(super) router: Router,
-    /// Each with its URL and its services.
-    each: Vec<(String, Upstream, Vec<String>)>,
+    /// For the thread that loads the descriptors.
+    pub(super) first: Router,
+    pub(super) others: Vec<Router>,
+    /// Those of the first thread.
+    each: Each,
 }
 
+/// Upstreams with their URLs and services.
+type Each = Vec<(String, Upstream, Vec<String>)>;
+
 impl Upstreams {
-    pub(super) fn new(settings: &[UpstreamSettings]) -> Result<Self, ServeError> {
-        let mut router = Router::new();
-        let mut each = Vec::new();
-        let mut has_default = false;
-        for UpstreamSettings { url, services, options } in settings {
-            let upstream = Upstream::new(url, options.clone())?;
-            each.push((url.clone(), upstream.clone(), services.clone()));
-            if !services.is_empty() {
-                router =
-                    services.iter().fold(router, |router, prefix| router.route(prefix, upstream.clone()));
-            } else if std::mem::replace(&mut has_default, true) {
-                let text = format!("upstream {url}: another one has all services; say which are its own");
-                return Err(ServeError::Usage(text));
-            } else {
-                router = router.default_upstream(upstream);
-            }
-        }
-        Ok(Self { router, each })
+    pub(super) fn new(settings: &[UpstreamSettings], workers: NonZeroUsize) -> Result<Self, ServeError> {
+        let (first, each) = router(settings, workers)?;
+        let other = |_| Ok(router(settings, workers)?.0);
+        let others = (1..workers.get()).map(other).collect::<Result<_, ServeError>>()?;
+        Ok(Self { first, others, each })
     }
 
     /// The descriptors, which are loaded again on SIGHUP and when an upstream comes, goes or moves. Those of files are there at
@@ -62,13 +54,43 @@ impl Upstreams {
             publish(loaded, &descriptors);
         } else {
             for (url, upstream, services) in &self.each {
-                watch(upstream, Arc::clone(&trigger));
                 loader = loader.upstream_for(url, upstream.clone(), services);
+            }
+            for (_, upstream) in std::iter::once(&self.first).chain(&self.others).flat_map(Router::upstreams)
+            {
+                watch(upstream, Arc::clone(&trigger));
             }
         }
         tokio::spawn(refresh(loader, descriptors.clone(), trigger));
         Ok(descriptors)
     }
+}
+
+/// The upstreams of one thread, as one service and one by one.
+fn router(settings: &[UpstreamSettings], workers: NonZeroUsize) -> Result<(Router, Each), ServeError> {
+    let mut router = Router::new();
+    let mut each = Vec::new();
+    let mut has_default = false;
+    for UpstreamSettings { url, services, options } in settings {
+        let upstream = Upstream::new(url, share(options, workers))?;
+        each.push((url.clone(), upstream.clone(), services.clone()));
+        if !services.is_empty() {
+            router = services.iter().fold(router, |router, prefix| router.route(prefix, upstream.clone()));
+        } else if std::mem::replace(&mut has_default, true) {
+            let text = format!("upstream {url}: another one has all services; say which are its own");
+            return Err(ServeError::Usage(text));
+        } else {
+            router = router.default_upstream(upstream);
+        }
+    }
+    Ok((router, each))
+}
+
+/// What one of the threads has of the limits that are for all of them. There are no more threads than an upstream may
+/// have connections.
+fn share(options: &UpstreamOptions, workers: NonZeroUsize) -> UpstreamOptions {
+    let connections = (options.max_connections / workers).max(1);
+    options.clone().max_connections(connections).max_waiting(options.max_waiting.div_ceil(workers.get()))
 }
 
 /// What answers now may have other descriptors than what answered before.
