@@ -2,9 +2,9 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
@@ -34,9 +34,17 @@ struct Shared {
     drain: OnceLock<Drain>,
     begun: CancellationToken,
     hurried: CancellationToken,
+    /// [`BEGUN`] and [`HURRIED`], for streams that look at it with each message: a token has a lock, which all
+    /// threads would take in turn.
+    stage: AtomicU8,
     streams: TaskTracker,
     registered: AtomicU64,
 }
+
+/// The shutdown has begun.
+const BEGUN: u8 = 1;
+/// The streams that are left are to be ended at once.
+const HURRIED: u8 = 2;
 
 #[derive(Debug, Clone, Copy)]
 struct Drain {
@@ -58,6 +66,7 @@ impl Shutdown {
     /// A second call has no effect on the times of the first; see [`Shutdown::hurry`].
     pub fn begin(&self, grace: Duration) {
         let _ = self.shared.drain.set(Drain { begun_at: Instant::now(), grace });
+        self.shared.stage.fetch_max(BEGUN, Ordering::Release);
         self.shared.begun.cancel();
         self.shared.streams.close();
     }
@@ -66,6 +75,7 @@ impl Shutdown {
     /// shut down where that was not done before.
     pub fn hurry(&self) {
         self.begin(Duration::ZERO);
+        self.shared.stage.fetch_max(HURRIED, Ordering::Release);
         self.shared.hurried.cancel();
     }
 
@@ -123,7 +133,8 @@ impl Shutdown {
         Registration {
             shared: Arc::clone(&self.shared),
             signal: Some(Box::pin(self.shared.begun.clone().cancelled_owned())),
-            begun: false,
+            waker: None,
+            told: 0,
             number,
             _token: self.shared.streams.token(),
         }
@@ -136,7 +147,10 @@ pub(crate) struct Registration {
     shared: Arc<Shared>,
     /// What is waited for next: the begin, then the call to hurry.
     signal: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
-    begun: bool,
+    /// Who is woken by it.
+    waker: Option<Waker>,
+    /// The stage that this stream was told of.
+    told: u8,
     number: u64,
     _token: TaskTrackerToken,
 }
@@ -145,10 +159,16 @@ impl Registration {
     /// Resolves when the shutdown begins, with the time at which this stream is ended, and again when it is
     /// to be ended at once.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
-        if self.signal.as_mut()?.as_mut().poll(cx).is_pending() {
+        let signal = self.signal.as_mut()?;
+        let waited = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if waited && self.shared.stage.load(Ordering::Acquire) == self.told {
             return None;
         }
-        if std::mem::replace(&mut self.begun, true) {
+        self.waker = Some(cx.waker().clone());
+        if signal.as_mut().poll(cx).is_pending() {
+            return None;
+        }
+        if std::mem::replace(&mut self.told, BEGUN) == BEGUN {
             self.signal = None;
             return Some(Instant::now());
         }

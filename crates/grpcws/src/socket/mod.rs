@@ -47,6 +47,8 @@ pub(crate) struct Socket {
     outgoing: Outgoing,
     max_message_size: usize,
     written: u64,
+    /// The codec has asked for more than there was.
+    starved: bool,
     /// The transport takes no more for now; nothing is fed until a flush has gone through.
     blocked: bool,
     /// A frame could not be read, so the place where the next one begins is not known.
@@ -81,6 +83,7 @@ impl Socket {
             outgoing: Outgoing::default(),
             max_message_size,
             written: 0,
+            starved: false,
             blocked: false,
             unreadable: false,
             finish: Finish::default(),
@@ -111,9 +114,17 @@ impl Socket {
 
     /// The next message of the peer, or why there is none and never will be.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Cause>> {
+        // The codec clears its buffer before it asks, and a task that is woken to write asks as well.
+        if self.starved && self.transport.poll_read_ready(cx).is_pending() {
+            return Poll::Pending;
+        }
+        self.starved = false;
         let message = match self.with_bounded_answers(cx, |codec, adapter| codec.read(adapter)) {
             Ok(message) => message,
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.starved = true;
+                return Poll::Pending;
+            }
             Err(error) => {
                 self.unreadable = true;
                 return Poll::Ready(Err(self.cause(&error)));
