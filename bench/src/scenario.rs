@@ -53,6 +53,8 @@ const UPLOAD: &[&str] = &[
 ];
 const SOCKETS: &[&str] =
     &["grpcws", "grpcws-v1-proto", "library-json", "go-package", "go-plain", "tmc", "grpc-web"];
+const CONNECT: &[&str] =
+    &["grpcws", "grpcws-v1-proto", "library-json", "go-package", "go-plain", "tmc", "grpc-web", "bare-echo"];
 
 const fn stream(sockets: usize, size: i32, rate: f64) -> Work {
     Work::Subscribe { sockets, size, rate }
@@ -140,7 +142,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
         "connect",
         Backend::Go,
         Work::Connect { at_once: 8 },
-        SOCKETS,
+        CONNECT,
         "connect, first message, close; 8 at once",
     ),
     row(
