@@ -60,9 +60,9 @@
 //! Messages nest to [`DEFAULT_RECURSION_LIMIT`] levels in both directions, and at most to [`MAX_RECURSION_LIMIT`] where
 //! an option says so. Nothing is allocated by a length that the input declares: to JSON, memory beside the output is two words per
 //! entry of a map, up to 4,096 entries where keys ascend, and where fields have to be sorted, two words per field; from JSON, a
-//! key or an `Any`'s URL that has escapes. While it grows, a large output takes at most twice its final size. Time is
-//! linear in the input, with the depth as a factor for groups that are out of order and for moving what is behind a length that
-//! needs more than one byte.
+//! key or an `Any`'s URL that has escapes, and two words per `@type` that is not first, within an `Any` where it is not first
+//! either. While it grows, a large output takes at most twice its final size. Time is linear in the input, with the depth as a
+//! factor for groups that are out of order and for moving what is behind a length that needs more than one byte.
 //!
 //! # Limitations
 //! `message_set_wire_format` is not supported: such messages are printed as if they had no extensions. Comments,

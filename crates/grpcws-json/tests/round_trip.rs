@@ -168,3 +168,35 @@ fn prefix_and_position_in_a_document() {
     assert_eq!(error.to_string(), "line 1 column 26: there is more text behind the value");
     assert_eq!(out, [8, 1, 8, 1]);
 }
+
+/// An object of two members and a type, which stands where the last of `places` says.
+fn any(name: &str, mut members: Vec<String>, places: &mut Vec<usize>) -> String {
+    let place = places.pop().unwrap_or_default();
+    members.insert(place, format!(r#""@type":"type.googleapis.com/{name}""#));
+    format!("{{{}}}", members.join(","))
+}
+
+fn nested_anys(depth: u32, places: &mut Vec<usize>) -> String {
+    if depth == 0 {
+        return any("game.v1.Point", vec![r#""x":1"#.to_owned(), r#""y":-1"#.to_owned()], places);
+    }
+    let types = r#""value":{"a":{"b":[{"c":1,"@type":"x"}],"@type":2},"@type":{"@type":"","d":0}}"#;
+    let other = vec![types.to_owned(), r#""timestamp":"2024-01-01T00:00:00Z""#.to_owned()];
+    let other = any("everything.v1.WellKnown", other, places);
+    let (first, second) = (nested_anys(depth - 1, places), nested_anys(depth - 1, places));
+    let members = vec![format!(r#""any":{first}"#), format!(r#""anys":[{other},{second}]"#)];
+    any("everything.v1.WellKnown", members, places)
+}
+
+#[test]
+fn the_type_of_an_any_stands_anywhere_among_its_members() {
+    let name = "google.protobuf.Any";
+    let first = from_json(name, &nested_anys(3, &mut Vec::new())).expect("valid");
+    let mut random = fastrand::Rng::with_seed(1);
+    for _ in 0..500 {
+        let mut places = std::iter::repeat_with(|| random.usize(..3)).take(22).collect();
+        let json = nested_anys(3, &mut places);
+        assert!(places.is_empty());
+        assert_eq!(from_json(name, &json).as_ref(), Ok(&first), "{json}");
+    }
+}

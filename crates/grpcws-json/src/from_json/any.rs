@@ -1,11 +1,16 @@
 //! `Any`: `@type` tells what the other members are, wherever it stands among them.
 
+use std::borrow::Cow;
+
 use super::message::duplicate_type;
 use super::parser::{Parser, Step};
 use crate::error::FromJsonErrorKind;
 use crate::path::shortened;
 use crate::table::{MessageType, Shape};
 use crate::wire::{LENGTH_DELIMITED, begin_length, end_length, put_tag};
+
+/// The member that names the type.
+pub(super) const TYPE: &[u8] = b"@type";
 
 impl<'a> Parser<'a> {
     pub(super) fn any(&mut self, depth: u32) -> Step {
@@ -41,9 +46,9 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Reads ahead for the member `@type`, and where its value stands. `None`, with the object read to its end, where
-    /// there is none and need not be.
-    fn find_type(&mut self, depth: u32) -> Step<Option<(Vec<u8>, usize)>> {
+    /// Finds the value of the member `@type`, and where it stands. `None`, with the object read to its end, where there is
+    /// none and need not be.
+    fn find_type(&mut self, depth: u32) -> Step<Option<(Cow<'a, [u8]>, usize)>> {
         let start = self.at;
         if !self.accept(b'{') {
             return Err(self.invalid("an object for google.protobuf.Any", self.at));
@@ -51,17 +56,17 @@ impl<'a> Parser<'a> {
         if self.accept(b'}') {
             return Ok(None);
         }
-        let mut found = None;
+        if let Some(type_at) = self.any_types.take(start) {
+            self.at = type_at;
+            return self.type_url().map(Some);
+        }
+        self.any_types.begin(start);
         loop {
             let (name, _) = self.name()?;
-            if *name == *b"@type" {
-                if self.peek() != Some(b'"') {
-                    return Err(self.invalid("a string for \"@type\"", self.at));
-                }
-                let type_at = self.at;
-                found = Some((self.string()?.into_owned(), type_at));
+            if *name == *TYPE {
                 // What follows is read, and a second "@type" refused, when the members are.
-                break;
+                self.any_types.finish(self.at);
+                return self.type_url().map(Some);
             }
             // A message takes at most two levels of JSON: its object, and the array or map that it is in.
             self.skip_value(depth.saturating_mul(2))?;
@@ -69,18 +74,25 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
-        match found {
-            Some((url, type_at)) if url.is_empty() => {
-                self.at = type_at;
-                Err(self.error(FromJsonErrorKind::MissingAnyType))
-            }
-            Some(found) => Ok(Some(found)),
-            None if self.discard_unknown => Ok(None),
-            None => {
-                self.at = start;
-                Err(self.error(FromJsonErrorKind::MissingAnyType))
-            }
+        self.any_types.finish(self.at);
+        if self.discard_unknown {
+            return Ok(None);
         }
+        self.at = start;
+        Err(self.error(FromJsonErrorKind::MissingAnyType))
+    }
+
+    fn type_url(&mut self) -> Step<(Cow<'a, [u8]>, usize)> {
+        if self.peek() != Some(b'"') {
+            return Err(self.invalid("a string for \"@type\"", self.at));
+        }
+        let type_at = self.at;
+        let url = self.string()?;
+        if url.is_empty() {
+            self.at = type_at;
+            return Err(self.error(FromJsonErrorKind::MissingAnyType));
+        }
+        Ok((url, type_at))
     }
 
     /// Reads the members of an object in which `value` is the message.
@@ -125,6 +137,45 @@ impl<'a> Parser<'a> {
             Ok(())
         } else {
             Err(self.invalid(format!("a member \"value\" for {}", message.full_name), start))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Table, UnmarshalOptions};
+
+    /// Reads an `Any` and tells how many values were read and not used.
+    fn skipped(json: &str) -> usize {
+        let table = Table::from_file_descriptor_set(&[]).expect("the well-known types are always there");
+        let any = table.message("google.protobuf.Any").expect("a well-known type");
+        let options = UnmarshalOptions::default().recursion_limit(u32::MAX).discard_unknown(true);
+        let mut out = Vec::new();
+        let mut parser = Parser::new(&any.data, json.as_bytes(), 0, &options, &mut out);
+        parser.outermost(any.index).unwrap_or_else(|error| panic!("{error}: {json}"));
+        assert_eq!(parser.offset(), json.len());
+        parser.skipped
+    }
+
+    /// Were what is nested read ahead of on each level, the innermost values would be passed once for each.
+    #[test]
+    fn values_are_passed_a_bounded_number_of_times() {
+        let zeros = "0,".repeat(50) + "0";
+        let any = r#""@type":"google.protobuf.Any""#;
+        for (before, behind) in [
+            (String::new(), format!(",{any}")),
+            (format!(r#""unknown":[{zeros}],"#), format!(",{any}")),
+            (format!(r#""unknown":{{"a":{{"b":1,"@type":0}},"@type":[{zeros}]}},"#), format!(",{any}")),
+            (format!(r#""unknown":[{zeros}],"#), format!(r#",{any},"more":[{zeros}]"#)),
+            (format!("{any},"), String::new()),
+            (String::new(), String::new()),
+        ] {
+            let innermost = format!(r#"{{"value":[{zeros}],"@type":"a/google.protobuf.ListValue"}}"#);
+            let all = (0..400).fold(innermost, |inner, _| format!(r#"{{{before}"value":{inner}{behind}}}"#));
+            let json = format!(r#"{{"value":{all},{any}}}"#);
+            let (values, skipped) = (json.matches([':', '0']).count(), skipped(&json));
+            assert!(skipped <= 3 * values, "{skipped} of {values}: {before} {behind}");
         }
     }
 }

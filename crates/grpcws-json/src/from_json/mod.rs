@@ -1,6 +1,7 @@
 //! JSON → wire bytes, in one pass over the text: fields are written in the order in which the text has them.
 
 mod any;
+mod any_types;
 mod decimal;
 mod enums;
 mod field;

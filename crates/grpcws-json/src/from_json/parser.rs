@@ -1,5 +1,6 @@
 //! What is common to all of the direction: the state, and how errors are made.
 
+use super::any_types::AnyTypes;
 use crate::error::{FromJsonError, FromJsonErrorKind};
 use crate::options::{MAX_RECURSION_LIMIT, UnmarshalOptions};
 use crate::path::shortened;
@@ -17,7 +18,11 @@ pub(super) struct Parser<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) discard_unknown: bool,
     pub(super) allow_partial: bool,
+    pub(super) any_types: AnyTypes,
     recursion_limit: u32,
+    /// How many values were read and not used.
+    #[cfg(test)]
+    pub(super) skipped: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -35,7 +40,10 @@ impl<'a> Parser<'a> {
             out,
             discard_unknown: options.discard_unknown,
             allow_partial: options.allow_partial,
+            any_types: AnyTypes::default(),
             recursion_limit: options.recursion_limit.min(MAX_RECURSION_LIMIT),
+            #[cfg(test)]
+            skipped: 0,
         }
     }
 

@@ -1,9 +1,14 @@
 //! Values that are read and not used. They must be JSON all the same.
 
+use super::any::TYPE;
 use super::parser::{Parser, Step};
 
 impl Parser<'_> {
     pub(super) fn skip_value(&mut self, depth: u32) -> Step {
+        #[cfg(test)]
+        {
+            self.skipped += 1;
+        }
         match self.peek() {
             Some(b'"') => self.string().map(drop),
             Some(b'{') => self.skip_object(depth),
@@ -19,12 +24,23 @@ impl Parser<'_> {
 
     fn skip_object(&mut self, depth: u32) -> Step {
         let depth = self.deeper(depth)?;
+        let start = self.at;
         self.at += 1;
         if self.accept(b'}') {
             return Ok(());
         }
+        let (mut first, mut noted) = (true, !self.any_types.ahead);
         loop {
-            self.name()?;
+            let (name, _) = self.name()?;
+            if !noted && *name == *TYPE {
+                noted = true;
+                // A type that comes first needs no note.
+                if !first {
+                    self.peek();
+                    self.any_types.note(start, self.at);
+                }
+            }
+            first = false;
             self.skip_value(depth)?;
             if !self.another_member()? {
                 return Ok(());
