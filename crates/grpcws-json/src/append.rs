@@ -1,5 +1,15 @@
 //! Appending short texts without a call for each: blocks of a fixed size are copied, and what is too much is taken back.
 
+/// What stands right behind a value and is printed with it: nothing, or one of these.
+pub(crate) const NOTHING: u8 = 0;
+pub(crate) const COMMA: u8 = b',';
+pub(crate) const COLON: u8 = b':';
+
+/// How many bytes stand behind a value.
+pub(crate) const fn count(behind: u8) -> usize {
+    if behind == NOTHING { 0 } else { 1 }
+}
+
 /// Appends the first `length` bytes of a block.
 #[inline]
 pub(crate) fn put_block<const N: usize>(out: &mut Vec<u8>, block: &[u8; N], length: usize) {

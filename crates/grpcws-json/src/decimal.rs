@@ -5,7 +5,7 @@
 //! never the same double, nor two of at most 6 the same float, so there is no shorter one, and none that is closer.
 //! Everything else goes to `zmij`.
 
-use crate::append::put_short;
+use crate::append::{NOTHING, put_short};
 use crate::digits::put_millionths;
 
 /// Decimals that are tried.
@@ -16,21 +16,21 @@ const LARGEST: f64 = 1e8;
 
 /// Appends a double; those that are not numbers as the strings that protojson has for them.
 #[inline]
-pub(crate) fn put_double<const COMMA: bool>(out: &mut Vec<u8>, value: f64) {
+pub(crate) fn put_double<const BEHIND: u8>(out: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
     if magnitude < LARGEST {
         let millionths = rounded(magnitude * MILLION);
         let scaled_back = as_double(millionths) / MILLION;
         if scaled_back.to_bits() == magnitude.to_bits() && value.to_bits() != 1 << 63 {
-            return put_millionths::<COMMA>(out, value.is_sign_negative(), millionths);
+            return put_millionths::<BEHIND>(out, value.is_sign_negative(), millionths);
         }
     }
-    put_any::<COMMA>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative());
+    put_any::<BEHIND>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative());
 }
 
 /// Appends a float in its own precision.
 #[inline]
-pub(crate) fn put_float<const COMMA: bool>(out: &mut Vec<u8>, value: f32) {
+pub(crate) fn put_float<const BEHIND: u8>(out: &mut Vec<u8>, value: f32) {
     let magnitude = f64::from(value.abs());
     if magnitude < 1e6 {
         // As many decimals as leave six digits in all.
@@ -44,10 +44,10 @@ pub(crate) fn put_float<const COMMA: bool>(out: &mut Vec<u8>, value: f32) {
         let scaled_back = (digits as f64 / scale) as f32;
         if f64::from(scaled_back).to_bits() == magnitude.to_bits() && value.to_bits() != 1 << 31 {
             let millionths = rounded((MILLION / scale) * as_double(digits));
-            return put_millionths::<COMMA>(out, value.is_sign_negative(), millionths);
+            return put_millionths::<BEHIND>(out, value.is_sign_negative(), millionths);
         }
     }
-    put_any::<COMMA>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative());
+    put_any::<BEHIND>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative());
 }
 
 #[inline]
@@ -70,7 +70,7 @@ fn as_double(integer: u64) -> f64 {
 }
 
 #[inline(never)]
-fn put_any<const COMMA: bool>(
+fn put_any<const BEHIND: u8>(
     out: &mut Vec<u8>,
     value: impl zmij::Float,
     finite: bool,
@@ -90,8 +90,8 @@ fn put_any<const COMMA: bool>(
             (false, false) => b"\"Infinity\"",
         });
     }
-    if COMMA {
-        out.push(b',');
+    if BEHIND != NOTHING {
+        out.push(BEHIND);
     }
 }
 
@@ -101,13 +101,13 @@ mod tests {
 
     fn double(value: f64) -> String {
         let mut out = Vec::new();
-        put_double::<false>(&mut out, value);
+        put_double::<NOTHING>(&mut out, value);
         String::from_utf8(out).expect("numbers are ASCII")
     }
 
     fn float(value: f32) -> String {
         let mut out = Vec::new();
-        put_float::<false>(&mut out, value);
+        put_float::<NOTHING>(&mut out, value);
         String::from_utf8(out).expect("numbers are ASCII")
     }
 

@@ -56,14 +56,6 @@ pub(crate) fn is_plain_block(block: &[u8; BLOCK]) -> bool {
     !block.iter().fold(false, |any, &byte| any | is_special(byte) | (byte >= 0x80))
 }
 
-/// As [`is_plain_block`] for a block that is in registers, from which vectors are far.
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "both halves are looked at")]
-pub(crate) fn is_plain_word(block: u128) -> bool {
-    let (low, high) = (block as u64, (block >> 64) as u64);
-    specials(low) | specials(high) | ((low | high) & HIGH) == 0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,7 +83,6 @@ mod tests {
                 let mut block = [b'~'; BLOCK];
                 block[at] = byte;
                 assert_eq!(is_plain_block(&block), plain);
-                assert_eq!(is_plain_word(u128::from_le_bytes(block)), plain);
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::table::Field;
+
 /// Deepest nesting of groups that is skipped.
 const UNKNOWN_GROUP_DEPTH: u32 = crate::options::MAX_RECURSION_LIMIT;
 
@@ -174,23 +176,49 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads the tag if it is the next byte.
+    /// Reads the byte if it is the next one.
     #[inline]
-    pub(crate) fn accept_short_tag(&mut self, tag: u32) -> bool {
-        let found = self.bytes.get(self.position).is_some_and(|&byte| u32::from(byte) == tag && byte < 0x80);
+    pub(crate) fn accept_byte(&mut self, byte: u32) -> bool {
+        let found = self.bytes.get(self.position).is_some_and(|&next| u32::from(next) == byte);
         self.position += usize::from(found);
         found
     }
 
-    /// Reads the tag only if it is that of `number`.
+    /// Whether a value of this wire type is next and nothing is behind it. Groups are none.
     #[inline]
-    pub(crate) fn tag_if(&mut self, number: u32) -> Result<Option<u8>, Malformed> {
+    pub(crate) fn is_last(&self, wire_type: u8) -> bool {
+        let left = self.bytes.len().wrapping_sub(self.position);
+        match wire_type {
+            FIXED64 => left == 8,
+            FIXED32 => left == 4,
+            _ => {
+                let mut ahead = *self;
+                ahead.skip(0, wire_type).is_ok() && ahead.is_at_end()
+            }
+        }
+    }
+
+    /// The range of a length-delimited payload with nothing behind it; else nothing is read.
+    #[inline(always)]
+    pub(crate) fn last_payload(&mut self) -> Option<Range<usize>> {
+        let mut ahead = *self;
+        let payload = ahead.payload().ok().filter(|payload| payload.end == self.bytes.len())?;
+        *self = ahead;
+        Some(payload)
+    }
+
+    /// Reads the tag only if it is one of the field.
+    #[inline]
+    pub(crate) fn tag_if(&mut self, field: &Field) -> Result<Option<u8>, Malformed> {
+        if self.accept_byte(field.tag_byte) {
+            return Ok(Some(field.wire_type));
+        }
         if self.is_at_end() {
             return Ok(None);
         }
         let mut ahead = *self;
         let (found, wire_type) = ahead.tag()?;
-        if found != number || wire_type == END_GROUP {
+        if found != field.number || wire_type == END_GROUP {
             return Ok(None);
         }
         *self = ahead;
@@ -218,7 +246,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The range of a length-delimited payload; the reader is then behind it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn payload(&mut self) -> Result<Range<usize>, Malformed> {
         let start_of_length = self.position;
         let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);

@@ -169,6 +169,27 @@ fn prefix_and_position_in_a_document() {
     assert_eq!(out, [8, 1, 8, 1]);
 }
 
+/// Whatever the length of the key, and wherever in the output it stands.
+#[test]
+fn the_last_of_equal_keys_counts() {
+    for length in 0..40 {
+        let key = "k".repeat(length);
+        for others in 0..12 {
+            let others: String = (0..others).map(|at| format!(r#","{at}k":"{at}""#)).collect();
+            let (twice, once) = (
+                format!(r#"{{"{key}":"a"{others},"{key}":"b"}}"#),
+                format!(
+                    r#"{{{}"{key}":"b"}}"#,
+                    others.strip_prefix(',').map_or(String::new(), |all| format!("{all},"))
+                ),
+            );
+            assert_eq!(round_trip("google.protobuf.Struct", &twice), once);
+            let map = |entries| format!(r#"{{"stringString":{entries}}}"#);
+            assert_eq!(round_trip("everything.v1.Maps", &map(twice)), map(once));
+        }
+    }
+}
+
 /// An object of two members and a type, which stands where the last of `places` says.
 fn any(name: &str, mut members: Vec<String>, places: &mut Vec<usize>) -> String {
     let place = places.pop().unwrap_or_default();

@@ -175,7 +175,6 @@ impl<'a> Builder<'a> {
                     // Entries have a length also where messages are delimited.
                     field.kind = Kind::Message(index);
                     field.wire_type = field.kind.wire_type();
-                    field.tag = field.number << 3 | u32::from(field.wire_type);
                 }
             }
         }
@@ -240,7 +239,7 @@ impl<'a> Builder<'a> {
             kind,
             cardinality: if repeated { Cardinality::Repeated } else { Cardinality::Singular },
             wire_type: kind.wire_type(),
-            tag: number << 3 | u32::from(kind.wire_type()),
+            tag_byte: NONE,
             packed: repeated && kind.is_packable() && descriptor.packed.unwrap_or(features.packed),
             implicit,
             required,

@@ -6,10 +6,14 @@ use super::{Field, MessageType, NONE, NameIndex, Shape};
 pub(super) fn finished(
     full_name: Box<str>,
     shape: Shape,
-    fields: Vec<Field>,
+    mut fields: Vec<Field>,
     oneofs: Vec<Box<str>>,
     map_entry: bool,
 ) -> MessageType {
+    for field in &mut fields {
+        let tag = field.number << 3 | u32::from(field.wire_type);
+        field.tag_byte = if tag < 0x80 && !field.closed_enum { tag } else { NONE };
+    }
     let room = u32::try_from(4 * fields.len() + 16).unwrap_or(NONE);
     let mut by_small_number = Vec::new();
     let mut names = NameIndex::default();

@@ -109,6 +109,16 @@ impl TableData {
         self.enums.get(index as usize).expect("fields only name enums of their own table")
     }
 
+    /// Key and value of a map's entries.
+    #[inline]
+    pub(crate) fn entry_fields(&self, field: &Field) -> (&Field, &Field) {
+        let fields = match field.kind {
+            Kind::Message(index) => self.message(index).and_then(MessageType::entry_fields),
+            _ => None,
+        };
+        fields.expect("maps are fields of a type of entries")
+    }
+
     /// The message type that the URL of an `Any` names after its last slash.
     pub(crate) fn by_type_url(&self, url: &str) -> Option<u32> {
         let name = url.rsplit_once('/').map_or(url, |(_, name)| name);
@@ -175,8 +185,8 @@ pub(crate) struct Field {
     pub(crate) cardinality: Cardinality,
     /// Of one value.
     pub(crate) wire_type: u8,
-    /// The tag of one value.
-    pub(crate) tag: u32,
+    /// The byte that a tag of one byte is, if a value behind it is one of the field whatever it is; else [`NONE`].
+    pub(crate) tag_byte: u32,
     /// Whether a repeated field is *written* packed; both forms are read.
     pub(crate) packed: bool,
     /// No presence: zero is the same as unset.

@@ -122,13 +122,14 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn map_of_records(&mut self, field: &'a Field, records: &[Record], depth: u32) -> Step {
-        let map = self.open_map(field);
+        let mut map = self.open_map(field);
         for record in records.iter().filter(|record| record.wire_type == LENGTH_DELIMITED) {
             let entry = self.reader_at(record).payload()?;
-            self.map_entry(field, entry, depth)?;
+            self.map_entry(&mut map, entry, depth)?;
         }
-        self.close_map(map);
+        self.close_map(&map);
         Ok(())
     }
 }

@@ -92,7 +92,15 @@ impl Writer<'_> {
     }
 
     /// Leaves only the last entry of each key, and forgets the spans from `first` on.
-    pub(super) fn drop_superseded(&mut self, first: usize) {
+    #[inline]
+    pub(super) fn close_entries(&mut self, first: usize, marks: Marks) {
+        if marks.same {
+            self.drop_superseded(first);
+        }
+        self.spans.truncate(first);
+    }
+
+    fn drop_superseded(&mut self, first: usize) {
         let spans = self.spans.get(first..).unwrap_or_default();
         if !are_distinct(&self.out, spans) {
             let kept = last_of_each(&self.out, spans);
@@ -101,7 +109,6 @@ impl Writer<'_> {
                 self.out.extend_from_slice(&kept);
             }
         }
-        self.spans.truncate(first);
     }
 }
 
@@ -110,23 +117,35 @@ fn key<'o>(out: &'o [u8], span: &Span) -> &'o [u8] {
     out.get(span.start..span.key_end).unwrap_or_default()
 }
 
-#[inline]
-fn differ(out: &[u8], one: &Span, other: &Span) -> bool {
-    let (one, other) = (key(out, one), key(out, other));
-    if one.len() != other.len() {
-        return true;
+/// What tells the keys of most small maps apart while they are printed: a bit for each, which is another one for other keys.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Marks {
+    bits: u64,
+    same: bool,
+}
+
+impl Marks {
+    /// Adds the last key that was printed. Equal keys have the same bit: that of the length and of the last bytes, in which
+    /// names that are counted differ.
+    #[inline]
+    pub(super) fn add(&mut self, out: &[u8], span: &Span) {
+        let length = span.key_end - span.start;
+        let Some(last) = out.get(..span.key_end).and_then(<[u8]>::last_chunk) else {
+            // At the beginning of the output.
+            self.same = true;
+            return;
+        };
+        let last = u64::from_le_bytes(*last) >> (64 - 8 * length.min(8));
+        let bit = 1 << ((last ^ (length as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
+        self.same |= self.bits & bit != 0;
+        self.bits |= bit;
     }
-    // Names that are counted differ at the end.
-    let last = |key: &[u8]| key.last_chunk().copied().map(u64::from_le_bytes);
-    last(one) != last(other) || one != other
 }
 
 fn are_distinct(out: &[u8], spans: &[Span]) -> bool {
     if spans.len() <= FEW {
-        return spans
-            .iter()
-            .enumerate()
-            .all(|(at, one)| spans.iter().skip(at + 1).all(|other| differ(out, one, other)));
+        let differ = |(at, one)| spans.iter().take(at).all(|other| key(out, one) != key(out, other));
+        return spans.iter().enumerate().all(differ);
     }
     // Many encoders write maps sorted; then one pass tells.
     if Order::of(out, spans).is_some() {

@@ -3,9 +3,17 @@
 use std::ops::Range;
 
 use super::writer::{Step, Stop, Unpopulated, Writer};
+use crate::append::COMMA;
 use crate::room::make_room;
 use crate::table::{Cardinality, Field, Kind, MessageType, NONE, Shape};
 use crate::wire::{END_GROUP, LENGTH_DELIMITED, Reader, Reason, VARINT};
+
+/// What a tag is: of a field, with its index and the wire type of the value, of something else, or the end of a group.
+enum Next<'a> {
+    Field(u32, &'a Field, u8),
+    Skipped,
+    End,
+}
 
 impl<'a> Writer<'a> {
     /// Prints a message whose encoding is the concatenation of `pieces`: more than one where a field that holds a
@@ -47,30 +55,18 @@ impl<'a> Writer<'a> {
         let mut oneofs = 0_u64;
         let mut ended = group.is_none();
         while !reader.is_at_end() {
-            let start = reader.position();
-            make_room(&mut self.out, 0, start, self.input.len());
-            let tag = reader.raw_tag()?;
-            let (index, field) = match message.fields.get(next as usize) {
-                Some(field) if field.tag == tag => (next, field),
-                _ => match message.field_by_number(tag >> 3) {
-                    Some(found) => found,
-                    None if ends_or_skips(start, reader, group)? => {
+            make_room(&mut self.out, 0, reader.position(), self.input.len());
+            let (index, field, wire_type) = match message.fields.get(next as usize) {
+                Some(field) if reader.accept_byte(field.tag_byte) => (next, field, field.wire_type),
+                _ => match self.other_field(message, reader, next, group)? {
+                    Next::Field(index, field, wire_type) => (index, field, wire_type),
+                    Next::Skipped => continue,
+                    Next::End => {
                         ended = true;
                         break;
                     }
-                    None => continue,
                 },
             };
-            if (field.tag != tag || field.closed_enum) && !self.accepts(field, (tag & 7) as u8, reader)? {
-                if ends_or_skips(start, reader, group)? {
-                    ended = true;
-                    break;
-                }
-                continue;
-            }
-            if index < next {
-                return Err(Stop::Disorder);
-            }
             if field.oneof != NONE {
                 // Oneofs beyond the 64th have no bit: such messages are sorted.
                 let bit = 1_u64.checked_shl(field.oneof).unwrap_or(0);
@@ -79,12 +75,11 @@ impl<'a> Writer<'a> {
                 }
                 oneofs |= bit;
             }
-            self.unpopulated_fields(message, next, index);
             next = index + 1;
             let result = match field.cardinality {
                 Cardinality::Singular => self.singular_inline(field, reader, depth),
-                Cardinality::Repeated => self.array_in_order(field, reader, (tag & 7) as u8, depth),
-                Cardinality::Map => self.map_in_order(field, reader, (tag & 7) as u8, depth),
+                Cardinality::Repeated => self.array_in_order(field, reader, wire_type, depth),
+                Cardinality::Map => self.map_in_order(field, reader, wire_type, depth),
             };
             if let Err(stop) = result {
                 return Err(stop.within_field(field));
@@ -95,6 +90,31 @@ impl<'a> Writer<'a> {
         }
         self.unpopulated_fields(message, next, NONE);
         Ok(())
+    }
+
+    /// Reads the tag of a field that is not the next one of the message, and prints what is not set before it.
+    #[inline]
+    fn other_field(
+        &mut self,
+        message: &'a MessageType,
+        reader: &mut Reader<'a>,
+        next: u32,
+        group: Option<u32>,
+    ) -> Step<Next<'a>> {
+        let start = reader.position();
+        let (number, wire_type) = reader.tag()?;
+        let found = match message.field_by_number(number) {
+            Some(found) if self.accepts(found.1, wire_type, reader)? => Some(found),
+            _ => None,
+        };
+        let Some((index, field)) = found else {
+            return if ends_or_skips(start, reader, group)? { Ok(Next::End) } else { Ok(Next::Skipped) };
+        };
+        if index < next {
+            return Err(Stop::Disorder);
+        }
+        self.unpopulated_fields(message, next, index);
+        Ok(Next::Field(index, field, wire_type))
     }
 
     /// Whether a record is a value of the field; those of another wire type, and numbers that a closed enum does
@@ -129,7 +149,7 @@ impl<'a> Writer<'a> {
         self.key(field);
         let zero = match field.kind {
             Kind::Message(_) | Kind::Group(_) => self.value(field, reader, depth)?,
-            kind => self.scalar_inline::<true>(kind, reader)?,
+            kind => self.scalar_inline::<COMMA>(kind, reader)?,
         };
         if zero && field.implicit && self.unpopulated == Unpopulated::Omit {
             self.out.truncate(before);
@@ -151,12 +171,12 @@ impl<'a> Writer<'a> {
                 self.out.push(b',');
                 Ok(false)
             }
-            kind => self.scalar::<true>(kind, reader),
+            kind => self.scalar::<COMMA>(kind, reader),
         }
     }
 
     /// Prints a message that is in one piece.
-    #[inline]
+    #[inline(always)]
     pub(super) fn nested(&mut self, index: u32, payload: &Range<usize>, depth: u32) -> Step {
         let message = self.table.message_of(index);
         if self.any_order || message.shape != Shape::Object {
@@ -182,6 +202,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
+    #[inline(never)]
     fn array_in_order(
         &mut self,
         field: &'a Field,
@@ -196,7 +217,7 @@ impl<'a> Writer<'a> {
         loop {
             make_room(&mut self.out, 0, reader.position(), self.input.len());
             self.elements(field, reader, wire_type, &mut count, depth)?;
-            match reader.tag_if(field.number)? {
+            match reader.tag_if(field)? {
                 Some(next) => wire_type = next,
                 None => break,
             }

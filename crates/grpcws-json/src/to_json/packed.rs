@@ -3,6 +3,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "32-bit types are the low bits of their varint")]
 
 use super::writer::{Step, Stop, Writer};
+use crate::append::COMMA;
 use crate::decimal::{put_double, put_float};
 use crate::digits::{put_signed, put_unsigned};
 use crate::room::make_room;
@@ -14,35 +15,35 @@ impl<'a> Writer<'a> {
     pub(super) fn packed(&mut self, kind: Kind, packed: &mut Reader<'a>, count: &mut usize) -> Step {
         let done = match kind {
             Kind::Int32 => self.each(packed, count, |out, reader| {
-                put_signed::<false, true>(out, i64::from((reader.varint()? as u32).cast_signed()));
+                put_signed::<false, COMMA>(out, i64::from((reader.varint()? as u32).cast_signed()));
                 Ok(())
             }),
             Kind::Int64 => self.each(packed, count, |out, reader| {
-                put_signed::<true, true>(out, reader.varint()?.cast_signed());
+                put_signed::<true, COMMA>(out, reader.varint()?.cast_signed());
                 Ok(())
             }),
             Kind::Uint32 => self.each(packed, count, |out, reader| {
-                put_unsigned::<false, true>(out, u64::from(reader.varint()? as u32));
+                put_unsigned::<false, COMMA>(out, u64::from(reader.varint()? as u32));
                 Ok(())
             }),
             Kind::Uint64 => self.each(packed, count, |out, reader| {
-                put_unsigned::<true, true>(out, reader.varint()?);
+                put_unsigned::<true, COMMA>(out, reader.varint()?);
                 Ok(())
             }),
             Kind::Sint32 => self.each(packed, count, |out, reader| {
-                put_signed::<false, true>(out, i64::from(zigzag32(reader.varint()? as u32)));
+                put_signed::<false, COMMA>(out, i64::from(zigzag32(reader.varint()? as u32)));
                 Ok(())
             }),
             Kind::Sint64 => self.each(packed, count, |out, reader| {
-                put_signed::<true, true>(out, zigzag64(reader.varint()?));
+                put_signed::<true, COMMA>(out, zigzag64(reader.varint()?));
                 Ok(())
             }),
             Kind::Double => self.each(packed, count, |out, reader| {
-                put_double::<true>(out, f64::from_bits(reader.fixed64()?));
+                put_double::<COMMA>(out, f64::from_bits(reader.fixed64()?));
                 Ok(())
             }),
             Kind::Float => self.each(packed, count, |out, reader| {
-                put_float::<true>(out, f32::from_bits(reader.fixed32()?));
+                put_float::<COMMA>(out, f32::from_bits(reader.fixed32()?));
                 Ok(())
             }),
             kind => return self.each_scalar(kind, packed, count),
@@ -68,7 +69,7 @@ impl<'a> Writer<'a> {
     fn each_scalar(&mut self, kind: Kind, packed: &mut Reader<'a>, count: &mut usize) -> Step {
         while !packed.is_at_end() {
             make_room(&mut self.out, 0, packed.position(), self.input.len());
-            if let Err(stop) = self.scalar::<true>(kind, packed) {
+            if let Err(stop) = self.scalar::<COMMA>(kind, packed) {
                 return Err(stop.within_index(*count));
             }
             *count += 1;

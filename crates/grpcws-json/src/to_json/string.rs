@@ -1,62 +1,128 @@
 //! Strings: copied in one piece up to each byte that must be escaped.
 
-use crate::append::{put_block, put_short};
-use crate::room::make_room;
-use crate::scan::{is_plain_block, is_plain_word, plain_prefix};
+use std::ops::Range;
+
+use super::writer::{Step, Stop, Writer};
+use crate::append::{NOTHING, count, put_block, put_short};
+use crate::error::ToJsonErrorKind;
+use crate::room::{LONG, make_room};
+use crate::scan::{is_plain_block, plain_prefix};
+use crate::wire::Reader;
+
+impl<'a> Writer<'a> {
+    /// Prints a string, which must be UTF-8, with a character behind it or not; tells whether it is empty.
+    #[inline]
+    pub(super) fn string<const BEHIND: u8>(&mut self, reader: &mut Reader<'a>) -> Step<bool> {
+        let payload = reader.payload()?;
+        self.string_at::<BEHIND>(&payload)?;
+        Ok(payload.is_empty())
+    }
+
+    #[inline]
+    pub(super) fn string_at<const BEHIND: u8>(&mut self, payload: &Range<usize>) -> Step {
+        // Before a string there is its length: the block takes a quote in place of that.
+        let block = self.input.get(payload.start.wrapping_sub(1)..).and_then(<[u8]>::first_chunk);
+        if let Some(block) = block
+            && payload.len() <= IN_ONE_BLOCK
+            && put_block_as_string::<BEHIND>(&mut self.out, block, payload.len())
+        {
+            return Ok(());
+        }
+        self.any_string::<BEHIND>(payload)
+    }
+
+    #[inline(never)]
+    fn any_string<const BEHIND: u8>(&mut self, payload: &Range<usize>) -> Step {
+        let bytes = self.input.get(payload.clone()).unwrap_or_default();
+        if bytes.len() >= LONG {
+            make_room_for_string(&mut self.out, bytes, payload.end, self.input.len());
+        }
+        if put_bytes_as_string::<BEHIND>(&mut self.out, bytes) {
+            Ok(())
+        } else {
+            Err(Stop::new(ToJsonErrorKind::InvalidUtf8, payload.start))
+        }
+    }
+}
 
 /// Appends the string in quotes.
 pub(crate) fn put_string(out: &mut Vec<u8>, text: &str) {
-    let _ = put_bytes_as_string(out, text.as_bytes());
+    let _ = put_bytes_as_string::<NOTHING>(out, text.as_bytes());
 }
 
-/// Appends the bytes as a string in quotes; `false` and nothing appended where they are not UTF-8.
-#[inline]
-pub(super) fn put_bytes_as_string(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
-    put_start_as_string::<false>(out, bytes, bytes.len())
-}
-
-/// As [`put_bytes_as_string`] for a string that starts in `text` and has `length` bytes, with a comma behind it or not.
+/// Appends the bytes as a string in quotes, with a character behind it or not; `false` and nothing appended where they
+/// are not UTF-8.
 ///
-/// Most strings are short, ASCII, and have nothing to escape. Those are looked at and copied as blocks.
-#[inline]
-pub(super) fn put_start_as_string<const COMMA: bool>(out: &mut Vec<u8>, text: &[u8], length: usize) -> bool {
-    let bytes = text.get(..length).unwrap_or_default();
-    let plain = match (text.first_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
-        // In most messages there is something behind the string: then the block that it is in can be taken as a whole.
-        (Some(block), ..) if length <= IN_ONE_BLOCK => return put_in_one_block::<COMMA>(out, *block, bytes),
-        (_, Some(first), Some(last)) if length <= 32 => is_plain_block(first) && is_plain_block(last),
+/// Most strings are ASCII and have nothing to escape. Those that are short are looked at and copied as blocks.
+#[inline(never)]
+fn put_bytes_as_string<const BEHIND: u8>(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    let plain = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) if bytes.len() <= 32 => is_plain_block(first) && is_plain_block(last),
         _ => false,
     };
     if !plain {
-        return put_any_string::<COMMA>(out, bytes);
+        return put_any_string::<BEHIND>(out, bytes);
     }
     out.push(b'"');
     put_short(out, bytes);
-    put_end::<COMMA>(out);
+    put_end::<BEHIND>(out);
     true
 }
 
-/// The length of a string that fits in a block of 16 with two quotes and a comma.
+/// The length of a string that fits in a block of 16 with two quotes and a character behind it.
 const IN_ONE_BLOCK: usize = 13;
 
-#[inline(always)]
-fn put_in_one_block<const COMMA: bool>(out: &mut Vec<u8>, block: [u8; 16], bytes: &[u8]) -> bool {
-    const SPACES: u128 = u128::from_le_bytes([b' '; 16]);
-    let bits = 8 * bytes.len();
-    let inside = (1_u128 << bits) - 1;
-    let word = u128::from_le_bytes(block) & inside;
-    if !is_plain_word(word | !inside & SPACES) {
-        return put_any_string::<COMMA>(out, bytes);
+/// Which bytes of a block belong to a string of each length, which begins at the second one.
+static INSIDE: [[u8; 16]; 16] = blocks(0, [0xff, 0, 0]);
+
+/// Blocks for strings of each length: the first byte, from the second one on as many times as the length says the first of
+/// three bytes, and the others behind them. Where a length does not fit, all bits are set, so that no byte of the blocks
+/// is known to the compiler, which would then take them apart.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated when this is compiled; a wrong index would not compile"
+)]
+const fn blocks(first: u8, [inside, end, behind]: [u8; 3]) -> [[u8; 16]; 16] {
+    let mut blocks = [[0xff; 16]; 16];
+    let mut length = 0;
+    while length <= IN_ONE_BLOCK {
+        let mut block = [0; 16];
+        block[0] = first;
+        let mut at = 1;
+        while at <= length {
+            block[at] = inside;
+            at += 1;
+        }
+        block[at] = end;
+        block[at + 1] = behind;
+        blocks[length] = block;
+        length += 1;
     }
-    let end = u128::from(b'"') | u128::from(b',') << 8;
-    let quoted = (word | end << bits) << 8 | u128::from(b'"');
-    put_block(out, &quoted.to_le_bytes(), bytes.len() + 2 + usize::from(COMMA));
+    blocks
+}
+
+/// Appends a string of at most [`IN_ONE_BLOCK`] bytes, which begins at the second one of the block. `false` and nothing
+/// appended where it is not ASCII, or something in it must be escaped.
+#[inline(always)]
+fn put_block_as_string<const BEHIND: u8>(out: &mut Vec<u8>, block: &[u8; 16], length: usize) -> bool {
+    let none = &[0; 16];
+    let inside = INSIDE.get(length & 15).unwrap_or(none);
+    let around = const { &blocks(b'"', [0, b'"', BEHIND]) }.get(length & 15).unwrap_or(none);
+    let (mut text, mut checked) = (*block, *block);
+    for (((text, checked), inside), around) in text.iter_mut().zip(&mut checked).zip(inside).zip(around) {
+        *checked = *text & inside | b' ' & !inside;
+        *text = *text & inside | around;
+    }
+    if !is_plain_block(&checked) {
+        return false;
+    }
+    put_block(out, &text, length + 2 + count(BEHIND));
     true
 }
 
 /// Makes room for a long string. What is escaped is counted only where there is no room in any case: a buffer that is used
 /// again has it.
-pub(super) fn make_room_for_string(out: &mut Vec<u8>, bytes: &[u8], read: usize, length: usize) {
+fn make_room_for_string(out: &mut Vec<u8>, bytes: &[u8], read: usize, length: usize) {
     if out.capacity() - out.len() < bytes.len() {
         let escaped = |byte: u8| match byte {
             b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
@@ -69,12 +135,12 @@ pub(super) fn make_room_for_string(out: &mut Vec<u8>, bytes: &[u8], read: usize,
 }
 
 #[inline]
-fn put_end<const COMMA: bool>(out: &mut Vec<u8>) {
-    put_block(out, b"\",", 1 + usize::from(COMMA));
+fn put_end<const BEHIND: u8>(out: &mut Vec<u8>) {
+    put_block(out, &[b'"', BEHIND], 1 + count(BEHIND));
 }
 
 #[inline(never)]
-fn put_any_string<const COMMA: bool>(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
+fn put_any_string<const BEHIND: u8>(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
     if !bytes.is_ascii() && std::str::from_utf8(bytes).is_err() {
         return false;
     }
@@ -87,7 +153,7 @@ fn put_any_string<const COMMA: bool>(out: &mut Vec<u8>, bytes: &[u8]) -> bool {
         put_escape(out, byte);
         rest = after;
     }
-    put_end::<COMMA>(out);
+    put_end::<BEHIND>(out);
     true
 }
 
@@ -120,7 +186,8 @@ mod tests {
 
     fn quoted(bytes: &[u8]) -> Option<String> {
         let mut out = Vec::new();
-        put_bytes_as_string(&mut out, bytes).then(|| String::from_utf8(out).expect("UTF-8 in, UTF-8 out"))
+        put_bytes_as_string::<NOTHING>(&mut out, bytes)
+            .then(|| String::from_utf8(out).expect("UTF-8 in, UTF-8 out"))
     }
 
     #[test]

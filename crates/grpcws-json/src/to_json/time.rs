@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::writer::{Step, Stop, Writer};
-use crate::append::put_block;
+use crate::append::{NOTHING, put_block};
 use crate::calendar::{MAX_DURATION, MAX_TIMESTAMP, MIN_TIMESTAMP, SECONDS_PER_DAY, date};
 use crate::digits::{eight_digits_text, put_unsigned};
 use crate::error::ToJsonErrorKind;
@@ -43,7 +43,7 @@ impl Writer<'_> {
         if seconds < 0 || nanos < 0 {
             self.out.push(b'-');
         }
-        put_unsigned::<false, false>(&mut self.out, seconds.unsigned_abs());
+        put_unsigned::<false, NOTHING>(&mut self.out, seconds.unsigned_abs());
         self.fraction(nanos.abs());
         self.out.extend_from_slice(b"s\"");
         Ok(())

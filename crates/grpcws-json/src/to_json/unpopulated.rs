@@ -1,6 +1,7 @@
 //! What is printed for fields that are not set, where the options ask for it.
 
 use super::writer::{Unpopulated, Writer};
+use crate::append::NOTHING;
 use crate::table::{Cardinality, Field, Kind, MessageType, NONE};
 
 impl Writer<'_> {
@@ -47,7 +48,7 @@ impl Writer<'_> {
             Kind::String | Kind::Bytes => b"\"\"",
             Kind::Enum(index) => {
                 let first = self.table.enum_of(index).first;
-                return self.enum_value::<false>(index, first);
+                return self.enum_value::<NOTHING>(index, first);
             }
             Kind::Message(_) | Kind::Group(_) => b"{}",
             _ => b"0",

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::entries::{Entry, with_pieces};
+use super::entries::{Entry, Marks, with_pieces};
 use super::writer::{Span, Step, Stop, Writer};
+use crate::append::NOTHING;
 use crate::decimal::put_double;
 use crate::error::ToJsonErrorKind;
 use crate::table::Kind;
@@ -40,11 +41,11 @@ impl<'a> Writer<'a> {
                     let text = "a google.protobuf.Value that is not a finite number";
                     return Err(Stop::new(ToJsonErrorKind::WellKnownType(text), offset));
                 }
-                put_double::<false>(&mut self.out, number);
+                put_double::<NOTHING>(&mut self.out, number);
                 Ok(())
             }
-            STRING => self.string::<false>(&mut member.value).map(drop),
-            BOOL => self.scalar::<false>(Kind::Bool, &mut member.value).map(drop),
+            STRING => self.string::<NOTHING>(&mut member.value).map(drop),
+            BOOL => self.scalar::<NOTHING>(Kind::Bool, &mut member.value).map(drop),
             STRUCT | LIST => {
                 let depth = self.deeper(depth, offset)?;
                 with_pieces(&member.earlier, member.value, |pieces| {
@@ -87,6 +88,7 @@ impl<'a> Writer<'a> {
     pub(super) fn struct_object(&mut self, pieces: &[Range<usize>], depth: u32) -> Step {
         self.out.push(b'{');
         let first_span = self.spans.len();
+        let mut marks = Marks::default();
         for piece in pieces {
             let mut reader = Reader::within(self.input, piece);
             while !reader.is_at_end() {
@@ -94,12 +96,15 @@ impl<'a> Writer<'a> {
                     (1, LENGTH_DELIMITED) => {
                         let entry = reader.payload()?;
                         self.struct_entry(&entry, depth)?;
+                        if let Some(span) = self.spans.last() {
+                            marks.add(&self.out, span);
+                        }
                     }
                     (number, wire_type) => reader.skip(number, wire_type)?,
                 }
             }
         }
-        self.drop_superseded(first_span);
+        self.close_entries(first_span, marks);
         self.close(b'}');
         Ok(())
     }
@@ -107,9 +112,11 @@ impl<'a> Writer<'a> {
     fn struct_entry(&mut self, range: &Range<usize>, depth: u32) -> Step {
         let entry = Entry::read(self.input, range, LENGTH_DELIMITED, LENGTH_DELIMITED)?;
         let start = self.out.len();
-        self.map_key(Kind::String, entry.key.clone().as_mut())?;
-        let key_end = self.out.len();
-        self.out.push(b':');
+        match entry.key {
+            Some(mut reader) => self.map_key(Kind::String, &mut reader)?,
+            None => self.default_key(Kind::String),
+        }
+        let key_end = self.out.len() - 1;
         entry
             .with_value_pieces(range.start, |pieces| self.nested_value(pieces, depth))
             .map_err(|stop| self.within_key(stop, start..key_end))?;

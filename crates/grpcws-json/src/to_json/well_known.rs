@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::writer::{Step, Stop, Writer};
+use crate::append::NOTHING;
 use crate::error::ToJsonErrorKind;
 use crate::field_mask;
 use crate::table::{Kind, Shape};
@@ -33,7 +34,7 @@ impl Writer<'_> {
             Ok(false)
         })?;
         match value {
-            Some(mut reader) => self.scalar::<false>(kind, &mut reader).map(drop),
+            Some(mut reader) => self.scalar::<NOTHING>(kind, &mut reader).map(drop),
             None => {
                 self.default_value(kind);
                 Ok(())
