@@ -5,7 +5,7 @@
 //! never the same double, nor two of at most 6 the same float, so there is no shorter one, and none that is closer.
 //! Everything else goes to `zmij`.
 
-use crate::append::{NOTHING, put_short};
+use crate::append::{count, put_block, put_short};
 use crate::digits::put_millionths;
 
 /// Decimals that are tried.
@@ -19,8 +19,8 @@ const LARGEST: f64 = 1e8;
 pub(crate) fn put_double<const BEHIND: u8>(out: &mut Vec<u8>, value: f64) {
     let magnitude = value.abs();
     if magnitude < LARGEST {
-        let millionths = rounded(magnitude * MILLION);
-        let scaled_back = as_double(millionths) / MILLION;
+        let (millionths, rounded) = rounded(magnitude * MILLION);
+        let scaled_back = rounded / MILLION;
         if scaled_back.to_bits() == magnitude.to_bits() && value.to_bits() != 1 << 63 {
             return put_millionths::<BEHIND>(out, value.is_sign_negative(), millionths);
         }
@@ -32,41 +32,31 @@ pub(crate) fn put_double<const BEHIND: u8>(out: &mut Vec<u8>, value: f64) {
 #[inline]
 pub(crate) fn put_float<const BEHIND: u8>(out: &mut Vec<u8>, value: f32) {
     let magnitude = f64::from(value.abs());
-    if magnitude < 1e6 {
+    if magnitude < MILLION {
         // As many decimals as leave six digits in all.
-        let scale = scale_to_six_digits(magnitude);
-        let digits = rounded(magnitude * scale);
-        #[expect(
-            clippy::cast_precision_loss,
-            clippy::cast_possible_truncation,
-            reason = "at most six digits"
-        )]
-        let scaled_back = (digits as f64 / scale) as f32;
+        let power = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5].iter().filter(|&&power| magnitude >= power).count();
+        let (scale, unit) = SIX_DIGITS.get(power).copied().unwrap_or_default();
+        let (digits, rounded) = rounded(magnitude * scale);
+        #[expect(clippy::cast_possible_truncation, reason = "at most six digits")]
+        let scaled_back = (rounded / scale) as f32;
         if f64::from(scaled_back).to_bits() == magnitude.to_bits() && value.to_bits() != 1 << 31 {
-            let millionths = rounded((MILLION / scale) * as_double(digits));
-            return put_millionths::<BEHIND>(out, value.is_sign_negative(), millionths);
+            return put_millionths::<BEHIND>(out, value.is_sign_negative(), digits * unit);
         }
     }
     put_any::<BEHIND>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative());
 }
 
-#[inline]
-fn scale_to_six_digits(magnitude: f64) -> f64 {
-    let power = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5].iter().filter(|&&power| magnitude >= power).count();
-    [1e6, 1e5, 1e4, 1e3, 1e2, 1e1, 1.0].get(power).copied().unwrap_or(1.0)
-}
+/// What makes an integer of six digits of a float, by the digits before its point, and how many millionths are one of it.
+const SIX_DIGITS: [(f64, u64); 7] =
+    [(1e6, 1), (1e5, 10), (1e4, 100), (1e3, 1000), (1e2, 10_000), (1e1, 100_000), (1.0, 1_000_000)];
 
-/// The nearest integer of a number that is not negative and below 10^15.
-#[expect(clippy::cast_possible_truncation, reason = "within the bounds that the caller has checked")]
+/// The nearest integer of a number that is not negative and below 2^51, as one and as a double.
 #[inline]
-fn rounded(scaled: f64) -> u64 {
-    ((scaled + 0.5) as i64).cast_unsigned()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "below 10^15")]
-#[inline]
-fn as_double(integer: u64) -> f64 {
-    integer.cast_signed() as f64
+fn rounded(scaled: f64) -> (u64, f64) {
+    // From here to 2^53, the doubles are the integers, and their lowest bits count on.
+    const INTEGERS: f64 = (1_u64 << 52) as f64;
+    let shifted = scaled + INTEGERS;
+    (shifted.to_bits() & ((1 << 52) - 1), shifted - INTEGERS)
 }
 
 #[inline(never)]
@@ -77,27 +67,27 @@ fn put_any<const BEHIND: u8>(
     nan: bool,
     negative: bool,
 ) {
-    if finite {
-        let mut buffer = zmij::Buffer::new();
-        let text = buffer.format_finite(value);
-        // `-0` would be an integer, and as that zero, to some parsers.
-        let text = if text == "-0.0" { text } else { text.strip_suffix(".0").unwrap_or(text) };
-        put_short(out, text.as_bytes());
-    } else {
+    if !finite {
         out.extend_from_slice(match (nan, negative) {
             (true, _) => b"\"NaN\"",
             (false, true) => b"\"-Infinity\"",
             (false, false) => b"\"Infinity\"",
         });
+        return put_block(out, &[BEHIND], count(BEHIND));
     }
-    if BEHIND != NOTHING {
-        out.push(BEHIND);
-    }
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    // `-0` would be an integer, and as that zero, to some parsers.
+    let text = if text == "-0.0" { text } else { text.strip_suffix(".0").unwrap_or(text) };
+    let text = text.as_bytes();
+    put_short(out, text);
+    put_block(out, &[BEHIND], count(BEHIND));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::append::NOTHING;
 
     fn double(value: f64) -> String {
         let mut out = Vec::new();
