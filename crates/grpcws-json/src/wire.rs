@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::append::put_block;
 use crate::table::Field;
 
 /// Deepest nesting of groups that is skipped.
@@ -311,13 +312,31 @@ impl<'a> Reader<'a> {
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "a varint is written by its low seven bits")]
-pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
+#[expect(clippy::cast_possible_truncation, reason = "below 128")]
+pub(crate) fn put_varint(out: &mut Vec<u8>, value: u64) {
+    if value < 0x80 {
+        out.push(value as u8);
+    } else {
+        put_long_varint(out, value);
     }
-    out.push(value as u8);
+}
+
+/// Spreads the bits over a word, seven to a byte, and appends as many bytes as are needed.
+fn put_long_varint(out: &mut Vec<u8>, value: u64) {
+    const MORE: u64 = 0x8080_8080_8080_8080;
+    let bits = value & 0x0fff_ffff | (value & 0x00ff_ffff_f000_0000) << 4;
+    let bits = bits & 0x0000_3fff_0000_3fff | (bits & 0x0fff_c000_0fff_c000) << 2;
+    let bits = bits & 0x007f_007f_007f_007f | (bits & 0x3f80_3f80_3f80_3f80) << 1;
+    let above = value >> 56;
+    if above == 0 {
+        let last = (63 - bits.leading_zeros()) / 8;
+        let word = bits | MORE & ((1 << (8 * last)) - 1);
+        put_block(out, &word.to_le_bytes(), last as usize + 1);
+    } else {
+        out.extend_from_slice(&(bits | MORE).to_le_bytes());
+        // Where there is a tenth byte, the highest bit of the ninth is set, and says so.
+        put_block(out, &[above as u8, (above >> 7) as u8], 1 + (above >> 7) as usize);
+    }
 }
 
 #[inline]

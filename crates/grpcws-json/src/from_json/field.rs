@@ -1,11 +1,12 @@
 //! Fields: singular, repeated, map.
 
+use super::number::{signed, signed32, unsigned32};
 use super::parser::{Parser, Step};
 use super::scalar::Written;
 use super::seen::Seen;
 use crate::path::Segment;
 use crate::table::{Cardinality, Field, Kind, MessageType};
-use crate::wire::{END_GROUP, LENGTH_DELIMITED, begin_length, end_length, put_tag};
+use crate::wire::{END_GROUP, LENGTH_DELIMITED, begin_length, end_length, put_tag, put_varint};
 
 impl<'a> Parser<'a> {
     /// Reads the value of a member. `null` is the same as no member, except where it is a value of the type.
@@ -82,13 +83,45 @@ impl<'a> Parser<'a> {
         let before = self.out.len();
         put_tag(self.out, field.number, LENGTH_DELIMITED);
         let mark = begin_length(self.out);
-        self.elements(|parser| parser.scalar(field.kind).map(drop))?;
+        self.packed(field.kind)?;
         if self.out.len() == mark {
             self.out.truncate(before);
         } else {
             end_length(self.out, mark);
         }
         Ok(())
+    }
+
+    /// Reads the elements of an array of numbers: one loop for each of the types that are read most.
+    fn packed(&mut self, kind: Kind) -> Step {
+        match kind {
+            Kind::Int32 => self.elements(|parser| {
+                let value = parser.integer(kind, signed32)?;
+                put_varint(parser.out, i64::from(value).cast_unsigned());
+                Ok(())
+            }),
+            Kind::Int64 => self.elements(|parser| {
+                let value = parser.integer(kind, signed)?;
+                put_varint(parser.out, value.cast_unsigned());
+                Ok(())
+            }),
+            Kind::Uint32 => self.elements(|parser| {
+                let value = parser.integer(kind, unsigned32)?;
+                put_varint(parser.out, u64::from(value));
+                Ok(())
+            }),
+            Kind::Double => self.elements(|parser| {
+                let value = parser.double()?;
+                parser.out.extend_from_slice(&value.to_le_bytes());
+                Ok(())
+            }),
+            Kind::Float => self.elements(|parser| {
+                let value = parser.float()?;
+                parser.out.extend_from_slice(&value.to_le_bytes());
+                Ok(())
+            }),
+            _ => self.elements(|parser| parser.scalar(kind).map(drop)),
+        }
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! Maps: objects whose names are keys.
 
 use super::decimal::{integer, number_length};
-use super::number::{signed, unsigned};
+use super::number::{signed, signed32, unsigned, unsigned32};
 use super::parser::{Parser, Step};
 use super::scalar::Written;
 use crate::error::FromJsonError;
@@ -70,9 +70,9 @@ impl<'a> Parser<'a> {
                 }
                 let (negative, magnitude) = integer(name)?;
                 let signed = || signed(negative, magnitude);
-                let signed32 = || i32::try_from(signed()?).ok();
+                let signed32 = || signed32(negative, magnitude);
                 let unsigned = || unsigned(negative, magnitude);
-                let unsigned32 = || u32::try_from(unsigned()?).ok();
+                let unsigned32 = || unsigned32(negative, magnitude);
                 match kind {
                     Kind::Int32 => i64::from(signed32()?).cast_unsigned(),
                     Kind::Int64 => signed()?.cast_unsigned(),

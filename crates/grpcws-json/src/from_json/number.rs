@@ -29,13 +29,20 @@ impl<'a> Parser<'a> {
         Ok(rest.get(..length).unwrap_or_default())
     }
 
-    /// Reads an integer: its sign and magnitude.
-    #[inline]
-    pub(super) fn integer(&mut self, kind: Kind) -> Step<(bool, u64)> {
+    /// Reads an integer; `convert` makes the value of its sign and magnitude.
+    #[inline(always)]
+    pub(super) fn integer<T>(&mut self, kind: Kind, convert: impl Fn(bool, u64) -> Option<T>) -> Step<T> {
         self.peek();
-        if let Some(found) = self.short_integer() {
-            return Ok(found);
-        }
+        let start = self.at;
+        let (negative, magnitude) = match self.short_integer() {
+            Some(found) => found,
+            None => self.any_integer(kind)?,
+        };
+        convert(negative, magnitude).ok_or_else(|| self.invalid_for(kind, start))
+    }
+
+    #[inline(never)]
+    fn any_integer(&mut self, kind: Kind) -> Step<(bool, u64)> {
         let start = self.at;
         let (text, quoted) = self.number_text(kind)?;
         let valid = !quoted || number_length(&text) == Some(text.len());
@@ -47,7 +54,7 @@ impl<'a> Parser<'a> {
 
     /// Reads an integer of up to [`SHORT`] digits without fraction or exponent, in quotes or not; reads nothing where that
     /// is not next.
-    #[inline]
+    #[inline(always)]
     fn short_integer(&mut self) -> Option<(bool, u64)> {
         let rest = self.text.get(self.at..)?;
         let (quoted, unquoted) = match rest {
@@ -82,29 +89,19 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn signed(&mut self, kind: Kind) -> Step<i64> {
-        self.peek();
-        let start = self.at;
-        let (negative, magnitude) = self.integer(kind)?;
-        signed(negative, magnitude).ok_or_else(|| self.invalid_for(kind, start))
+        self.integer(kind, signed)
     }
 
     pub(super) fn unsigned(&mut self, kind: Kind) -> Step<u64> {
-        self.peek();
-        let start = self.at;
-        let (negative, magnitude) = self.integer(kind)?;
-        unsigned(negative, magnitude).ok_or_else(|| self.invalid_for(kind, start))
+        self.integer(kind, unsigned)
     }
 
     pub(super) fn signed32(&mut self, kind: Kind) -> Step<i32> {
-        self.peek();
-        let start = self.at;
-        i32::try_from(self.signed(kind)?).map_err(|_| self.invalid_for(kind, start))
+        self.integer(kind, signed32)
     }
 
     pub(super) fn unsigned32(&mut self, kind: Kind) -> Step<u32> {
-        self.peek();
-        let start = self.at;
-        u32::try_from(self.unsigned(kind)?).map_err(|_| self.invalid_for(kind, start))
+        self.integer(kind, unsigned32)
     }
 
     #[inline]
@@ -220,11 +217,23 @@ fn digits(text: &[u8], mut value: u64) -> (u64, usize) {
     (value, length)
 }
 
+#[inline]
 pub(super) fn signed(negative: bool, magnitude: u64) -> Option<i64> {
     if negative { 0_i64.checked_sub_unsigned(magnitude) } else { i64::try_from(magnitude).ok() }
 }
 
+#[inline]
+pub(super) fn signed32(negative: bool, magnitude: u64) -> Option<i32> {
+    i32::try_from(signed(negative, magnitude)?).ok()
+}
+
+#[inline]
+pub(super) fn unsigned32(negative: bool, magnitude: u64) -> Option<u32> {
+    u32::try_from(unsigned(negative, magnitude)?).ok()
+}
+
 /// `-0` is zero.
+#[inline]
 pub(super) fn unsigned(negative: bool, magnitude: u64) -> Option<u64> {
     (!negative || magnitude == 0).then_some(magnitude)
 }
