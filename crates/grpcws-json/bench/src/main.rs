@@ -1,9 +1,10 @@
 //! grpcws-json beside the other ways to turn protobuf into JSON and back.
 //!
 //! `cargo run --release` measures CPU time per message, `cargo run --release -- --instructions` counts instructions
-//! with valgrind's callgrind. `--message LABEL` and `--contender NAME` choose; each prints a table of Markdown.
+//! with valgrind's callgrind, `cargo run --release -- --floor` measures the numbers alone. `--message LABEL` and `--contender NAME` choose; each prints a table of Markdown.
 
 mod contenders;
+mod floor;
 mod measure;
 mod messages;
 
@@ -29,6 +30,8 @@ mod generated {
 #[derive(Default)]
 struct Options {
     instructions: bool,
+    /// What the numbers cost without anything around them.
+    floor: bool,
     message: Option<String>,
     contender: Option<String>,
     direction: Option<String>,
@@ -39,10 +42,14 @@ struct Options {
 fn main() -> ExitCode {
     let Some(options) = options() else {
         eprintln!(
-            "usage: [--instructions] [--message LABEL] [--contender NAME] [--direction to-json|from-json]"
+            "usage: [--instructions | --floor] [--message LABEL] [--contender NAME] [--direction to-json|from-json]"
         );
         return ExitCode::from(64);
     };
+    if options.floor {
+        print_floor();
+        return ExitCode::SUCCESS;
+    }
     contenders::register_types();
     let names: Vec<&str> = contenders("Small").iter().map(|contender| contender.name).collect();
     for direction in ["to-json", "from-json"] {
@@ -63,12 +70,25 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+fn print_floor() {
+    println!("\nns of CPU for the numbers alone\n\n| message | to-json | from-json |\n| --- | --: | --: |");
+    for input in inputs().iter().filter(|input| floor::MESSAGES.contains(&input.label)) {
+        let cells = ["to-json", "from-json"].map(|direction| {
+            let transcode = Some(floor::floor(input, direction));
+            let figures = figures(&mut [Case { name: "floor", transcode }], &[]);
+            figures.into_iter().flatten().map(measure::cell).collect::<String>()
+        });
+        println!("| {} | {} |", input.label, cells.join(" | "));
+    }
+}
+
 fn options() -> Option<Options> {
     let mut options = Options::default();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--instructions" => options.instructions = true,
+            "--floor" => options.floor = true,
             "--message" => options.message = Some(arguments.next()?),
             "--contender" => options.contender = Some(arguments.next()?),
             "--direction" => options.direction = Some(arguments.next()?),
