@@ -5,7 +5,7 @@
 //! never the same double, nor two of at most 6 the same float, so there is no shorter one, and none that is closer.
 //! Everything else goes to `zmij`.
 
-use crate::append::{count, put_block, put_short};
+use crate::append::{COMMA, count, put_block, put_short};
 use crate::digits::put_millionths;
 
 /// Decimals that are tried.
@@ -17,15 +17,70 @@ const LARGEST: f64 = 1e8;
 /// Appends a double; those that are not numbers as the strings that protojson has for them.
 #[inline]
 pub(crate) fn put_double<const BEHIND: u8>(out: &mut Vec<u8>, value: f64) {
+    match millionths(value) {
+        Some(millionths) => put_millionths::<BEHIND>(out, value.is_sign_negative(), millionths),
+        None => put_any::<BEHIND>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative()),
+    }
+}
+
+/// How many millionths a double is, if it has no more decimals than that.
+#[inline]
+fn millionths(value: f64) -> Option<u64> {
     let magnitude = value.abs();
     if magnitude < LARGEST {
         let (millionths, rounded) = rounded(magnitude * MILLION);
         let scaled_back = rounded / MILLION;
         if scaled_back.to_bits() == magnitude.to_bits() && value.to_bits() != 1 << 63 {
-            return put_millionths::<BEHIND>(out, value.is_sign_negative(), millionths);
+            return Some(millionths);
         }
     }
-    put_any::<BEHIND>(out, value, value.is_finite(), value.is_nan(), value.is_sign_negative());
+    None
+}
+
+/// Appends the text of the double before, and either a double with a comma or nothing: then it is returned as text, which
+/// is to be appended later.
+///
+/// What was just written in several pieces cannot be read in one before it has left the processor's queue of stores. With
+/// another number made in between, it has: a row of numbers with all their digits takes a sixth less time.
+#[inline]
+pub(crate) fn put_double_behind<'b>(
+    out: &mut Vec<u8>,
+    before: &str,
+    buffer: &'b mut zmij::Buffer,
+    value: f64,
+) -> &'b str {
+    match millionths(value) {
+        Some(millionths) => {
+            put_delayed(out, before);
+            put_millionths::<COMMA>(out, value.is_sign_negative(), millionths);
+        }
+        None if value.is_finite() => {
+            let text = shortest(buffer, value);
+            put_delayed(out, before);
+            return text;
+        }
+        None => {
+            put_delayed(out, before);
+            put_double::<COMMA>(out, value);
+        }
+    }
+    ""
+}
+
+/// Appends a text that [`put_double_behind`] returned, and a comma.
+#[inline]
+pub(crate) fn put_delayed(out: &mut Vec<u8>, text: &str) {
+    if !text.is_empty() {
+        put_short(out, text.as_bytes());
+        out.push(COMMA);
+    }
+}
+
+#[inline]
+fn shortest(buffer: &mut zmij::Buffer, value: impl zmij::Float) -> &str {
+    let text = buffer.format_finite(value);
+    // `-0` would be an integer, and as that zero, to some parsers.
+    if text == "-0.0" { text } else { text.strip_suffix(".0").unwrap_or(text) }
 }
 
 /// Appends a float in its own precision.
@@ -76,11 +131,7 @@ fn put_any<const BEHIND: u8>(
         return put_block(out, &[BEHIND], count(BEHIND));
     }
     let mut buffer = zmij::Buffer::new();
-    let text = buffer.format_finite(value);
-    // `-0` would be an integer, and as that zero, to some parsers.
-    let text = if text == "-0.0" { text } else { text.strip_suffix(".0").unwrap_or(text) };
-    let text = text.as_bytes();
-    put_short(out, text);
+    put_short(out, shortest(&mut buffer, value).as_bytes());
     put_block(out, &[BEHIND], count(BEHIND));
 }
 

@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::wire;
 use common::{from_json, round_trip, to_json};
 
 /// Each is in the form in which it is printed.
@@ -219,5 +220,23 @@ fn the_type_of_an_any_stands_anywhere_among_its_members() {
         let json = nested_anys(3, &mut places);
         assert!(places.is_empty());
         assert_eq!(from_json(name, &json).as_ref(), Ok(&first), "{json}");
+    }
+}
+
+/// In an array, doubles of many digits are appended later than they are made.
+#[test]
+fn doubles_are_the_same_in_an_array() {
+    let kinds = [0.5, -99.9, 0.1 + 0.2, 1e300, -5e-324, 1e8, -0.0, f64::NAN, f64::INFINITY, 1.0 / 3.0];
+    let mut random = fastrand::Rng::with_seed(2);
+    for _ in 0..2000 {
+        let numbers: Vec<f64> = (0..random.usize(1..9)).map(|_| kinds[random.usize(..kinds.len())]).collect();
+        let alone = |number: &f64| {
+            to_json("google.protobuf.DoubleValue", &[&[9], &number.to_le_bytes()[..]].concat())
+                .expect("valid")
+        };
+        let alone: Vec<String> = numbers.iter().map(alone).collect();
+        let packed: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let json = to_json("everything.v1.Repeateds", &wire::wire().bytes(1, packed).0).expect("valid");
+        assert_eq!(json, format!(r#"{{"doubleValue":[{}]}}"#, alone.join(",")));
     }
 }

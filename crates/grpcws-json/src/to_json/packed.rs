@@ -4,7 +4,7 @@
 
 use super::writer::{Step, Stop, Writer};
 use crate::append::COMMA;
-use crate::decimal::{put_double, put_float};
+use crate::decimal::{put_delayed, put_double_behind, put_float};
 use crate::digits::{put_signed, put_unsigned};
 use crate::room::make_room;
 use crate::table::Kind;
@@ -38,10 +38,7 @@ impl<'a> Writer<'a> {
                 put_signed::<true, COMMA>(out, zigzag64(reader.varint()?));
                 Ok(())
             }),
-            Kind::Double => self.each(packed, count, |out, reader| {
-                put_double::<COMMA>(out, f64::from_bits(reader.fixed64()?));
-                Ok(())
-            }),
+            Kind::Double => self.doubles(packed, count),
             Kind::Float => self.each(packed, count, |out, reader| {
                 put_float::<COMMA>(out, f32::from_bits(reader.fixed32()?));
                 Ok(())
@@ -49,6 +46,28 @@ impl<'a> Writer<'a> {
             kind => return self.each_scalar(kind, packed, count),
         };
         done.map_err(|malformed| Stop::from(malformed).within_index(*count))
+    }
+
+    /// Prints doubles, each of many digits when the next one is made.
+    fn doubles(&mut self, packed: &mut Reader<'a>, count: &mut usize) -> Result<(), Malformed> {
+        let (mut one, mut other) = (zmij::Buffer::new(), zmij::Buffer::new());
+        let mut last = "";
+        while !packed.is_at_end() {
+            make_room(&mut self.out, 0, packed.position(), self.input.len());
+            let value = f64::from_bits(packed.fixed64()?);
+            let first = put_double_behind(&mut self.out, last, &mut one, value);
+            *count += 1;
+            last = "";
+            if packed.is_at_end() {
+                put_delayed(&mut self.out, first);
+                break;
+            }
+            let value = f64::from_bits(packed.fixed64()?);
+            last = put_double_behind(&mut self.out, first, &mut other, value);
+            *count += 1;
+        }
+        put_delayed(&mut self.out, last);
+        Ok(())
     }
 
     #[inline]
