@@ -42,6 +42,9 @@
 //! | the request, until the response begins | `retry_buffer`, 64 KiB, shared with the body's own bytes where they are large |
 //! | headers | `max_header_list_size`, 64 KiB |
 //!
+//! A connection reads into 64 KiB, which it holds while it has read part of a frame; each thread keeps as much for the
+//! next read.
+//!
 //! The window of a connection is the largest that there is, so that stalled calls fill only their own, and the budget
 //! of h2 for small frames is what all windows can take at once: no number of stalled readers makes h2 end the
 //! connection. A bound for all responses is `max_connections` × `max_streams_per_connection` × what a call takes.

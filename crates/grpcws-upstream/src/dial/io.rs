@@ -4,17 +4,20 @@ use std::io::{IoSlice, Result};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::poll_proceed;
 use tokio_rustls::client::TlsStream;
 
+use super::ahead::Ahead;
 use super::{DialError, Failure};
 
-/// A connection to an upstream. It notes what h2 does not tell.
+/// A connection to an upstream. It notes what h2 does not tell, and reads more at once than h2 does.
 pub(crate) struct Io {
     stream: Stream,
+    ahead: Ahead,
     notes: Arc<Notes>,
 }
 
@@ -46,17 +49,21 @@ enum Stream {
 }
 
 impl Io {
+    fn new(stream: Stream, notes: &Arc<Notes>) -> Self {
+        Self { stream, ahead: Ahead::default(), notes: Arc::clone(notes) }
+    }
+
     pub(crate) fn tcp(stream: TcpStream, notes: &Arc<Notes>) -> Self {
-        Self { stream: Stream::Tcp(stream), notes: Arc::clone(notes) }
+        Self::new(Stream::Tcp(stream), notes)
     }
 
     pub(crate) fn tls(stream: TlsStream<TcpStream>, notes: &Arc<Notes>) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), notes: Arc::clone(notes) }
+        Self::new(Stream::Tls(Box::new(stream)), notes)
     }
 
     #[cfg(unix)]
     pub(crate) fn unix(stream: tokio::net::UnixStream, notes: &Arc<Notes>) -> Self {
-        Self { stream: Stream::Unix(stream), notes: Arc::clone(notes) }
+        Self::new(Stream::Unix(stream), notes)
     }
 }
 
@@ -72,20 +79,31 @@ macro_rules! each {
     };
 }
 
-impl AsyncRead for Io {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
-        let before = buf.filled().len();
-        let result = each!(self, stream => Pin::new(stream).poll_read(cx, buf));
-        if buf.filled().len() > before {
-            self.notes.heard.store(true, Ordering::Relaxed);
-        }
-        if let Poll::Ready(Err(error)) = &result
+impl Io {
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let read = self.ahead.poll_fill(|buf| each!(self, stream => Pin::new(stream).poll_read(cx, buf)));
+        if let Poll::Ready(Err(error)) = &read
             && let Some(failure) = DialError::of_tls(error)
         {
             // The first one is the cause of the others.
             let _ = self.notes.failure.set(failure);
         }
-        result
+        if ready!(read)? > 0 {
+            self.notes.heard.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Io {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        // What lies ready is no reason to keep other tasks of the thread waiting.
+        let turn = ready!(poll_proceed(cx));
+        while !self.ahead.hand_over(buf) {
+            ready!(self.poll_fill(cx))?;
+        }
+        turn.made_progress();
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! From an address to a connection that speaks HTTP/2.
 
+mod ahead;
 mod error;
 mod io;
 
