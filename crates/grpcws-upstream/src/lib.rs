@@ -23,7 +23,7 @@
 //! | back-off | 1 s to 120 s, × 1.6, ± 20 % | [`backoff`](field@UpstreamOptions::backoff), [`max_backoff`](field@UpstreamOptions::max_backoff) |
 //! | age of looked-up addresses | 30 s | [`resolve_interval`](field@UpstreamOptions::resolve_interval) |
 //! | connection without calls, beside another one | 5 min | [`idle_timeout`](field@UpstreamOptions::idle_timeout) |
-//! | response bytes ahead of the reader, for each call | 64 KiB | [`stream_window`](field@UpstreamOptions::stream_window) |
+//! | response bytes ahead of the reader, for each call | 128 KiB | [`stream_window`](field@UpstreamOptions::stream_window) |
 //! | headers or trailers of a response | 64 KiB | [`max_header_list_size`](field@UpstreamOptions::max_header_list_size) |
 //! | new attempts of a call that was not seen | 4 | [`retries`](field@UpstreamOptions::retries) |
 //! | request bytes that are kept for that | 64 KiB | [`retry_buffer`](field@UpstreamOptions::retry_buffer) |
@@ -36,7 +36,7 @@
 //!
 //! | | |
 //! | --- | --- |
-//! | responses that are not read | `stream_window`, 64 KiB. Each DATA frame of them takes about 260 bytes more, so a server that sends a frame for each tiny message can take several times the window |
+//! | responses that are not read | `stream_window`, 128 KiB. Each DATA frame of them takes about 260 bytes more, so a server that sends a frame for each tiny message can take several times the window |
 //! | the request, taken from its body and not sent | 16 KiB and one frame of the body |
 //! | the request, sent and not written to the socket | 64 KiB; a body that has ended is handed over as a whole |
 //! | the request, until the response begins | `retry_buffer`, 64 KiB, shared with the body's own bytes where they are large |

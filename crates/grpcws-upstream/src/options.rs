@@ -40,7 +40,7 @@ pub struct UpstreamOptions {
     /// How long a connection without calls is kept, if there is another one to the same address. Default: 5 min.
     pub idle_timeout: Duration,
     /// How many bytes of responses the upstream may send ahead on each call, which is also what is kept in memory
-    /// for a call that is not read. Default: 64 KiB.
+    /// for a call that is not read. Default: 128 KiB.
     pub stream_window: u32,
     /// The most bytes that the headers, or the trailers, of a response may have. Default: 64 KiB.
     pub max_header_list_size: u32,
@@ -82,7 +82,7 @@ impl Default for UpstreamOptions {
             max_backoff: Duration::from_secs(120),
             resolve_interval: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(5 * 60),
-            stream_window: 64 * 1024,
+            stream_window: 128 * 1024,
             max_header_list_size: 64 * 1024,
             retries: 4,
             retry_buffer: 64 * 1024,
