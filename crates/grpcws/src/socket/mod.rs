@@ -36,6 +36,18 @@ const READ_BUFFER: usize = 4 * 1024;
 /// that the kernel does is done for each write, whatever its size.
 const WRITE_BUFFER: usize = 32 * 1024;
 
+/// The same where messages are large. Copying dominates there, and a system call that has more to copy pays off
+/// still; what a socket that is not read holds is only a few messages more.
+const WRITE_BUFFER_LARGE: usize = 64 * 1024;
+
+/// From this length on a message is large.
+const LARGE: usize = 8 * 1024;
+
+/// How many bytes are gathered at most, where messages have this length.
+const fn enough(length: usize) -> usize {
+    if length < LARGE { WRITE_BUFFER } else { WRITE_BUFFER_LARGE }
+}
+
 /// How many bytes of its own answers, to pings, the codec keeps while the queue is full.
 const ANSWERS: usize = 1024;
 
@@ -69,8 +81,8 @@ pub(crate) enum Incoming {
 impl Socket {
     pub(crate) fn new(transport: Transport, already_read: &Bytes, max_message_size: u64) -> Self {
         let max_message_size = usize::try_from(max_message_size).unwrap_or(usize::MAX);
-        // The driver feeds nothing to a blocked socket, so the queue holds `WRITE_BUFFER` and at most one message
-        // more. Only the codec's own answers could grow further; see `with_bounded_answers`.
+        // The driver feeds nothing to a blocked socket, so the queue holds what is `enough` and at most one
+        // message more. Only the codec's own answers could grow further; see `with_bounded_answers`.
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -157,7 +169,9 @@ impl Socket {
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), Cause>,
     ) -> Result<usize, Cause> {
         let length = self.outgoing.append_frame(kind, write)?;
-        if self.outgoing.len() > WRITE_BUFFER {
+        // Of large messages only as many as fit.
+        let room = if length < LARGE { 0 } else { length };
+        if self.outgoing.len().saturating_add(room) > enough(length) {
             self.write_out(cx)?;
         }
         Ok(length)

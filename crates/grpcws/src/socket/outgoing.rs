@@ -1,23 +1,30 @@
 //! What is queued for the transport: whole frames, one behind the other, in one buffer.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
-use super::WRITE_BUFFER;
+use super::enough;
 use crate::transport::Transport;
 
 /// The longest head of a frame that is not masked.
 const MAX_HEAD: usize = 10;
 
-/// The buffer of a socket that is busy with small messages. One that has grown beyond this is let go when it is
-/// empty, or a single large message would stay in the memory of a socket for as long as that is open.
-const FULL: usize = WRITE_BUFFER + 1024;
-
-/// A buffer up to here grows by doubling, and is always kept.
+/// A buffer up to here grows by doubling, and is kept. What does not fit is queued in the spare buffer, or a single
+/// burst would stay in the memory of a socket for as long as that is open.
 const SMALL: usize = 4 * 1024;
+
+/// A buffer up to here is kept as the spare one. One that has held a larger message is let go.
+const MAX_SPARE: usize = 512 * 1024;
+
+thread_local! {
+    /// A large buffer that no socket of this thread has anything in. Sockets that take turns with one buffer find it
+    /// in the processor's cache, where each one's own would not be.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// The kind of a data frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,8 @@ pub(super) struct Outgoing {
     sent: usize,
     /// How long the last message was: the next one is likely to be as long.
     last_length: usize,
+    /// Whether more was queued than a small buffer holds, the last time: that is likely to come again.
+    much: bool,
 }
 
 impl Outgoing {
@@ -84,11 +93,17 @@ impl Outgoing {
 
     fn reserve(&mut self, additional: usize) {
         let needed = self.bytes.len().saturating_add(additional);
-        if needed > self.bytes.capacity() && (SMALL..FULL).contains(&needed) {
-            self.bytes.reserve_exact(FULL.saturating_sub(self.bytes.len()));
-        } else {
-            self.bytes.reserve(additional);
+        if needed <= self.bytes.capacity() {
+            return;
         }
+        if needed <= SMALL && !self.much {
+            return self.bytes.reserve(additional);
+        }
+        let mut large = SPARE.take();
+        // The last message that is queued goes beyond.
+        large.reserve_exact(needed.max(enough(self.last_length).saturating_add(1024)));
+        large.extend_from_slice(&self.bytes);
+        self.bytes = large;
     }
 
     /// Moves what stands at the end, for a head of another size.
@@ -98,6 +113,22 @@ impl Outgoing {
         self.bytes.resize(before.max(after), 0);
         self.bytes.copy_within(from..before, to);
         self.bytes.truncate(after);
+    }
+
+    /// The transport has taken all: a large buffer is left to whoever needs one next.
+    fn clear(&mut self) {
+        self.sent = 0;
+        if self.bytes.is_empty() {
+            return;
+        }
+        self.much = self.bytes.len() > SMALL;
+        self.bytes.clear();
+        if self.bytes.capacity() > SMALL {
+            let large = std::mem::take(&mut self.bytes);
+            if large.capacity() <= MAX_SPARE {
+                SPARE.set(large);
+            }
+        }
     }
 
     /// Hands the transport what there is; ready when it has taken all.
@@ -115,13 +146,7 @@ impl Outgoing {
             self.sent = self.sent.saturating_add(taken);
             *written = written.saturating_add(u64::try_from(taken).unwrap_or(0));
         }
-        self.sent = 0;
-        let (used, capacity) = (self.bytes.len(), self.bytes.capacity());
-        self.bytes.clear();
-        if used > 0 && (capacity > FULL || (capacity > SMALL && used < capacity / 8)) {
-            // It was too large for what it held: the burst is over.
-            self.bytes = Vec::new();
-        }
+        self.clear();
         Poll::Ready(Ok(()))
     }
 }
@@ -172,6 +197,38 @@ mod tests {
             expected.extend(payload);
             assert!(outgoing.bytes == expected, "{length}");
         }
+    }
+
+    fn queue(outgoing: &mut Outgoing, length: usize) {
+        let appended = outgoing.append_frame(DataKind::Binary, |bytes| {
+            bytes.resize(bytes.len() + length, 0);
+            Ok::<_, ()>(())
+        });
+        assert_eq!(appended, Ok(length));
+    }
+
+    #[test]
+    fn large_buffers_are_shared_and_small_ones_kept() {
+        let (mut one, mut other) = (Outgoing::default(), Outgoing::default());
+        let turn = |outgoing: &mut Outgoing| {
+            queue(outgoing, 2 * SMALL);
+            let place = outgoing.bytes.as_ptr();
+            outgoing.clear();
+            assert_eq!(outgoing.bytes.capacity(), 0);
+            place
+        };
+        // The first message is longer than expected.
+        turn(&mut one);
+        turn(&mut other);
+        assert_eq!(turn(&mut one), turn(&mut other));
+        queue(&mut one, 100);
+        one.clear();
+        queue(&mut one, 100);
+        one.clear();
+        assert!((100..=SMALL).contains(&one.bytes.capacity()));
+        queue(&mut one, MAX_SPARE + 1);
+        one.clear();
+        assert!(SPARE.take().capacity() <= MAX_SPARE);
     }
 
     #[test]
