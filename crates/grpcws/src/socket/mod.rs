@@ -55,6 +55,9 @@ const ANSWERS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Socket {
     transport: Transport,
+    /// What came together with the request. A codec that is made with it would allocate for each message by itself,
+    /// and so read each by itself, whenever one before it is still held.
+    already_read: Bytes,
     codec: WebSocketContext,
     outgoing: Outgoing,
     max_message_size: usize,
@@ -88,9 +91,11 @@ impl Socket {
             .write_buffer_size(0)
             .max_message_size(Some(max_message_size))
             .max_frame_size(Some(max_message_size));
-        let codec = WebSocketContext::from_partially_read(already_read.to_vec(), Role::Server, Some(config));
+        let codec = WebSocketContext::new(Role::Server, Some(config));
         Self {
             transport,
+            // Not the buffer that it is a slice of.
+            already_read: Bytes::copy_from_slice(already_read),
             codec,
             outgoing: Outgoing::default(),
             max_message_size,
@@ -116,7 +121,12 @@ impl Socket {
         if bounded {
             self.codec.set_config(|config| config.max_write_buffer_size = ANSWERS);
         }
-        let mut adapter = Adapter { transport: &mut self.transport, outgoing: &mut self.outgoing, cx };
+        let mut adapter = Adapter {
+            transport: &mut self.transport,
+            already_read: &mut self.already_read,
+            outgoing: &mut self.outgoing,
+            cx,
+        };
         let result = work(&mut self.codec, &mut adapter);
         if bounded {
             self.codec.set_config(|config| config.max_write_buffer_size = usize::MAX);
@@ -200,7 +210,12 @@ impl Socket {
     }
 
     fn feed(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), Cause> {
-        let mut adapter = Adapter { transport: &mut self.transport, outgoing: &mut self.outgoing, cx };
+        let mut adapter = Adapter {
+            transport: &mut self.transport,
+            already_read: &mut self.already_read,
+            outgoing: &mut self.outgoing,
+            cx,
+        };
         match self.codec.write(&mut adapter, message) {
             // A close frame that meets the peer's own is answered by the codec already.
             Ok(()) | Err(Error::ConnectionClosed) => Ok(()),
