@@ -24,21 +24,25 @@ pub struct RequestBody {
     encoding: Option<Encoding>,
     /// A large message whose prefix has left.
     next: Option<Bytes>,
+    /// How long the last chunk was: the next one is likely to be as long.
+    last_length: usize,
 }
 
 impl RequestBody {
     pub(super) fn new(messages: Reader<Bytes>, encoding: Option<Encoding>) -> Self {
-        Self { messages, encoding, next: None }
+        Self { messages, encoding, next: None, last_length: 0 }
     }
 
     /// The messages that lie ready, in one chunk.
     fn gather(&mut self, first: Bytes, cx: &mut Context<'_>) -> Result<Bytes, Status> {
-        let mut chunk = BytesMut::with_capacity((PREFIX + first.len()).min(GATHERED));
+        let expected = (PREFIX + first.len()).max(self.last_length).min(GATHERED);
+        let mut chunk = BytesMut::with_capacity(expected);
         self.put(first, &mut chunk)?;
         while self.next.is_none() && chunk.len() < GATHERED {
             let Poll::Ready(Ok(message)) = self.messages.poll_next(cx) else { break };
             self.put(message, &mut chunk)?;
         }
+        self.last_length = chunk.len();
         Ok(chunk.freeze())
     }
 
