@@ -25,7 +25,8 @@ pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
     let address = peer(request).and_then(|address| HeaderValue::try_from(address.ip().to_string()).ok());
     let authority =
         request.uri.authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
-    let host = authority.or_else(|| request.headers.get(HOST).cloned());
+    // A copy: the request's own value keeps all that was read of the connection by then, for as long as the call lives.
+    let host = authority.or_else(|| HeaderValue::from_bytes(request.headers.get(HOST)?.as_bytes()).ok());
     let scheme = Some(HeaderValue::from_static("http"));
     for (name, value) in [(FORWARDED_FOR, address), (FORWARDED_HOST, host), (FORWARDED_PROTO, scheme)] {
         match value {
@@ -44,4 +45,23 @@ fn peer(request: &Parts) -> Option<SocketAddr> {
         return Some(*address);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn the_host_is_a_copy() {
+        let request = Request::get("/").header(HOST, "a.test").body(()).expect("a request");
+        let (request, ()) = request.into_parts();
+        let mut headers = HeaderMap::new();
+        set_forwarded(&request, &mut headers);
+        let (host, told) = (&request.headers[HOST], &headers[FORWARDED_HOST]);
+        assert_eq!(host, told);
+        // A value that shares the memory would keep all that was read of the connection.
+        assert_ne!(host.as_bytes().as_ptr(), told.as_bytes().as_ptr());
+    }
 }

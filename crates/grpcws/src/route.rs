@@ -82,7 +82,7 @@ impl Route {
                 codec,
                 options: Arc::clone(&self.options),
                 hooks: self.hooks.clone(),
-                shutdown: self.shutdown.clone(),
+                registration: self.shutdown.register(),
                 path: parts.uri.path().to_owned(),
             }),
         }

@@ -83,7 +83,8 @@ impl RequestMetadata {
     }
 
     fn authorize(&mut self, value: &HeaderValue) -> Result<(), Status> {
-        let mut value = value.clone();
+        // A copy: the value of a request's header is a piece of the buffer that its whole head was read into.
+        let mut value = HeaderValue::from_bytes(value.as_bytes()).unwrap_or_else(|_| value.clone());
         value.set_sensitive(true);
         match self.metadata.get(AUTHORIZATION) {
             Some(other) if *other != value => Err(Status::invalid_argument(
@@ -145,6 +146,23 @@ mod tests {
         let error = collect(&[("authorization", "Bearer other")], offer).expect_err("two tokens");
         assert_eq!(error.code(), Code::InvalidArgument);
         assert!(!error.message().contains("other"), "a token must not be printed");
+    }
+
+    #[test]
+    fn metadata_shares_no_memory_with_the_handshake() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("authorization", "Bearer t"), ("grpc-metadata-x-game", "g1"), ("traceparent", "00-1")]
+        {
+            headers.insert(name, HeaderValue::try_from(value.to_owned()).expect("valid"));
+        }
+        let offer = Offer::parse([b"grpcws.v1.json".as_slice()]);
+        let request = RequestMetadata::collect(&headers, &offer, &MetadataPolicy::default()).expect("valid");
+        assert_eq!(request.metadata.len(), headers.len());
+        let place = |value: &HeaderValue| value.as_bytes().as_ptr();
+        for value in request.metadata.values() {
+            assert!(headers.values().all(|header| place(header) != place(value)), "{value:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use grpcws_proto::session::{Session, Start};
 use http::header::{CONNECTION, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use http::{Response, StatusCode};
 use http_body_util::Full;
+use hyper::upgrade::Upgraded;
 
 use super::Handshake;
 use crate::call::Call;
@@ -18,7 +19,7 @@ use crate::codec::Codec;
 use crate::driver::{Driver, DriverParts};
 use crate::hooks::{StreamHooks, StreamInfo};
 use crate::options::ConnectionOptions;
-use crate::shutdown::Shutdown;
+use crate::shutdown::Registration;
 use crate::socket::Socket;
 use crate::transport::unwrap_upgraded;
 
@@ -34,43 +35,50 @@ pub(crate) struct Accepted<C> {
     pub(crate) codec: Option<Arc<Codec>>,
     pub(crate) options: Arc<ConnectionOptions>,
     pub(crate) hooks: Option<Arc<dyn StreamHooks>>,
-    pub(crate) shutdown: Shutdown,
+    pub(crate) registration: Registration,
     pub(crate) path: String,
 }
 
 /// Answers the handshake, and spawns the task of its socket.
+///
+/// The task is as large as its driver for as long as the socket lives, so what it needs before that is behind a
+/// pointer.
 pub(crate) fn accept<C: Call + Unpin + 'static>(accepted: Accepted<C>) -> Response<Full<Bytes>> {
     let response = response(&accepted.handshake);
-    let registration = accepted.shutdown.register();
+    let mut accepted = Box::new(accepted);
     tokio::spawn(async move {
-        let Accepted { handshake, start, deadline, call, codec, options, hooks, path, .. } = accepted;
-        let upgraded = match handshake.on_upgrade.await {
-            Ok(upgraded) => upgraded,
+        match (&mut accepted.handshake.on_upgrade).await {
+            Ok(upgraded) => driver(accepted, upgraded).await,
             Err(error) => {
-                tracing::debug!(%path, %error, "the client left before the upgrade");
-                return;
+                tracing::debug!(path = %accepted.path, %error, "the client left before the upgrade");
             }
-        };
-        let (transport, already_read) = unwrap_upgraded(upgraded);
-        let now = Instant::now();
-        // The deadline counts from the handshake, whatever time the request parser and the upgrade took.
-        let start = start.timeout(deadline.map(|deadline| deadline.saturating_duration_since(now)));
-        let info = StreamInfo { id: next_id(), path, mode: handshake.mode, kind: start.kind };
-        let mut session = Session::new(options.session.clone(), start, now);
-        let call = call.map_err(|status| session.fail(Cause::Refused(status), now)).ok();
-        Driver::new(DriverParts {
-            socket: Socket::new(transport, &already_read, options.session.max_message_size),
-            session,
-            call,
-            codec,
-            max_response_size: options.max_response_size,
-            registration,
-            info,
-            hooks,
-        })
-        .await;
+        }
     });
     response
+}
+
+/// The driver of a stream that begins now. Of what was read along with the handshake it keeps a copy, since the
+/// buffer of that has the whole head in it.
+#[expect(clippy::boxed_local, reason = "a caller that took it out of the box would keep the box")]
+fn driver<C: Call + Unpin>(accepted: Box<Accepted<C>>, upgraded: Upgraded) -> Driver<C> {
+    let Accepted { handshake, start, deadline, call, codec, options, hooks, registration, path } = *accepted;
+    let (transport, already_read) = unwrap_upgraded(upgraded);
+    let now = Instant::now();
+    // The deadline counts from the handshake, whatever time the request parser and the upgrade took.
+    let start = start.timeout(deadline.map(|deadline| deadline.saturating_duration_since(now)));
+    let info = StreamInfo { id: next_id(), path, mode: handshake.mode, kind: start.kind };
+    let mut session = Session::new(options.session.clone(), start, now);
+    let call = call.map_err(|status| session.fail(Cause::Refused(status), now)).ok();
+    Driver::new(DriverParts {
+        socket: Socket::new(transport, &already_read, options.session.max_message_size),
+        session,
+        call,
+        codec,
+        max_response_size: options.max_response_size,
+        registration,
+        info,
+        hooks,
+    })
 }
 
 fn next_id() -> u64 {
