@@ -2,20 +2,17 @@
 //! the queue.
 
 use std::io::{self, Read, Write};
-use std::pin::Pin;
 use std::task::{Context, Poll};
-
-use bytes::{Buf as _, Bytes};
-use tokio::io::{AsyncRead, ReadBuf};
 
 use super::WRITE_BUFFER;
 use super::outgoing::Outgoing;
+use super::unread::Unread;
 use crate::transport::Transport;
 
 /// The transport for the time of one call, with the task that is to be woken.
 pub(super) struct Adapter<'a, 'b> {
     pub(super) transport: &'a mut Transport,
-    pub(super) already_read: &'a mut Bytes,
+    pub(super) unread: &'a mut Unread,
     pub(super) outgoing: &'a mut Outgoing,
     pub(super) cx: &'a mut Context<'b>,
 }
@@ -29,14 +26,7 @@ fn ready<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
 
 impl Read for Adapter<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        if !self.already_read.is_empty() {
-            let length = self.already_read.len().min(buf.len());
-            self.already_read.split_to(length).copy_to_slice(buf.get_mut(..length).unwrap_or_default());
-            return Ok(length);
-        }
-        let mut buf = ReadBuf::new(buf);
-        ready(Pin::new(&mut *self.transport).poll_read(self.cx, &mut buf))?;
-        Ok(buf.filled().len())
+        ready(self.unread.poll_read(self.transport, self.cx, buf))
     }
 }
 

@@ -10,6 +10,7 @@
 mod adapter;
 mod finish;
 mod outgoing;
+mod unread;
 
 use std::io;
 use std::pin::Pin;
@@ -28,9 +29,11 @@ use adapter::Adapter;
 use finish::Finish;
 pub(crate) use outgoing::DataKind;
 use outgoing::Outgoing;
+use unread::Unread;
 
-/// How many bytes are read at once, and what an idle socket holds for reading.
-const READ_BUFFER: usize = 4 * 1024;
+/// How many bytes the codec takes at once, and what an idle socket holds for reading. Of a smaller buffer `bytes` would
+/// forget the size when it makes a new one, beside messages that are still in use.
+const READ_BUFFER: usize = 1024;
 
 /// How many bytes are gathered before they are written without waiting for a flush. With small messages nearly all
 /// that the kernel does is done for each write, whatever its size.
@@ -55,9 +58,7 @@ const ANSWERS: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Socket {
     transport: Transport,
-    /// What came together with the request. A codec that is made with it would allocate for each message by itself,
-    /// and so read each by itself, whenever one before it is still held.
-    already_read: Bytes,
+    unread: Unread,
     codec: WebSocketContext,
     outgoing: Outgoing,
     max_message_size: usize,
@@ -91,12 +92,10 @@ impl Socket {
             .write_buffer_size(0)
             .max_message_size(Some(max_message_size))
             .max_frame_size(Some(max_message_size));
-        let codec = WebSocketContext::new(Role::Server, Some(config));
         Self {
             transport,
-            // Not the buffer that it is a slice of.
-            already_read: Bytes::copy_from_slice(already_read),
-            codec,
+            unread: Unread::new(already_read),
+            codec: WebSocketContext::new(Role::Server, Some(config)),
             outgoing: Outgoing::default(),
             max_message_size,
             written: 0,
@@ -121,12 +120,8 @@ impl Socket {
         if bounded {
             self.codec.set_config(|config| config.max_write_buffer_size = ANSWERS);
         }
-        let mut adapter = Adapter {
-            transport: &mut self.transport,
-            already_read: &mut self.already_read,
-            outgoing: &mut self.outgoing,
-            cx,
-        };
+        let Self { transport, unread, outgoing, .. } = self;
+        let mut adapter = Adapter { transport, unread, outgoing, cx };
         let result = work(&mut self.codec, &mut adapter);
         if bounded {
             self.codec.set_config(|config| config.max_write_buffer_size = usize::MAX);
@@ -210,12 +205,8 @@ impl Socket {
     }
 
     fn feed(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), Cause> {
-        let mut adapter = Adapter {
-            transport: &mut self.transport,
-            already_read: &mut self.already_read,
-            outgoing: &mut self.outgoing,
-            cx,
-        };
+        let Self { transport, unread, outgoing, .. } = self;
+        let mut adapter = Adapter { transport, unread, outgoing, cx };
         match self.codec.write(&mut adapter, message) {
             // A close frame that meets the peer's own is answered by the codec already.
             Ok(()) | Err(Error::ConnectionClosed) => Ok(()),
