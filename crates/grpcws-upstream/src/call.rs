@@ -1,6 +1,7 @@
 //! One call: a stream is acquired, the request sent, the response awaited; anew where the upstream has provably
 //! not seen it.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -11,11 +12,12 @@ use h2::{Reason, RecvStream};
 use http::{Request, Response};
 use http_body::Body;
 
-use crate::pool::{Pool, Slot};
+use crate::pool::Slot;
 use crate::pump::{Pump, PumpTask, Shared};
 use crate::request::Outgoing;
 use crate::response::{Upload, UpstreamBody};
 use crate::status::BoxError;
+use crate::upstream::Server;
 
 /// How often a connection may turn out to be unusable before anything was sent. Each time it was taken out of use,
 /// so more than a few are a sign of something else.
@@ -30,49 +32,57 @@ pub(crate) struct Retries {
 
 /// Makes a call.
 ///
+/// The future may wait for hours, and keeps room for what it was made with until it ends, even for what it has given
+/// away by then. So it is made with what it needs for that long, and moves the exchange into no other future.
+///
 /// # Cancel safety
 /// To drop the future is to cancel the call: the stream is reset at once.
-pub(crate) async fn call<B>(
-    pool: Arc<Pool>,
-    head: Request<()>,
+pub(crate) fn call<B>(
+    server: Arc<Server>,
+    mut head: Request<()>,
     body: B,
-    retries: Retries,
-) -> Result<Response<UpstreamBody>, Status>
+) -> impl Future<Output = Result<Response<UpstreamBody>, Status>> + Send
 where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    let mut outgoing = Outgoing::new(body, retries.buffer);
-    let (mut unsent, mut unseen) = (0, 0);
-    loop {
-        let slot = pool.acquire().await?;
-        let empty = outgoing.ended() && outgoing.queued() == 0;
-        let (response, stream) = match slot.connection().send(head.clone(), empty) {
-            Ok(begun) => begun,
-            Err(error) => {
-                let connection = slot.connection();
-                unsent += 1;
-                if unsent > UNSENT || !connection.is_going_away(&mut Context::from_waker(Waker::noop())) {
-                    return Err(connection.status(&error));
+    let mut outgoing = Outgoing::new(body, server.retries.buffer);
+    async move {
+        let (mut unsent, mut unseen) = (0, 0);
+        loop {
+            let slot = server.pool.acquire().await?;
+            let empty = outgoing.ended() && outgoing.queued() == 0;
+            // The copy is the one that is kept: it has no room for more headers than it has.
+            let copy = head.clone();
+            let sent = std::mem::replace(&mut head, copy);
+            let (response, stream) = match slot.connection().send(sent, empty) {
+                Ok(begun) => begun,
+                Err(error) => {
+                    let connection = slot.connection();
+                    unsent += 1;
+                    if unsent > UNSENT || !connection.is_going_away(&mut Context::from_waker(Waker::noop())) {
+                        return Err(connection.status(&error));
+                    }
+                    // The driver has not seen yet that this connection takes no more.
+                    server.pool.going_away(connection);
+                    continue;
                 }
-                // The driver has not seen yet that this connection takes no more.
-                pool.going_away(connection);
-                continue;
-            }
-        };
-        pool.counters.calls.count();
-        let pump = Pump::new(stream, outgoing, empty, slot.connection());
-        let exchange = Exchange { response, pump, slot };
-        match exchange.answer().await {
-            Answer::Response(response) => return Ok(response),
-            Answer::Failed(status) => return Err(status),
-            Answer::Unseen(rest, status) => {
-                unseen += 1;
-                match rest {
-                    Some(rest) if unseen <= retries.most => outgoing = rest,
-                    _ => return Err(status),
+            };
+            server.pool.counters.calls.count();
+            let pump = Pump::new(stream, outgoing, empty, slot.connection());
+            let mut exchange = Exchange { response, pump, slot };
+            let result = poll_fn(|cx| exchange.poll(cx)).await;
+            match exchange.answer(result) {
+                Answer::Response(response) => return Ok(response),
+                Answer::Failed(status) => return Err(status),
+                Answer::Unseen(rest, status) => {
+                    unseen += 1;
+                    match rest {
+                        Some(rest) if unseen <= server.retries.most => outgoing = rest,
+                        _ => return Err(status),
+                    }
+                    server.pool.counters.retries.count();
                 }
-                pool.counters.retries.count();
             }
         }
     }
@@ -98,8 +108,8 @@ where
     B: Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn answer(mut self) -> Answer<B> {
-        match std::future::poll_fn(|cx| self.poll(cx)).await {
+    fn answer(self, result: Result<Result<Response<RecvStream>, h2::Error>, Status>) -> Answer<B> {
+        match result {
             Ok(Ok(response)) => Answer::Response(self.begin(response)),
             Ok(Err(error)) => self.failed(&error),
             Err(status) => Answer::Failed(status),

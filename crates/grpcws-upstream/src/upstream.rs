@@ -1,6 +1,7 @@
 //! The service.
 
 use std::fmt;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -35,13 +36,13 @@ use crate::tls::Tls;
 /// When the last clone is dropped and no call waits for its response's head, connections are closed as soon as the
 /// calls on them have ended.
 #[derive(Clone)]
-pub struct Upstream(Arc<Shared>);
+pub struct Upstream(Arc<Server>);
 
 /// What the clones share. A future has it too, so that a call that waits keeps the pool open.
-struct Shared {
-    pool: Arc<Pool>,
+pub(crate) struct Server {
+    pub(crate) pool: Arc<Pool>,
     heads: Heads,
-    retries: Retries,
+    pub(crate) retries: Retries,
 }
 
 /// The response to come. To drop it is to cancel the call.
@@ -71,7 +72,7 @@ impl Upstream {
         let dialer = Dialer::new(&options, tls);
         let pool = Pool::new(parsed.target, dialer, &options);
         let retries = Retries { most: options.retries, buffer: options.retry_buffer };
-        Ok(Self(Arc::new(Shared { pool, heads: Heads { scheme, authority, user_agent }, retries })))
+        Ok(Self(Arc::new(Server { pool, heads: Heads { scheme, authority, user_agent }, retries })))
     }
 
     /// What the upstream is doing.
@@ -123,16 +124,15 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        let shared = Arc::clone(&self.0);
-        Box::pin(async move {
-            let (parts, body) = request.into_parts();
-            let head = shared.heads.head(parts)?;
-            call(Arc::clone(&shared.pool), head, body, shared.retries).await
-        })
+        let (parts, body) = request.into_parts();
+        match self.0.heads.head(parts) {
+            Ok(head) => Box::pin(call(Arc::clone(&self.0), head, body)),
+            Err(status) => Box::pin(ready(Err(status))),
+        }
     }
 }
 
-impl Drop for Shared {
+impl Drop for Server {
     fn drop(&mut self) {
         self.pool.close();
     }

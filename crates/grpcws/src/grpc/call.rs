@@ -23,7 +23,7 @@ use crate::queue::{End, Writer, queue};
 use crate::routes::BoundRequest;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Starting<B> = Pin<Box<dyn Future<Output = Result<Response<B>, BoxError>> + Send>>;
+type Pending<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
 
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
@@ -52,7 +52,9 @@ pub(crate) struct GrpcCall<B> {
 }
 
 enum State<B> {
-    Starting(Starting<B>),
+    /// The service is to take the request, which lies here until then and no longer: a response may begin much later.
+    Starting(Pending<Pending<Response<B>>>),
+    Awaited(Pending<Response<B>>),
     Responding(Box<Responding<B>>),
 }
 
@@ -101,13 +103,21 @@ where
 }
 
 /// Hands the request to the service, when that is ready.
-async fn start<S, B>(mut service: S, request: CallRequest, body: RequestBody) -> Result<Response<B>, BoxError>
+async fn start<S, B>(
+    mut service: S,
+    request: CallRequest,
+    body: RequestBody,
+) -> Result<Pending<Response<B>>, BoxError>
 where
-    S: Service<Request<RequestBody>, Response = Response<B>>,
+    S: Service<Request<RequestBody>, Response = Response<B>> + 'static,
     S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: 'static,
 {
     poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into)?;
-    service.call(request.into_http(body)).await.map_err(Into::into)
+    // An async block would have room for this future twice.
+    let mut response = Box::pin(service.call(request.into_http(body)));
+    Ok(Box::pin(poll_fn(move |cx| response.as_mut().poll(cx).map_err(Into::into))))
 }
 
 impl CallRequest {
@@ -158,23 +168,29 @@ where
     }
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
-        match &mut self.state {
-            // The driver polls again after it has handed the message over.
-            State::Starting(_) if self.waiting => Poll::Pending,
-            State::Starting(starting) => {
-                let response = match ready!(starting.as_mut().poll(cx)) {
-                    Ok(response) => response,
+        loop {
+            match &mut self.state {
+                // The driver polls again after it has handed the message over.
+                State::Starting(_) if self.waiting => return Poll::Pending,
+                State::Starting(starting) => match ready!(starting.as_mut().poll(cx)) {
+                    Ok(response) => self.state = State::Awaited(response),
                     Err(error) => return Poll::Ready(Answer::End(error::status(error))),
-                };
-                match Head::read(response, self.max_response_size, self.single_response) {
-                    Head::End(status) => Poll::Ready(Answer::End(status)),
-                    Head::Headers(headers, responding) => {
-                        self.state = State::Responding(responding);
-                        Poll::Ready(Answer::Headers(headers))
-                    }
+                },
+                State::Awaited(response) => {
+                    let response = match ready!(response.as_mut().poll(cx)) {
+                        Ok(response) => response,
+                        Err(error) => return Poll::Ready(Answer::End(error::status(error))),
+                    };
+                    return match Head::read(response, self.max_response_size, self.single_response) {
+                        Head::End(status) => Poll::Ready(Answer::End(status)),
+                        Head::Headers(headers, responding) => {
+                            self.state = State::Responding(responding);
+                            Poll::Ready(Answer::Headers(headers))
+                        }
+                    };
                 }
+                State::Responding(responding) => return responding.poll_next(cx),
             }
-            State::Responding(responding) => responding.poll_next(cx),
         }
     }
 }
