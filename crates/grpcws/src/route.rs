@@ -6,13 +6,12 @@ use std::time::Instant;
 use bytes::Bytes;
 use grpcws_proto::session::Start;
 use grpcws_proto::{MethodKind, Status};
-use http::Response;
 use http::request::Parts;
+use http::{HeaderMap, Response};
 use http_body_util::Full;
 
 use crate::call::Call;
 use crate::codec::Codec;
-use crate::context::CallContext;
 use crate::hooks::StreamHooks;
 use crate::options::ConnectionOptions;
 use crate::shutdown::Shutdown;
@@ -29,7 +28,7 @@ pub(crate) struct Route {
 /// A handshake that was checked, and what it says of the call.
 pub(crate) struct Opened {
     pub(crate) opening: Opening,
-    pub(crate) context: Result<CallContext, Status>,
+    pub(crate) metadata: Result<HeaderMap, Status>,
 }
 
 /// A handshake that was checked, with what its stream begins with.
@@ -51,12 +50,12 @@ impl Route {
         let metadata = handshake.metadata(&parts.headers, &self.options.metadata);
         let mut start = Start::new(handshake.mode, kind);
         let mut deadline = None;
-        let context = metadata.map(|request| {
+        let metadata = metadata.map(|request| {
             start = start.clone().credit(request.credit);
             deadline = request.timeout.and_then(|timeout| now.checked_add(timeout));
-            CallContext { metadata: request.metadata, request: parts.clone(), deadline }
+            request.metadata
         });
-        Ok(Opened { opening: Opening { handshake, start, deadline }, context })
+        Ok(Opened { opening: Opening { handshake, start, deadline }, metadata })
     }
 
     /// Answers a handshake with an upgrade; a call that failed is told by the protocol, or by HTTP in seed

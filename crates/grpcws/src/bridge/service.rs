@@ -4,17 +4,17 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use grpcws_proto::MethodKind;
 use http::request::Parts;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
 
 use super::target::{Bound, Target};
-use crate::context::CallContext;
 use crate::forwarded::set_forwarded;
 use crate::grpc::{CallRequest, Encoding, GrpcCall, RequestBody};
 use crate::hooks::StreamHooks;
@@ -114,7 +114,7 @@ where
         };
         // A method that is not known may be of any kind, and bidi is the one that forbids nothing.
         let opened = route.open(&mut parts, target.kind().unwrap_or(MethodKind::Bidi));
-        let Opened { mut opening, context } = match opened {
+        let Opened { mut opening, metadata } = match opened {
             Ok(opened) => opened,
             Err(refusal) => return refuse(refusal, &parts),
         };
@@ -122,23 +122,26 @@ where
         if matches!(&target.bound, Some(Ok(Bound { complete: true, .. }))) {
             opening.start = opening.start.request_bound();
         }
-        let (call, codec) = match codec.and_then(|codec| Ok((self.call(target, context?), codec))) {
-            Ok((call, codec)) => (Ok(call), codec.map(Arc::new)),
+        let (call, codec) = match codec.and_then(|codec| Ok((codec, metadata?))) {
+            Ok((codec, metadata)) => {
+                (Ok(self.call(target, &parts, metadata, opening.deadline)), codec.map(Arc::new))
+            }
             Err(status) => (Err(status), None),
         };
         route.accept(&parts, opening, codec, call)
     }
 
-    fn call(&self, target: Target, context: CallContext) -> GrpcCall<B> {
+    fn call(
+        &self,
+        target: Target,
+        parts: &Parts,
+        mut metadata: HeaderMap,
+        deadline: Option<Instant>,
+    ) -> GrpcCall<B> {
         let kind = target.kind();
-        let mut metadata = context.metadata;
-        set_forwarded(&context.request, &mut metadata);
-        let request = CallRequest {
-            path: target.path,
-            metadata,
-            deadline: context.deadline,
-            encoding: self.settings.request_encoding,
-        };
+        set_forwarded(parts, &mut metadata);
+        let request =
+            CallRequest { path: target.path, metadata, deadline, encoding: self.settings.request_encoding };
         let call = GrpcCall::new(self.service.clone(), request, kind, &self.settings.route.options);
         match target.bound {
             Some(Ok(Bound { request, complete: true, .. })) => call.with_request(request.message()),

@@ -56,11 +56,12 @@ impl<Req> Clone for StreamingHandler<Req> {
 impl<Req: ProtoMessage> StreamingHandler<Req> {
     pub(super) fn respond(&self, request: Request) -> Response {
         let (mut parts, _) = request.into_parts();
-        let Opened { opening, context } = match self.route.open(&mut parts) {
+        let Opened { opening, metadata } = match self.route.open(&mut parts) {
             Ok(opened) => opened,
             Err(refusal) => return refuse(refusal, &parts),
         };
-        let call = context.map(|context| {
+        let call = metadata.map(|metadata| {
+            let context = opening.context(&parts, metadata);
             let (sender, requests) = channel(self.route.receive_window());
             TypedCall::new((self.create)(requests, context), Some(sender))
         });

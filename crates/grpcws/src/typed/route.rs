@@ -7,11 +7,13 @@ use axum::response::Response;
 use grpcws_json::Table;
 use grpcws_proto::close::Cause;
 use grpcws_proto::{MethodKind, Status};
+use http::HeaderMap;
 use http::request::Parts;
 
 use super::ProtoMessage;
 use crate::call::Call;
 use crate::codec::{Codec, UnknownMessage};
+use crate::context::CallContext;
 use crate::hooks::StreamHooks;
 use crate::options::ConnectionOptions;
 use crate::route::{self, Opened, Opening};
@@ -101,6 +103,11 @@ impl Route {
 }
 
 impl Opening {
+    /// What the handler is told of a handshake with this metadata.
+    pub(super) fn context(&self, parts: &Parts, metadata: HeaderMap) -> CallContext {
+        CallContext { metadata, request: parts.clone(), deadline: self.deadline }
+    }
+
     /// Runs a part of the handshake for no longer than the call may take.
     pub(super) async fn within_deadline<F: Future>(&self, future: F) -> Result<F::Output, Status> {
         match self.deadline {

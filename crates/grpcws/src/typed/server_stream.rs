@@ -96,10 +96,11 @@ where
     fn call(self, request: Request, state: S) -> Self::Future {
         Box::pin(async move {
             let (mut parts, _) = request.into_parts();
-            let Opened { mut opening, context } = match self.route.open(&mut parts) {
+            let Opened { mut opening, metadata } = match self.route.open(&mut parts) {
                 Ok(opened) => opened,
                 Err(refusal) => return refuse(refusal, &parts),
             };
+            let context = metadata.map(|metadata| opening.context(&parts, metadata));
             let call = match context {
                 Err(status) => Err(status),
                 Ok(context) => match opening.within_deadline(self.parse.parse(&mut parts, &state)).await {
