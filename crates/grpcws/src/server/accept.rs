@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,9 @@ const CONNECTION_WINDOW: u32 = (1 << 31) - 1;
 /// What is queued on one stream of HTTP/2 for a socket that does not take it. hyper's 400 KB for each of a hundred
 /// WebSockets are more than the processor's cache holds.
 const SEND_BUFFER: usize = 32 * 1024;
+
+/// Whether a connection has the options of its listener, which spares a system call for each.
+const INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// How long the loop rests when the process can accept nothing: out of file descriptors, or of memory.
 const BACK_OFF: Duration = Duration::from_millis(100);
@@ -71,6 +75,7 @@ pub async fn serve_on<S, B>(
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
+    send_at_once(&listener);
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let overload = Overload::default();
     let tasks = TaskTracker::new();
@@ -124,14 +129,20 @@ pub async fn serve_on<S, B>(
     server.abort.cancel();
 }
 
+/// Small frames are the normal case here, and none of them is to wait for more.
+fn send_at_once(listener: &TcpListener) {
+    let _ = SockRef::from(listener).set_tcp_nodelay(true);
+}
+
 /// The next connection. Errors of a single connection are passed over; those of the process make it rest,
 /// so that it neither ends nor spins.
 async fn accept(listener: &TcpListener) -> (TcpStream, PeerAddress) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // Small frames are the normal case here.
-                let _ = stream.set_nodelay(true);
+                if !INHERITED {
+                    let _ = stream.set_nodelay(true);
+                }
                 return (stream, PeerAddress(peer));
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -230,5 +241,20 @@ impl Server {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_frame_waits_for_more() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        send_at_once(&listener);
+        let client = TcpStream::connect(listener.local_addr().expect("bound"));
+        let ((accepted, _), client) = tokio::join!(accept(&listener), client);
+        assert!(client.is_ok());
+        assert!(accepted.nodelay().expect("a connection"));
     }
 }

@@ -1,28 +1,44 @@
-//! A TCP connection with the permit that it holds in the accept loop.
+//! A TCP connection with the permit that it holds in the accept loop, and a first read that is made once.
 
 use std::any::Any;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+/// How many bytes the first read takes at least: the head of most requests.
+const FIRST: usize = 1024;
 
 /// A TCP connection with whatever is to live as long as it does: the permit of an accept loop.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
     guard: Box<dyn Any + Send>,
+    /// What is left of the first read; nothing before it. Who is to find out which HTTP a client speaks asks for no
+    /// more than HTTP/2 begins with, and what the client has sent besides would cost a second system call.
+    first: Option<Bytes>,
 }
 
 impl Connection {
     /// A connection that holds `guard` until it is dropped, through an upgrade as well.
     pub fn new(stream: TcpStream, guard: impl Any + Send) -> Self {
-        Self { stream, guard: Box::new(guard) }
+        Self { stream, guard: Box::new(guard), first: None }
     }
 
-    pub(crate) fn into_parts(self) -> (TcpStream, Box<dyn Any + Send>) {
-        (self.stream, self.guard)
+    /// The stream, what was read of it and is left, and the guard.
+    pub(crate) fn into_parts(self) -> (TcpStream, Bytes, Box<dyn Any + Send>) {
+        (self.stream, self.first.unwrap_or_default(), self.guard)
+    }
+
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; FIRST];
+        let mut buf = ReadBuf::new(&mut bytes);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
+        self.first = Some(Bytes::copy_from_slice(buf.filled()));
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -32,7 +48,14 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        if self.first.is_none() {
+            ready!(self.poll_first(cx))?;
+        }
+        let Some(first) = self.first.as_mut().filter(|first| !first.is_empty()) else {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        };
+        buf.put_slice(&first.split_to(first.len().min(buf.remaining())));
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -59,5 +82,31 @@ impl AsyncWrite for Connection {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_head_is_read_at_once_and_nothing_of_it_is_lost() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let mut client = std::net::TcpStream::connect(address).expect("a connection");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        let mut connection = Connection::new(stream, ());
+        let sent: Vec<u8> = (0..=u8::MAX).collect();
+        io::Write::write_all(&mut client, &sent).expect("room in the kernel");
+        let mut begin = [0; 24];
+        connection.read_exact(&mut begin).await.expect("a connection that lives");
+        assert_eq!(begin, sent[..24]);
+        let mut more = [0; 8];
+        connection.read_exact(&mut more).await.expect("a connection that lives");
+        assert_eq!(more, sent[24..32]);
+        let (_, left, _) = connection.into_parts();
+        assert_eq!(left, sent[32..]);
     }
 }

@@ -18,8 +18,10 @@ pub(crate) fn unwrap_upgraded(upgraded: Upgraded) -> (Transport, Bytes) {
     #[cfg(feature = "server")]
     let upgraded = match downcast::<TokioIo<Connection>>(upgraded) {
         Ok(parts) => {
-            let (stream, guard) = parts.io.into_inner().into_parts();
-            return (Transport::Tcp(Tcp::new(stream, Some(guard))), parts.read_buf);
+            let (stream, left, guard) = parts.io.into_inner().into_parts();
+            // hyper reads more at once than there can be left.
+            let read = if left.is_empty() { parts.read_buf } else { [parts.read_buf, left].concat().into() };
+            return (Transport::Tcp(Tcp::new(stream, Some(guard))), read);
         }
         Err(upgraded) => upgraded,
     };
