@@ -14,8 +14,8 @@ target/release/grpcws-bench run --rounds 6 --only "$target,$scenario" --against 
 bench=$!
 sleep 2.5
 process=$(pgrep -f "$gateway serve" | head -n 1)
-perf record --quiet --freq 1999 --call-graph fp --pid "$process" --output "$work.perf" -- sleep 4 > "$work.log2" 2>&1
-timeout 3 strace --follow-forks --summary-only --pid "$process" 2> "$work.strace" > /dev/null || true
+perf record --quiet --freq 1999 --call-graph fp --pid "$process" --output "$work.perf" -- sleep 4 > "$work.perf.log" 2>&1
+timeout 3 strace -f -c -p "$process" 2> "$work.strace" > /dev/null || true
 wait "$bench"
 
 report() { perf report --input "$work.perf" --percent-limit "$1" --sort "$2" --call-graph none "${@:3}" 2> /dev/null |
