@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use grpcws_proto::client::{ClientOptions, ClientSession, Event, Frame, Payload, Transmit};
 use grpcws_proto::session::{SessionOptions, Start};
-use grpcws_proto::{Code, MethodKind, Mode, Status};
+use grpcws_proto::{Code, MethodKind, Mode, Progress, Status};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -268,7 +268,7 @@ impl World {
             Step::Wait(milliseconds) => {
                 self.clock += milliseconds;
                 self.gateway.advance(Duration::from_millis(self.clock));
-                self.client.session.handle_timeout(self.gateway.now);
+                self.client.session.handle_timeout(Progress::default(), self.gateway.now);
             }
             Step::Drain => self.gateway.drain(),
             _ => {}

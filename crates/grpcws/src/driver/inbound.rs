@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use grpcws_proto::close::Cause;
-use grpcws_proto::session::{Event, Frame, Payload};
+use grpcws_proto::session::{Event, Frame, Payload, Stage};
 
 use super::{BUDGET, Driver};
 use crate::call::Call;
@@ -14,17 +14,10 @@ use crate::socket::Incoming;
 impl<C: Call + Unpin> Driver<C> {
     /// Reads what the client sends for as long as the session wants it, and hands it to the call.
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>, now: Instant) {
-        for _ in 0..BUDGET {
-            self.poll_taken(cx, now);
-            if !self.session.wants_input() {
-                break;
-            }
-            self.socket.stop_watching();
-            match self.socket.poll_read(cx) {
-                Poll::Ready(Ok(message)) => self.receive(&message, now),
-                Poll::Ready(Err(cause)) => self.session.fail(cause, now),
-                Poll::Pending => return,
-            }
+        let drained = self.read_messages(cx, now);
+        self.note_bytes_read(now);
+        if drained {
+            return;
         }
         if self.session.wants_input() {
             cx.waker().wake_by_ref();
@@ -33,6 +26,32 @@ impl<C: Call + Unpin> Driver<C> {
         } else if self.socket.poll_peer_closed(cx).is_ready() {
             // The client has sent more than its window: only the end of the connection is still seen.
             self.session.fail(Cause::ConnectionLost, now);
+        }
+    }
+
+    /// Returns whether everything that has come was read.
+    fn read_messages(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        for _ in 0..BUDGET {
+            self.poll_taken(cx, now);
+            if !self.session.wants_input() {
+                return false;
+            }
+            self.socket.stop_watching();
+            match self.socket.poll_read(cx) {
+                Poll::Ready(Ok(message)) => self.receive(&message, now),
+                Poll::Ready(Err(cause)) => self.session.fail(cause, now),
+                Poll::Pending => return true,
+            }
+        }
+        false
+    }
+
+    /// Tells the session of bytes that came, if only a part of a frame.
+    pub(super) fn note_bytes_read(&mut self, now: Instant) {
+        let bytes_read = self.socket.bytes_read();
+        if bytes_read != self.bytes_read {
+            self.bytes_read = bytes_read;
+            self.session.bytes_received(self.socket.is_inside_message(), now);
         }
     }
 
@@ -87,19 +106,27 @@ impl<C: Call + Unpin> Driver<C> {
         Ok(())
     }
 
-    /// After the end, what the client still sends is thrown away; its close or its loss still counts.
-    fn discard_input(&mut self, cx: &mut Context<'_>, now: Instant) {
-        if self.close_flushed {
-            return;
-        }
+    /// Reads and discards what the client still sends after the end. Only its close frame, and the end of the connection,
+    /// mean something.
+    pub(super) fn discard_input(&mut self, cx: &mut Context<'_>, now: Instant) {
         for _ in 0..BUDGET {
-            if !self.socket.can_read() {
+            if matches!(self.session.stage(), Stage::Finishing | Stage::Closed) {
                 return;
             }
-            match self.socket.poll_read(cx) {
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(Cause::ConnectionLost)) => return self.session.abandon(now),
-                Poll::Ready(Err(_)) | Poll::Pending => return,
+            let read = if self.socket.can_read() {
+                self.socket.poll_read(cx)
+            } else {
+                // Nothing is read as frames after the client's close frame, or after a violation.
+                self.socket.poll_discard(cx).map(|()| Err(Cause::ConnectionLost))
+            };
+            self.note_bytes_read(now);
+            match read {
+                Poll::Ready(Ok(Incoming::Close(code))) => {
+                    let _ = self.session.receive(Frame::Close(code), now);
+                }
+                Poll::Ready(Err(Cause::ConnectionLost)) => self.connection_lost(now),
+                Poll::Ready(Ok(_) | Err(_)) => {}
+                Poll::Pending => return,
             }
         }
         cx.waker().wake_by_ref();

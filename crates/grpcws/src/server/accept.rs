@@ -25,6 +25,7 @@ use super::overload::Overload;
 use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
 use crate::shutdown::Shutdown;
+use crate::transport::bound_unsent;
 use crate::upgrade::{close_connection, is_handshake};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -75,7 +76,7 @@ pub async fn serve_on<S, B>(
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    send_at_once(&listener);
+    set_options(&listener);
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let overload = Overload::default();
     let tasks = TaskTracker::new();
@@ -129,9 +130,11 @@ pub async fn serve_on<S, B>(
     server.abort.cancel();
 }
 
-/// Small frames are the normal case here, and none of them is to wait for more.
-fn send_at_once(listener: &TcpListener) {
+/// Sets the options that the connections of a listener inherit. Small frames are the normal case here, and none of them
+/// is to wait for more.
+fn set_options(listener: &TcpListener) {
     let _ = SockRef::from(listener).set_tcp_nodelay(true);
+    bound_unsent(listener);
 }
 
 /// The next connection. Errors of a single connection are passed over; those of the process make it rest,
@@ -142,6 +145,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, PeerAddress) {
             Ok((stream, peer)) => {
                 if !INHERITED {
                     let _ = stream.set_nodelay(true);
+                    bound_unsent(&stream);
                 }
                 return (stream, PeerAddress(peer));
             }
@@ -251,7 +255,7 @@ mod tests {
     #[tokio::test]
     async fn no_frame_waits_for_more() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        send_at_once(&listener);
+        set_options(&listener);
         let client = TcpStream::connect(listener.local_addr().expect("bound"));
         let ((accepted, _), client) = tokio::join!(accept(&listener), client);
         assert!(client.is_ok());

@@ -8,17 +8,17 @@
 //! into the queue that both share: their payload then comes into being where it is sent from.
 
 mod adapter;
-mod finish;
 mod outgoing;
 mod unread;
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use grpcws_proto::Progress;
 use grpcws_proto::close::{Cause, Close};
-use tokio::io::AsyncWrite;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tungstenite::protocol::frame::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
@@ -26,7 +26,6 @@ use tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::transport::Transport;
 use adapter::Adapter;
-use finish::Finish;
 pub(crate) use outgoing::DataKind;
 use outgoing::Outgoing;
 use unread::Unread;
@@ -54,6 +53,9 @@ const fn enough(length: usize) -> usize {
 /// How many bytes of its own answers, to pings, the codec keeps while the queue is full.
 const ANSWERS: usize = 1024;
 
+/// How many times 4 KiB are discarded before other tasks get their turn.
+const DISCARD_BUDGET: usize = 64;
+
 /// A WebSocket on the server's side.
 #[derive(Debug)]
 pub(crate) struct Socket {
@@ -62,14 +64,14 @@ pub(crate) struct Socket {
     codec: WebSocketContext,
     outgoing: Outgoing,
     max_message_size: usize,
-    written: u64,
     /// The codec has asked for more than there was.
     starved: bool,
     /// The transport takes no more for now; nothing is fed until a flush has gone through.
     blocked: bool,
     /// A frame could not be read, so the place where the next one begins is not known.
     unreadable: bool,
-    finish: Finish,
+    /// FIN is sent.
+    shut_down: bool,
 }
 
 /// A message of the peer. Control frames but `Close` need no answer of the caller's.
@@ -98,11 +100,10 @@ impl Socket {
             codec: WebSocketContext::new(Role::Server, Some(config)),
             outgoing: Outgoing::default(),
             max_message_size,
-            written: 0,
             starved: false,
             blocked: false,
             unreadable: false,
-            finish: Finish::default(),
+            shut_down: false,
         }
     }
 
@@ -184,7 +185,7 @@ impl Socket {
 
     /// Writes what is queued without waiting for a flush.
     fn write_out(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
-        match self.outgoing.poll_write(&mut self.transport, &mut self.written, cx) {
+        match self.outgoing.poll_write(&mut self.transport, cx) {
             Poll::Ready(result) => result.map_err(|_| Cause::ConnectionLost),
             Poll::Pending => {
                 self.blocked = true;
@@ -226,7 +227,7 @@ impl Socket {
     /// Writes out what is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
         loop {
-            match self.outgoing.poll_write(&mut self.transport, &mut self.written, cx) {
+            match self.outgoing.poll_write(&mut self.transport, cx) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Cause::ConnectionLost)),
                 Poll::Pending => {
@@ -248,9 +249,24 @@ impl Socket {
         flushed.map_err(|_| Cause::ConnectionLost)
     }
 
-    /// How many bytes the transport has taken so far.
-    pub(crate) const fn bytes_written(&self) -> u64 {
-        self.written
+    /// How many bytes were read of the connection so far, frames or parts of them.
+    pub(crate) const fn bytes_read(&self) -> u64 {
+        self.transport.bytes_read()
+    }
+
+    /// How many bytes were queued so far.
+    pub(crate) fn bytes_queued(&self) -> u64 {
+        self.transport.bytes_written().saturating_add(u64::try_from(self.outgoing.len()).unwrap_or(0))
+    }
+
+    /// How far the bytes to the peer have come. It may cost a system call.
+    pub(crate) fn progress(&self) -> Progress {
+        self.transport.progress()
+    }
+
+    /// Whether a part of a message was read, and not its end.
+    pub(crate) const fn is_inside_message(&self) -> bool {
+        false
     }
 
     /// Whether frames can still be read.
@@ -267,11 +283,29 @@ impl Socket {
         self.transport.stop_watching();
     }
 
-    /// Ends the connection so that what was written still arrives: FIN, then the peer's bytes are read and
-    /// thrown away until it closes, or until there are too many of them. Dropping a socket with unread
-    /// bytes makes the kernel send RST, which destroys what the peer has not read yet.
+    /// Reads and discards what the peer sends; ready at the end of the connection. Dropping a socket with unread bytes
+    /// makes the kernel send RST, which destroys what the peer has not read yet.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [0; 4096];
+        for _ in 0..DISCARD_BUDGET {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Sends FIN, then discards what the peer sends; ready at the end of the connection.
     pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.finish.poll(&mut self.transport, cx)
+        if !self.shut_down {
+            // What cannot be shut down is closed already.
+            let _ = ready!(Pin::new(&mut self.transport).poll_shutdown(cx));
+            self.shut_down = true;
+        }
+        self.poll_discard(cx)
     }
 
     /// Who is to blame for an error of the codec.

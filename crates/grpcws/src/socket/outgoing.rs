@@ -135,7 +135,6 @@ impl Outgoing {
     pub(super) fn poll_write(
         &mut self,
         transport: &mut Transport,
-        written: &mut u64,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
@@ -144,7 +143,6 @@ impl Outgoing {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.sent = self.sent.saturating_add(taken);
-            *written = written.saturating_add(u64::try_from(taken).unwrap_or(0));
         }
         self.clear();
         Poll::Ready(Ok(()))

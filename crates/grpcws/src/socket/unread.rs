@@ -95,7 +95,7 @@ mod tests {
         let mut client =
             std::net::TcpStream::connect(listener.local_addr().expect("bound")).expect("a connection");
         let (stream, _) = listener.accept().await.expect("a connection");
-        let mut transport = Transport::Tcp(Tcp::new(stream, None));
+        let mut transport = Transport::tcp(Tcp::new(stream, None));
         let mut unread = Unread::new(b"before");
 
         let sent: Vec<u8> = (0..=u8::MAX).cycle().take(3 * PIECE + 7).collect();
