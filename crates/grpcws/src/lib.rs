@@ -41,7 +41,7 @@
 //! | time between pings | 30 s | [`ConnectionOptions::ping_period`] |
 //! | silence of a client | 90 s | [`ConnectionOptions::pong_timeout`] |
 //! | a write without progress | 60 s | [`ConnectionOptions::write_stall_timeout`] |
-//! | the close handshake | 2 s or 1 MiB | [`SessionOptions::linger`](proto::session::SessionOptions::linger) |
+//! | silence of a client that owes its close frame | 10 s, 5 min in all | [`SessionOptions::linger`](proto::session::SessionOptions::linger) |
 //!
 //! A connection holds at most the receive window and two messages of a client, and 16 KiB and two response
 //! messages towards it. What passes a limit ends the stream with a status and a close code that name it.

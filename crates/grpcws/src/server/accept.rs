@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::overload::Overload;
+use super::patience::{PatientSleep, PatientTimer};
 use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
 use crate::shutdown::Shutdown;
@@ -166,9 +167,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 fn http(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     let buffer = usize::try_from(options.max_header_size).unwrap_or(usize::MAX).max(8 * 1024);
-    http.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_buf_size(buffer);
+    http.http1().timer(PatientTimer).header_read_timeout(options.header_timeout).max_buf_size(buffer);
     http.http2()
-        .timer(TokioTimer::new())
+        .timer(PatientTimer)
         .enable_connect_protocol()
         .max_header_list_size(options.max_header_size)
         .max_concurrent_streams(options.max_concurrent_streams)
@@ -222,7 +223,7 @@ impl Server {
         let io = TokioIo::new(Connection::new(stream, guard));
         let mut connection = pin!(self.http.serve_connection_with_upgrades(io, service));
         // hyper's own timeout begins with the first byte of a request, and a silent client sends none.
-        let mut silence = pin!(tokio::time::sleep(self.options.header_timeout));
+        let mut silence = pin!(PatientSleep::new(self.options.header_timeout));
         let mut draining = false;
         loop {
             tokio::select! {
