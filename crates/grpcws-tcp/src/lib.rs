@@ -102,7 +102,8 @@ mod tests {
         // Dropping a socket with unread bytes resets the connection.
         drop(client);
         let started = Instant::now();
-        while server.write(&[7]).is_ok_and(|_| true) || server.take_error().is_ok_and(|error| error.is_none()) {
+        while server.write(&[7]).is_ok_and(|_| true) || server.take_error().is_ok_and(|error| error.is_none())
+        {
             if started.elapsed() > Duration::from_secs(5) {
                 break;
             }
