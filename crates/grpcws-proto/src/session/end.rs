@@ -55,6 +55,7 @@ impl Session {
                 message::error(&status, debug)
             });
         }
+        self.receive_window.close();
         self.pending.close.clone_from(&close);
         // The end has a time of its own; a stall that led to it must not cut that short.
         self.stalled_at = None;

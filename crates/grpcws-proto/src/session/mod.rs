@@ -19,6 +19,7 @@
 //! 3. Send a response only while [`Session::can_send_data`] holds. One that comes without credit is kept, and
 //!    the call is not polled again before it is sent; an end that comes instead needs no credit.
 
+mod budget;
 mod end;
 mod event;
 mod options;
@@ -26,17 +27,20 @@ mod receive;
 mod time;
 mod transmit;
 mod upstream;
+mod window;
 
 use std::time::Instant;
 
+pub use budget::WindowBudget;
 pub use event::{Event, Frame, Outcome, Payload, Transmit};
 pub use options::{SessionOptions, Start};
 
-use crate::credit::{ReceiveWindow, SendWindow};
+use crate::credit::SendWindow;
 use crate::heartbeat::Heartbeat;
 use crate::message::Open;
 use crate::{MethodKind, Mode};
 use transmit::Pending;
+use window::GrowingWindow;
 
 /// The gateway's side of one stream.
 #[derive(Debug)]
@@ -48,7 +52,7 @@ pub struct Session {
     requests: Requests,
     headers_sent: bool,
     send_window: SendWindow,
-    receive_window: ReceiveWindow,
+    receive_window: GrowingWindow,
     heartbeat: Heartbeat,
     deadline: Option<Instant>,
     /// When a drain ends the stream.
@@ -110,7 +114,7 @@ impl Session {
             requests,
             headers_sent: false,
             send_window: SendWindow::new(start.credit),
-            receive_window: ReceiveWindow::new(options.receive_window),
+            receive_window: GrowingWindow::new(&options, start.grants_credit(), now),
             heartbeat: Heartbeat::new(options.ping_period, options.pong_timeout, now),
             deadline: start.timeout.and_then(|timeout| now.checked_add(timeout)),
             drain_at: None,
