@@ -35,7 +35,8 @@
 //! | headers that become metadata | `authorization`, `x-request-id`, `traceparent`, `tracestate`, `grpc-metadata-*` | [`ConnectionOptions::metadata`] |
 //! | a client's message | 4 MiB | [`ConnectionOptions::max_message_size`] |
 //! | a response message | 4 MiB | [`ConnectionOptions::max_response_size`] |
-//! | requests read ahead of the call | 64 KiB | [`ConnectionOptions::receive_window`] |
+//! | requests read ahead of the call | 64 KiB, up to 1 MiB where the round trip holds an upload back | [`ConnectionOptions::receive_window`], [`ConnectionOptions::receive_window_max`] |
+//! | what the windows of all streams grow by | 256 MiB | [`ConnectionOptions::receive_window_budget`] |
 //! | nesting of messages | 100 | [`ConnectionOptions::marshal`], [`ConnectionOptions::unmarshal`] |
 //! | headers of the handshake | 16 KiB | [`max_header_size`](field@ConnectionOptions::max_header_size) |
 //! | time between pings | 30 s | [`ConnectionOptions::ping_period`] |

@@ -63,6 +63,7 @@ impl Session {
                 message::error(&status, debug)
             });
         }
+        self.receive_window.close();
         self.pending.close.clone_from(&close);
         self.phase = if matches!(cause, Cause::ConnectionLost) { Phase::Closed } else { Phase::Ending };
         // What led to the end took its own time; delivering the end takes another.

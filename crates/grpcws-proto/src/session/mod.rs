@@ -31,6 +31,7 @@
 //!    the call is not polled again before it is sent; an end that comes instead needs no credit.
 //! 4. Read what has come before [`Session::handle_timeout`]: a timer must not judge a client by what was not read.
 
+mod budget;
 mod end;
 mod event;
 mod options;
@@ -38,18 +39,21 @@ mod receive;
 mod time;
 mod transmit;
 mod upstream;
+mod window;
 
 use std::time::Instant;
 
+pub use budget::WindowBudget;
 pub use event::{Delivery, Event, Frame, Outcome, Payload, Transmit};
 pub use options::{SessionOptions, Start};
 
-use crate::credit::{ReceiveWindow, SendWindow};
+use crate::credit::SendWindow;
 use crate::heartbeat::Heartbeat;
 use crate::message::Open;
 use crate::progress::{Stall, on};
 use crate::{MethodKind, Mode};
 use transmit::Pending;
+use window::GrowingWindow;
 
 /// The gateway's side of one stream.
 #[derive(Debug)]
@@ -61,7 +65,7 @@ pub struct Session {
     requests: Requests,
     headers_sent: bool,
     send_window: SendWindow,
-    receive_window: ReceiveWindow,
+    receive_window: GrowingWindow,
     heartbeat: Heartbeat,
     deadline: Option<Instant>,
     /// When a drain ends the stream.
@@ -148,7 +152,7 @@ impl Session {
             requests,
             headers_sent: false,
             send_window: SendWindow::new(start.credit),
-            receive_window: ReceiveWindow::new(options.receive_window),
+            receive_window: GrowingWindow::new(&options, start.grants_credit(), now),
             heartbeat: Heartbeat::new(options.ping_period, options.pong_timeout, now),
             deadline: start.timeout.and_then(|timeout| now.checked_add(timeout)),
             drain_at: None,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::WindowBudget;
 use crate::{MethodKind, Mode};
 
 /// Limits and times of a session.
@@ -28,10 +29,16 @@ pub struct SessionOptions {
     pub linger: Duration,
     /// How long the client's close frame is waited for in all, after the gateway's is acknowledged. Default: 5 min.
     pub max_linger: Duration,
-    /// How many payload bytes of the client are read ahead of the upstream. One message may overdraw it, and
-    /// one more is read before the socket is left alone, so a client can make the gateway hold this and two
-    /// messages. Default: 64 KiB.
+    /// How many payload bytes of the client are read ahead of the upstream, until the window grows. One message may
+    /// overdraw it, and one more is read before the socket is left alone, so a client can make the gateway hold the
+    /// window and two messages. Default: 64 KiB.
     pub receive_window: u64,
+    /// The size up to which the receive window grows if the round trip to the client is what holds an upload back. It
+    /// grows for client-streaming and bidi calls of clients that keep to their window (v1). Not above `receive_window`
+    /// for a window that keeps its size. Default: 1 MiB.
+    pub receive_window_max: u64,
+    /// What the windows of all streams may grow by, together. Clones of these options share it. Default: 256 MiB.
+    pub receive_window_budget: WindowBudget,
     /// The largest message of a client, in bytes. Default: 4 MiB.
     pub max_message_size: u64,
 }
@@ -47,6 +54,8 @@ impl Default for SessionOptions {
             linger: Duration::from_secs(10),
             max_linger: Duration::from_secs(300),
             receive_window: 64 * 1024,
+            receive_window_max: 1024 * 1024,
+            receive_window_budget: WindowBudget::default(),
             max_message_size: 4 * 1024 * 1024,
         }
     }
@@ -73,6 +82,11 @@ impl Start {
     #[must_use]
     pub const fn new(mode: Mode, kind: MethodKind) -> Self {
         Self { mode, kind, request_bound: false, timeout: None, credit: None }
+    }
+
+    /// Whether the client gets credit for the messages that the upstream takes (PROTOCOL §7.2).
+    pub(super) const fn grants_credit(&self) -> bool {
+        self.mode.is_v1() && self.kind.is_client_streaming()
     }
 
     /// The same, with the request bound by the handshake.

@@ -121,7 +121,7 @@ impl Session {
         };
         // An empty frame counts as well, or a flood of them would have no bound.
         let cost = u64::try_from(length.max(1)).unwrap_or(u64::MAX);
-        self.receive_window.hold(cost);
+        self.pending.credit += self.receive_window.hold(cost, now);
         Event::Message { payload, last, cost }
     }
 
@@ -129,6 +129,7 @@ impl Session {
         match self.requests {
             Requests::Open => {
                 self.requests = Requests::Closed;
+                self.receive_window.half_closed();
                 Event::HalfClose
             }
             Requests::Awaited { .. } => {
@@ -161,7 +162,7 @@ impl Session {
             // The heartbeat was suspended while the socket was not read.
             self.heartbeat.heard(now);
         }
-        let grant = self.receive_window.release(cost);
+        let grant = self.receive_window.release(cost, now);
         if self.mode.is_v1() && self.kind.is_client_streaming() {
             self.pending.credit += grant.unwrap_or(0);
         }

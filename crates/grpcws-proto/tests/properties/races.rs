@@ -296,7 +296,10 @@ proptest! {
         let start = Start::new(mode, MethodKind::Bidi)
             .timeout(deadline.map(Duration::from_millis))
             .credit(window);
-        let mut gateway = Gateway::new(SessionOptions::default(), start, None);
+        // A window that is used up and grows, which changes nothing of how the stream ends.
+        let mut options = SessionOptions::default();
+        (options.receive_window, options.receive_window_max) = (64, 256);
+        let mut gateway = Gateway::new(options, start, None);
         let mut model = Model::new(mode, deadline, window.map(|window| i64::try_from(window).unwrap()));
         let mut clock = 0;
         for step in &steps {
