@@ -168,8 +168,7 @@ impl<R: Requests> Driver<R> {
             return Poll::Pending;
         }
         match self.socket.poll_flush(cx) {
-            Poll::Ready(Ok(())) if self.closing => self.socket.poll_finish(cx),
-            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(()) if self.closing => self.socket.poll_finish(cx),
             _ => Poll::Pending,
         }
     }

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use grpcws_proto::client::Transmit;
-use tungstenite::Utf8Bytes;
 
 use super::{BUDGET, Driver, Requests};
 use crate::{Code, Status};
@@ -16,7 +15,7 @@ impl<R: Requests> Driver<R> {
     pub(super) fn poll_outbound(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut more = true;
         for _ in 0..BUDGET {
-            if self.socket.is_blocked() && self.poll_flush(cx, now).is_pending() {
+            if self.socket.is_blocked() && self.socket.poll_flush(cx).is_pending() {
                 return false;
             }
             if !self.feed_next(cx, now) {
@@ -24,7 +23,7 @@ impl<R: Requests> Driver<R> {
                 break;
             }
         }
-        let _ = self.poll_flush(cx, now);
+        let _ = self.socket.poll_flush(cx);
         more | self.heed_broken_writing()
     }
 
@@ -42,12 +41,9 @@ impl<R: Requests> Driver<R> {
     /// Feeds one message: what the session has to say comes before the next request.
     fn feed_next(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         if let Some(transmit) = self.session.poll_transmit() {
-            let fed = match transmit {
-                Transmit::Text(text) => self.socket.feed_text(cx, text.into()),
+            match transmit {
+                Transmit::Text(text) => self.socket.feed_text(cx, &text),
                 Transmit::Close(code) => self.socket.feed_close(cx, code),
-            };
-            if let Err(broken) = fed {
-                self.broken(broken, now);
             }
             return true;
         }
@@ -87,31 +83,15 @@ impl<R: Requests> Driver<R> {
             self.session.abort(Status::new(Code::ResourceExhausted, text), now);
             return;
         }
-        let fed = if self.session.mode().is_json() {
-            match Utf8Bytes::try_from(payload) {
-                Ok(text) => self.socket.feed_text(cx, text),
-                Err(_) => {
-                    let status = Status::invalid_argument("request message is not UTF-8");
-                    return self.session.abort(status, now);
-                }
-            }
+        if self.session.mode().is_json() {
+            let Ok(text) = std::str::from_utf8(&payload) else {
+                let status = Status::invalid_argument("request message is not UTF-8");
+                return self.session.abort(status, now);
+            };
+            self.socket.feed_text(cx, text);
         } else {
-            self.socket.feed_binary(cx, payload)
-        };
-        match fed {
-            Ok(()) => self.session.message_sent(length),
-            Err(broken) => self.broken(broken, now),
+            self.socket.feed_binary(cx, &payload);
         }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        match self.socket.poll_flush(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(()),
-            Poll::Ready(Err(broken)) => {
-                self.broken(broken, now);
-                Poll::Ready(())
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        self.session.message_sent(length);
     }
 }

@@ -78,15 +78,15 @@ impl<C: Call + Unpin> Driver<C> {
 
     fn transmit(&mut self, cx: &mut Context<'_>, transmit: Transmit) -> Result<(), Cause> {
         match transmit {
-            Transmit::Text(text) => self.socket.feed_text(cx, text.into()),
+            Transmit::Text(text) => self.socket.feed_text(cx, &text),
             Transmit::Ping { ping_id, text } => {
                 self.observer.ping(ping_id);
-                self.socket.feed_text(cx, text.into())?;
+                self.socket.feed_text(cx, &text)?;
                 self.socket.feed_ping(cx)?;
                 self.session.ping_queued(self.socket.bytes_queued());
                 Ok(())
             }
-            Transmit::Close(close) => self.socket.feed_close(cx, close),
+            Transmit::Close(close) => self.socket.feed_close(cx, &close),
         }
     }
 

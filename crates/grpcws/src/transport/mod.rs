@@ -64,15 +64,6 @@ impl Transport {
         Progress { delivered, outstanding }
     }
 
-    /// Resolves when there may be something to read, or the end.
-    pub(crate) fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &self.io {
-            Io::Tcp(tcp) => tcp.poll_read_ready(cx),
-            // This tells only by reading.
-            Io::Upgraded(_) => Poll::Ready(()),
-        }
-    }
-
     /// Resolves when the peer has closed or reset the connection, without reading from it.
     ///
     /// A stream inside an HTTP/2 connection tells this only to those who read it, so it never resolves

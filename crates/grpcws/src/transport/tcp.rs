@@ -55,11 +55,6 @@ impl Tcp {
         None
     }
 
-    /// Resolves when there may be something to read. An error is for the read to tell.
-    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.stream.poll_read_ready(cx).map(drop)
-    }
-
     /// Resolves when the peer has sent FIN or RST, though there may be bytes before it that nobody reads.
     ///
     /// tokio tells a closed read side apart from readable data only to those who wait for neither reading
