@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use grpcws_frame::{DataKind, Encoder, FrameError, Message, Reader, Role};
+use grpcws_proto::Progress;
 use grpcws_proto::close::CloseCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -183,6 +184,22 @@ impl Socket {
     /// Whether the transport takes nothing any more.
     pub(crate) const fn is_write_broken(&self) -> bool {
         self.write_broken
+    }
+
+    /// How many bytes were read of the connection so far, frames or parts of them.
+    pub(crate) const fn bytes_read(&self) -> u64 {
+        self.transport.bytes_read()
+    }
+
+    /// How many bytes were queued so far.
+    pub(crate) fn bytes_queued(&mut self) -> u64 {
+        let pending = u64::try_from(self.encoder.pending().len()).unwrap_or(0);
+        self.transport.bytes_written().saturating_add(pending)
+    }
+
+    /// How far the bytes to the gateway have come. It may cost a system call.
+    pub(crate) fn progress(&self) -> Progress {
+        self.transport.progress()
     }
 
     /// Writes out what is queued.

@@ -8,33 +8,43 @@ use std::time::Instant;
 use bytes::Bytes;
 use grpcws_proto::client::{ClientSession, Event, Frame, Payload};
 
-use super::{BUDGET, Driver, Requests};
+use super::{BUDGET, Driver, Life, Requests};
 use crate::call::queue::{Deliveries, Item};
 use crate::socket::{Broken, Incoming};
 
 impl<R: Requests> Driver<R> {
     /// Reads frames while the application keeps up. Returns whether it stopped only to give other tasks their turn.
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        let more = self.read_frames(cx, now);
+        let bytes_read = self.socket.bytes_read();
+        if bytes_read != self.bytes_read {
+            self.bytes_read = bytes_read;
+            self.session.bytes_received(now);
+        }
+        more
+    }
+
+    fn read_frames(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         for _ in 0..BUDGET {
-            if self.closing {
+            if self.life == Life::Closing {
                 return false;
             }
             // When the call is over nothing is delivered any more, and the close frame is still to come.
             let reading = self.session.outcome().is_some() || self.deliveries.held() < self.read_ahead;
             self.session.set_reading(reading, now);
             if !reading {
-                self.give_up_at = None;
+                self.life.heard();
                 return false;
             }
-            let Self { socket, session, deliveries, closing, .. } = self;
+            let Self { socket, session, deliveries, life, .. } = self;
             match socket.poll_read(cx) {
                 Poll::Pending => {
                     self.expect_end(now);
                     return false;
                 }
                 Poll::Ready(Ok(incoming)) => {
-                    self.give_up_at = None;
-                    Receiver { session, deliveries, closing }.receive(incoming, now);
+                    life.heard();
+                    Receiver { session, deliveries, life }.receive(incoming, now);
                 }
                 Poll::Ready(Err(broken)) => self.broken(broken, now),
             }
@@ -42,14 +52,12 @@ impl<R: Requests> Driver<R> {
         true
     }
 
-    /// A connection that takes no more data is at its end, which is about to be read; it is not waited for for ever.
+    /// A connection that takes no more data is at its end, which is about to be read; it is not waited for without end.
     fn expect_end(&mut self, now: Instant) {
-        if !self.write_broken {
-            return;
-        }
-        match self.give_up_at {
-            None => self.give_up_at = now.checked_add(self.linger),
-            Some(due) if due <= now => {
+        let Life::ReadOnly { give_up_at } = &mut self.life else { return };
+        match give_up_at {
+            None => *give_up_at = now.checked_add(self.linger),
+            Some(due) if *due <= now => {
                 self.broken(Broken::Connection("it takes no more data".to_owned()), now)
             }
             Some(_) => {}
@@ -57,7 +65,7 @@ impl<R: Requests> Driver<R> {
     }
 
     pub(super) fn broken(&mut self, broken: Broken, now: Instant) {
-        self.closing = true;
+        self.life = Life::Closing;
         match broken {
             Broken::Gateway(status, close) => self.session.reject(status, close, now),
             Broken::Connection(reason) => self.session.connection_lost(&reason, now),
@@ -69,7 +77,7 @@ impl<R: Requests> Driver<R> {
 struct Receiver<'a> {
     session: &'a mut ClientSession,
     deliveries: &'a Deliveries,
-    closing: &'a mut bool,
+    life: &'a mut Life,
 }
 
 impl Receiver<'_> {
@@ -98,7 +106,7 @@ impl Receiver<'_> {
             Incoming::Ping => _ = self.session.receive(Frame::Ping, now),
             Incoming::Pong => _ = self.session.receive(Frame::Pong, now),
             Incoming::Close(code, reason) => {
-                *self.closing = true;
+                *self.life = Life::Closing;
                 let _ = self.session.receive(Frame::Close { code, reason: &reason }, now);
             }
         }

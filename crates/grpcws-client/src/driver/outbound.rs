@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use grpcws_proto::client::Transmit;
 
-use super::{BUDGET, Driver, Requests};
+use super::{BUDGET, Driver, Life, Requests};
 use crate::{Code, Status};
 
 impl<R: Requests> Driver<R> {
@@ -27,11 +27,12 @@ impl<R: Requests> Driver<R> {
         more | self.heed_broken_writing()
     }
 
-    /// Where writing is over, the application is told to send no more: it may be about to do that before it reads.
-    /// Returns whether this is new. The reading finds how the call ended.
+    /// When the connection takes no more data, drops the source of the requests, so that it makes no more. Returns
+    /// whether this is new. Reading goes on, and finds how the call ended.
     fn heed_broken_writing(&mut self) -> bool {
-        let new = self.socket.is_write_broken() && !std::mem::replace(&mut self.write_broken, true);
+        let new = self.socket.is_write_broken() && self.life == Life::Open;
         if new {
+            self.life = Life::ReadOnly { give_up_at: None };
             self.requests = None;
             self.held = None;
         }
@@ -43,6 +44,10 @@ impl<R: Requests> Driver<R> {
         if let Some(transmit) = self.session.poll_transmit() {
             match transmit {
                 Transmit::Text(text) => self.socket.feed_text(cx, &text),
+                Transmit::Ping(text) => {
+                    self.socket.feed_text(cx, &text);
+                    self.session.ping_queued(self.socket.bytes_queued());
+                }
                 Transmit::Close(code) => self.socket.feed_close(cx, code),
             }
             return true;

@@ -215,7 +215,7 @@ impl World {
                 continue;
             }
             self.up.push_back(match transmit {
-                Transmit::Text(text) => FromClient::Text(text),
+                Transmit::Text(text) | Transmit::Ping(text) => FromClient::Text(text),
                 Transmit::Close(code) => FromClient::Close(Some(code.number())),
             });
         }

@@ -189,7 +189,7 @@ impl Socket {
     }
 
     /// How many bytes were queued so far.
-    pub(crate) fn bytes_queued(&self) -> u64 {
+    pub(crate) fn bytes_queued(&mut self) -> u64 {
         let pending = u64::try_from(self.encoder.pending().len()).unwrap_or(0);
         self.transport.bytes_written().saturating_add(pending)
     }
