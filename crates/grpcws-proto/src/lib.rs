@@ -27,9 +27,13 @@ mod heartbeat;
 pub mod message;
 pub mod metadata;
 mod mode;
+mod options;
 pub mod session;
 mod status;
 
 pub use causes::{ErrorChain, causes};
 pub use mode::{MethodKind, Mode};
+pub use options::OptionsError;
+#[doc(hidden)]
+pub use options::{check_duration, check_number};
 pub use status::{Code, DebugDetail, Status};

@@ -30,7 +30,7 @@ mod upstream;
 use std::time::Instant;
 
 pub use event::{Event, Frame, Outcome, Payload, Transmit};
-pub use options::{SessionOptions, Start};
+pub use options::{SessionOptions, SessionOptionsBuilder, Start};
 
 use crate::credit::{ReceiveWindow, SendWindow};
 use crate::heartbeat::Heartbeat;
@@ -111,7 +111,12 @@ impl Session {
             headers_sent: false,
             send_window: SendWindow::new(start.credit),
             receive_window: ReceiveWindow::new(options.receive_window),
-            heartbeat: Heartbeat::new(options.ping_period, options.pong_timeout, now),
+            // Without pings a client has nothing to answer, and so cannot be late.
+            heartbeat: Heartbeat::new(
+                options.ping_period,
+                options.ping_period.and(options.pong_timeout),
+                now,
+            ),
             deadline: start.timeout.and_then(|timeout| now.checked_add(timeout)),
             drain_at: None,
             stalled_at: None,

@@ -2,46 +2,58 @@
 
 use std::time::Duration;
 
-use crate::{MethodKind, Mode};
+use crate::metadata::MAX_SAFE_INTEGER;
+use crate::{MethodKind, Mode, OptionsError, options};
 
-/// Limits and times of a session.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct SessionOptions {
-    /// The time between two pings of the gateway; `None` or zero for no pings. Default: 30 s.
-    pub ping_period: Option<Duration>,
-    /// How long a client may be silent before its call is cancelled; `None` for ever. Default: 90 s.
-    pub pong_timeout: Option<Duration>,
-    /// Whether only the JSON `pong` counts as a sign of life, so that a page that hangs while its
-    /// browser still answers is taken for dead. Default: off, any frame counts.
-    pub require_json_pong: bool,
-    /// How long a unary or server-streaming call waits for its request message. Default: 30 s.
-    pub init_timeout: Option<Duration>,
-    /// How long a write may make no progress before the call is cancelled. Default: 60 s.
-    pub write_stall_timeout: Option<Duration>,
-    /// How long the gateway tries to deliver a terminal message of its own, and then waits for the
-    /// client to close its side. Default: 2 s.
-    pub linger: Duration,
-    /// How many payload bytes of the client are read ahead of the upstream. One message may overdraw it, and
-    /// one more is read before the socket is left alone, so a client can make the gateway hold this and two
-    /// messages. Default: 64 KiB.
-    pub receive_window: u64,
-    /// The largest message of a client, in bytes. Default: 4 MiB.
-    pub max_message_size: u64,
+options! {
+    /// Limits and times of a session.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use grpcws_proto::session::SessionOptions;
+    ///
+    /// let options = SessionOptions::builder().ping_period(Duration::from_secs(10)).build()?;
+    /// assert_eq!(options.ping_period(), Some(Duration::from_secs(10)));
+    ///
+    /// let error = SessionOptions::builder().receive_window(0).build().unwrap_err();
+    /// assert_eq!(error.to_string(), "receive_window: 0 is out of range: use 1 to 9007199254740991");
+    /// # Ok::<(), grpcws_proto::OptionsError>(())
+    /// ```
+    SessionOptions, SessionOptionsBuilder {
+        /// The time between two pings of the gateway. Off (`None` or zero): no pings, and then no
+        /// [`pong_timeout`](Self::pong_timeout). Default: 30 s.
+        time ping_period = Some(Duration::from_secs(30));
+        /// How long a client may be silent before its call is cancelled. It may be shorter than the ping period. Off
+        /// (`None` or zero): for ever. Without pings there is none. Default: 90 s.
+        time pong_timeout = Some(Duration::from_secs(90));
+        /// Whether only the JSON `pong` counts as a sign of life, so that a page that hangs while its browser still
+        /// answers is taken for dead. Default: off, any frame counts.
+        value require_json_pong: bool = false;
+        /// How long a unary or server-streaming call waits for its request message. Off (`None` or zero): for ever.
+        /// Default: 30 s.
+        time init_timeout = Some(Duration::from_secs(30));
+        /// How long a write may make no progress before the call is cancelled. Off (`None` or zero): for ever, which
+        /// keeps the memory of a client that reads nothing until its connection is lost. Default: 60 s.
+        time write_stall_timeout = Some(Duration::from_secs(60));
+        /// How long the gateway tries to deliver a terminal message of its own, and then waits for the client to
+        /// close its side. Cannot be turned off: a connection that is closed at once can lose its last message.
+        /// Default: 2 s.
+        duration linger = Duration::from_secs(2);
+        /// How many payload bytes of the client are read ahead of the upstream, from 1 to 2^53 − 1. One message may
+        /// overdraw it, and one more is read before the socket is left alone, so a client can make the gateway hold
+        /// this and two messages. Default: 64 KiB.
+        number receive_window [1..=MAX_SAFE_INTEGER]: u64 = 64 * 1024;
+        /// The largest message of a client, in bytes of its frames' payload, from 1 to 2^53 − 1. A larger one ends
+        /// the call with code 8. Default: 4 MiB.
+        number max_message_size [1..=MAX_SAFE_INTEGER]: u64 = 4 * 1024 * 1024;
+    }
 }
 
-impl Default for SessionOptions {
-    fn default() -> Self {
-        Self {
-            ping_period: Some(Duration::from_secs(30)),
-            pong_timeout: Some(Duration::from_secs(90)),
-            require_json_pong: false,
-            init_timeout: Some(Duration::from_secs(30)),
-            write_stall_timeout: Some(Duration::from_secs(60)),
-            linger: Duration::from_secs(2),
-            receive_window: 64 * 1024,
-            max_message_size: 4 * 1024 * 1024,
-        }
+impl SessionOptions {
+    /// Checks what depends on more than one option.
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "no option depends on another one yet")]
+    const fn check(&self) -> Result<(), OptionsError> {
+        Ok(())
     }
 }
 

@@ -63,8 +63,9 @@ struct Client {
 
 impl Client {
     fn new(mode: Mode, credit: Option<u64>, now: Instant) -> Self {
+        let options = ClientOptions::builder().credit(credit).build().expect("valid options");
         Self {
-            session: ClientSession::new(mode, ClientOptions::default().credit(credit), now),
+            session: ClientSession::new(mode, options, now),
             sent: 0,
             half_closed: false,
             cancelled: false,
@@ -180,8 +181,8 @@ struct World {
 
 impl World {
     fn new(mode: Mode, credit: Option<u64>) -> Self {
-        let mut options = SessionOptions::default();
-        options.receive_window = RECEIVE_WINDOW;
+        let options =
+            SessionOptions::builder().receive_window(RECEIVE_WINDOW).build().expect("valid options");
         let credit = credit.filter(|_| mode.is_v1());
         let start = Start::new(mode, MethodKind::Bidi).credit(credit);
         let mut gateway = Gateway::new(options, start, None);
