@@ -70,7 +70,10 @@ pub fn check_number<T: PartialOrd + Display>(
 #[doc(hidden)]
 pub fn check_duration(option: &'static str, time: Duration) -> Result<(), OptionsError> {
     if time.is_zero() {
-        return Err(OptionsError::new(option, "0 s is no time, and this one cannot be turned off: use 1 ms or more"));
+        return Err(OptionsError::new(
+            option,
+            "0 s is no time, and this one cannot be turned off: use 1 ms or more",
+        ));
     }
     if (1..=MAX_MILLIS).contains(&time.as_millis()) {
         return Ok(());
