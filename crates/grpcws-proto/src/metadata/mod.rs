@@ -12,6 +12,5 @@ pub use json::{MAX_VALUES, MetadataError, parse_object, unwritable};
 pub(crate) use json::{append_value, parse_received, push_string, write_object};
 pub(crate) use policy::is_reserved;
 pub use policy::{MetadataPolicy, MetadataPolicyBuilder};
-pub(crate) use request::MAX_SAFE_INTEGER;
-pub use request::RequestMetadata;
+pub use request::{MAX_SAFE_INTEGER, RequestMetadata};
 pub use timeout::{format_timeout, parse_timeout};

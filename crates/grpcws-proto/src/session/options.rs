@@ -51,7 +51,6 @@ options! {
 
 impl SessionOptions {
     /// Checks what depends on more than one option.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "no option depends on another one yet")]
     const fn check(&self) -> Result<(), OptionsError> {
         Ok(())
     }
@@ -99,5 +98,42 @@ impl Start {
     pub const fn credit(mut self, credit: Option<u64>) -> Self {
         self.credit = credit;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::session::Session;
+
+    #[test]
+    fn without_pings_there_is_no_pong_timeout() {
+        let now = Instant::now();
+        for options in [
+            SessionOptions::builder().ping_period(None),
+            SessionOptions::builder().ping_period(Duration::ZERO).pong_timeout(Duration::from_millis(1)),
+            SessionOptions::builder().ping_period(None).pong_timeout(Duration::ZERO),
+        ] {
+            let options = options.build().expect("times that are off");
+            let mut session = Session::new(options, Start::new(Mode::V1Json, MethodKind::Bidi), now);
+            assert_eq!(session.poll_timeout(), None);
+            session.handle_timeout(now + Duration::from_secs(86_400));
+            assert!(session.is_live());
+        }
+    }
+
+    #[test]
+    fn a_pong_timeout_can_be_off_while_there_are_pings() {
+        let now = Instant::now();
+        let options = SessionOptions::builder().pong_timeout(Duration::ZERO).build().expect("it is off");
+        let mut session = Session::new(options, Start::new(Mode::V1Json, MethodKind::Bidi), now);
+        for _ in 0..1000 {
+            let due = session.poll_timeout().expect("there are pings");
+            session.handle_timeout(due);
+            while session.poll_transmit().is_some() {}
+        }
+        assert!(session.is_live());
     }
 }
