@@ -56,7 +56,7 @@ fn with_options<S>(bridge: Bridge<S>) -> Result<Bridge<S>> {
 async fn serve(listen: &str, app: axum::Router) -> Result {
     let listener = TcpListener::bind(listen).await?;
     println!("listening ws://{}", listener.local_addr()?);
-    let options = ServerOptions::default().max_connections(MAX_CONNECTIONS);
+    let options = ServerOptions::builder().max_connections(MAX_CONNECTIONS).build().expect("valid options");
     grpcws::server::serve(listener, app, options, Shutdown::new()).await;
     pending().await
 }

@@ -109,6 +109,8 @@ pub use call::{
 };
 pub use client::Client;
 pub use error::ClientError;
-pub use grpcws_proto::{Code, Status};
-pub use options::{BackoffOptions, CallOptions, ClientOptions, HttpVersion, TlsOptions};
+pub use grpcws_proto::{Code, OptionsError, Status};
+pub use options::{
+    BackoffOptions, CallOptions, ClientOptions, ClientOptionsBuilder, HttpVersion, TlsOptions,
+};
 pub use service::{ResponseBody, ResponseFuture};

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use grpcws_proto::metadata::MAX_SAFE_INTEGER;
+use grpcws_proto::{OptionsError, check_number, options};
 use http::HeaderMap;
 use http::header::{HeaderName, HeaderValue};
 
@@ -20,166 +22,100 @@ pub enum HttpVersion {
     Http2,
 }
 
-/// Options of a [`Client`](crate::Client).
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ClientOptions {
-    /// Which HTTP carries the WebSockets. Default: HTTP/1.1.
-    pub http_version: HttpVersion,
-    /// Certificates, for `wss` URLs. Default: the roots of the system.
-    pub tls: TlsOptions,
-    /// Headers of every handshake, for proxies on the way: these are not metadata. Default: none.
-    pub headers: HeaderMap,
-    /// How long one attempt to connect may take, from the look-up of the name to the end of the handshake.
-    /// Default: 10 s.
-    pub connect_timeout: Duration,
-    /// The largest frame of a response message, in bytes; a larger one ends the call with code 8. Default: 16 MiB,
-    /// in which the JSON of a gateway's default of 4 MiB has room. A tonic client has a limit of its own, 4 MiB.
-    pub max_message_size: usize,
-    /// How many bytes of response messages may lie ready for the application. The gateway is told so, and sends more
-    /// when the application takes some. One message may overdraw it, so a call holds at most this and
-    /// [`max_message_size`](Self::max_message_size). `None` makes no offer: then the socket is not read while 64 KiB
-    /// lie ready, TCP holds the gateway, and a gateway takes a client that reads nothing for 60 s for stalled.
-    /// Default: 1 MiB.
-    pub credit: Option<u64>,
-    /// The time between two `ping` messages, which keep proxies on the way from closing an idle call. Default: none,
-    /// since a gateway sends pings of its own.
-    pub ping_period: Option<Duration>,
-    /// How long the gateway may be silent before a call ends with code 14: a connection that was lost without a word
-    /// is found by this alone. It counts where either side sends pings, and is never shorter than three ping periods
-    /// of the gateway where only that does. With [`ping_period`](Self::ping_period) it has to be longer than that.
-    /// `None` is for ever. Default: 90 s.
-    pub pong_timeout: Option<Duration>,
-    /// How long a cancelled call waits for the gateway's last word, and an ended one for its close. Default: 2 s.
-    pub linger: Duration,
-    /// The most calls on one HTTP/2 connection; the gateway may permit fewer. Default: 100, which holds what the
-    /// connection's calls buffer in HTTP/2 below 6.4 MiB.
-    pub max_streams_per_connection: usize,
-    /// How long new calls leave a gateway alone that cannot be reached.
-    pub backoff: BackoffOptions,
-    /// Whether a call waits for a gateway that cannot be reached, up to its deadline, in place of ending with code
-    /// 14. A call may override it. Default: off.
-    pub wait_for_ready: bool,
-}
-
-impl Default for ClientOptions {
-    fn default() -> Self {
-        Self {
-            http_version: HttpVersion::Http1,
-            tls: TlsOptions::default(),
-            headers: HeaderMap::new(),
-            connect_timeout: Duration::from_secs(10),
-            max_message_size: 16 * 1024 * 1024,
-            credit: Some(1024 * 1024),
-            ping_period: None,
-            pong_timeout: Some(Duration::from_secs(90)),
-            linger: Duration::from_secs(2),
-            max_streams_per_connection: 100,
-            backoff: BackoffOptions::default(),
-            wait_for_ready: false,
-        }
+options! {
+    /// Options of a [`Client`](crate::Client).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use grpcws_client::{ClientOptions, HttpVersion};
+    ///
+    /// let options = ClientOptions::builder()
+    ///     .http_version(HttpVersion::Http2)
+    ///     .connect_timeout(Duration::from_secs(3))
+    ///     .build()?;
+    /// # let _ = options;
+    /// # Ok::<(), grpcws_client::OptionsError>(())
+    /// ```
+    ClientOptions, ClientOptionsBuilder {
+        /// Which HTTP carries the WebSockets. Default: HTTP/1.1.
+        value http_version: HttpVersion = HttpVersion::Http1;
+        /// Certificates, for `wss` URLs. Default: the roots of the system.
+        held tls: TlsOptions = TlsOptions::default();
+        /// Headers of every handshake, for proxies on the way: these are not metadata. Default: none.
+        held headers: HeaderMap = HeaderMap::new();
+        /// How long one attempt to connect may take, from the look-up of the name to the end of the handshake. Cannot
+        /// be turned off. Default: 10 s.
+        duration connect_timeout = Duration::from_secs(10);
+        /// The largest frame of a response message, in bytes; a larger one ends the call with code 8. Default: 16 MiB,
+        /// in which the JSON of a gateway's default of 4 MiB has room. A tonic client has a limit of its own, 4 MiB.
+        number max_message_size [1..=MAX_SAFE_INTEGER]: u64 = 16 * 1024 * 1024;
+        /// How many bytes of response messages may lie ready for the application, from 1 to 2^53 − 1. The gateway is
+        /// told so, and sends more when the application takes some. One message may overdraw it, so a call holds at
+        /// most this and [`max_message_size`](Self::max_message_size). `None` makes no offer: then the socket is not
+        /// read while 64 KiB lie ready, TCP holds the gateway, and a gateway takes a client that reads nothing for
+        /// 60 s for stalled. Default: 1 MiB.
+        value credit: Option<u64> = Some(1024 * 1024);
+        /// The time between two `ping` messages, which keep proxies on the way from closing an idle call. Off (`None`
+        /// or zero): no pings. Default: off, since a gateway sends pings of its own.
+        time ping_period = None;
+        /// How long the gateway may be silent before a call ends with code 14: a connection that was lost without a
+        /// word is found by this alone. It counts where either side sends pings, and is never shorter than three ping
+        /// periods of the gateway where only that does. Off (`None` or zero): for ever. Default: 90 s.
+        time pong_timeout = Some(Duration::from_secs(90));
+        /// How long a cancelled call waits for the gateway's last word, and an ended one for its close. Cannot be
+        /// turned off. Default: 2 s.
+        duration linger = Duration::from_secs(2);
+        /// The most calls on one HTTP/2 connection, at least 1; the gateway may permit fewer. Default: 100, which
+        /// holds what the connection's calls buffer in HTTP/2 below 6.4 MiB.
+        number max_streams_per_connection [1..=usize::MAX]: usize = 100;
+        /// How long new calls leave a gateway alone that cannot be reached.
+        held backoff: BackoffOptions = BackoffOptions::default();
+        /// Whether a call waits for a gateway that cannot be reached, up to its deadline, in place of ending with code
+        /// 14. A call may override it. Default: off.
+        value wait_for_ready: bool = false;
     }
 }
 
 impl ClientOptions {
-    /// Sets [`http_version`](Self::http_version).
-    #[must_use]
-    pub fn http_version(mut self, version: HttpVersion) -> Self {
-        self.http_version = version;
-        self
+    fn check(&self) -> Result<(), OptionsError> {
+        if let Some(credit) = self.credit {
+            check_number("credit", credit, &(1..=MAX_SAFE_INTEGER))?;
+        }
+        let BackoffOptions { initial, multiplier, max, jitter } = self.backoff;
+        let reason = if initial.is_zero() {
+            "initial is 0 s, which is no time: use 1 ms or more".to_owned()
+        } else if max < initial {
+            format!("max, {max:?}, is shorter than initial, {initial:?}: raise it")
+        } else if !multiplier.is_finite() || multiplier < 1.0 {
+            format!("multiplier is {multiplier}: use 1 or more")
+        } else if !(0.0..=1.0).contains(&jitter) {
+            format!("jitter is {jitter}: use 0 to 1")
+        } else {
+            return Ok(());
+        };
+        Err(OptionsError::new("backoff", reason))
     }
 
-    /// Sets [`tls`](Self::tls).
-    #[must_use]
-    pub fn tls(mut self, tls: TlsOptions) -> Self {
-        self.tls = tls;
-        self
-    }
-
-    /// Sets [`headers`](Self::headers).
-    #[must_use]
-    pub fn headers(mut self, headers: HeaderMap) -> Self {
-        self.headers = headers;
-        self
-    }
-
-    /// Sets [`connect_timeout`](Self::connect_timeout).
-    #[must_use]
-    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// Sets [`max_message_size`](Self::max_message_size).
-    #[must_use]
-    pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.max_message_size = bytes;
-        self
-    }
-
-    /// Sets [`credit`](Self::credit).
-    #[must_use]
-    pub fn credit(mut self, bytes: Option<u64>) -> Self {
-        self.credit = bytes;
-        self
-    }
-
-    /// Sets [`ping_period`](Self::ping_period).
-    #[must_use]
-    pub fn ping_period(mut self, period: Option<Duration>) -> Self {
-        self.ping_period = period;
-        self
-    }
-
-    /// Sets [`pong_timeout`](Self::pong_timeout).
-    #[must_use]
-    pub fn pong_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.pong_timeout = timeout;
-        self
-    }
-
-    /// Sets [`linger`](Self::linger).
-    #[must_use]
-    pub fn linger(mut self, linger: Duration) -> Self {
-        self.linger = linger;
-        self
-    }
-
-    /// Sets [`max_streams_per_connection`](Self::max_streams_per_connection); at least 1.
-    #[must_use]
-    pub fn max_streams_per_connection(mut self, streams: usize) -> Self {
-        self.max_streams_per_connection = streams.max(1);
-        self
-    }
-
-    /// Sets [`backoff`](Self::backoff).
-    #[must_use]
-    pub fn backoff(mut self, backoff: BackoffOptions) -> Self {
-        self.backoff = backoff;
-        self
-    }
-
-    /// Sets [`wait_for_ready`](Self::wait_for_ready).
-    #[must_use]
-    pub fn wait_for_ready(mut self, wait: bool) -> Self {
-        self.wait_for_ready = wait;
-        self
+    /// [`max_message_size`](Self::max_message_size) as the length of what is in memory.
+    pub(crate) fn message_limit(&self) -> usize {
+        usize::try_from(self.max_message_size).unwrap_or(usize::MAX)
     }
 }
 
 /// How long new calls leave a gateway alone that cannot be reached: the first time for `initial`, then for
-/// `multiplier` times as long after each failure, up to `max`. A success resets it.
+/// `multiplier` times as long after each failure, up to `max`. A success resets it. [`ClientOptionsBuilder::build`]
+/// checks it.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct BackoffOptions {
-    /// The time after the first failure. Default: 1 s.
+    /// The time after the first failure, above zero. Default: 1 s.
     pub initial: Duration,
-    /// By what the time grows with each failure. Default: 1.6.
+    /// By what the time grows with each failure, at least 1. Default: 1.6.
     pub multiplier: f64,
-    /// The longest time. Default: 30 s.
+    /// The longest time, no shorter than `initial`. Default: 30 s.
     pub max: Duration,
     /// The share of the time by which chance makes it shorter or longer, so that clients do not all come back in the
-    /// same moment. Default: 0.2.
+    /// same moment; from 0 to 1. Default: 0.2.
     pub jitter: f64,
 }
 
@@ -313,5 +249,45 @@ impl CallOptions {
     pub fn wait_for_ready(mut self, wait: bool) -> Self {
         self.wait_for_ready = Some(wait);
         self
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn refused(builder: ClientOptionsBuilder) -> String {
+        builder.build().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_its_name_and_the_remedy() {
+        let options = ClientOptions::builder;
+        let backoff = |change: fn(BackoffOptions) -> BackoffOptions| {
+            refused(options().backoff(change(BackoffOptions::default())))
+        };
+        for (error, name, remedy) in [
+            (refused(options().connect_timeout(Duration::ZERO)), "connect_timeout", "use 1 ms or more"),
+            (refused(options().max_message_size(0)), "max_message_size", "use 1 to"),
+            (refused(options().credit(Some(0))), "credit", "use 1 to 9007199254740991"),
+            (refused(options().credit(Some(1 << 53))), "credit", "use 1 to 9007199254740991"),
+            (refused(options().linger(Duration::ZERO)), "linger", "use 1 ms or more"),
+            (refused(options().max_streams_per_connection(0)), "max_streams_per_connection", "use 1 to"),
+            (backoff(|backoff| backoff.initial(Duration::ZERO)), "backoff", "use 1 ms or more"),
+            (backoff(|backoff| backoff.max(Duration::from_millis(1))), "backoff", "raise it"),
+            (backoff(|backoff| backoff.multiplier(0.5)), "backoff", "use 1 or more"),
+            (backoff(|backoff| backoff.multiplier(f64::NAN)), "backoff", "use 1 or more"),
+            (backoff(|backoff| backoff.jitter(1.5)), "backoff", "use 0 to 1"),
+        ] {
+            assert!(error.starts_with(&format!("{name}: ")) && error.contains(remedy), "{error}");
+        }
+    }
+
+    #[test]
+    fn none_and_zero_turn_a_time_off() {
+        let options =
+            ClientOptions::builder().ping_period(Duration::ZERO).pong_timeout(None).build().unwrap();
+        assert_eq!((options.ping_period(), options.pong_timeout()), (None, None));
     }
 }

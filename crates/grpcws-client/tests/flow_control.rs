@@ -15,7 +15,9 @@ use prost::Message as _;
 async fn a_credit_of_one_lets_one_message_lie_ready() {
     let gateway = Gateway::start().await;
     for version in [Http1, Http2] {
-        let client = gateway.client(ClientOptions::default().http_version(version).credit(Some(1)));
+        let client = gateway.client(
+            ClientOptions::builder().http_version(version).credit(Some(1)).build().expect("valid options"),
+        );
         let mut call = client.call(&method("ServerStream"), options());
         let request =
             ServerStreamRequest { count: 1000, size: 1000, first_sequence: 1, ..Default::default() };
@@ -40,7 +42,9 @@ async fn the_service_does_not_run_ahead_of_the_application() {
     for (version, credit, ahead) in
         [(Http1, Some(30_000), 20), (Http2, Some(30_000), 20), (Http1, None, 3_000), (Http2, None, 3_000)]
     {
-        let client = gateway.client(ClientOptions::default().http_version(version).credit(credit));
+        let client = gateway.client(
+            ClientOptions::builder().http_version(version).credit(credit).build().expect("valid options"),
+        );
         let mut call = client.call(&method("ServerStream"), options());
         let tag = format!("{version:?} {credit:?}");
         let request =
@@ -72,7 +76,7 @@ async fn the_service_does_not_run_ahead_of_the_application() {
 async fn a_deadline_ends_a_call_that_nobody_reads() {
     let gateway = Gateway::start().await;
     for credit in [Some(10_000), None] {
-        let client = gateway.client(ClientOptions::default().credit(credit));
+        let client = gateway.client(ClientOptions::builder().credit(credit).build().expect("valid options"));
         let timeout = options().timeout(Duration::from_millis(300));
         let mut call = client.call(&method("ServerStream"), timeout);
         let request = ServerStreamRequest { count: 1_000_000, size: 10_000, ..Default::default() };
@@ -91,9 +95,13 @@ async fn a_deadline_ends_a_call_that_nobody_reads() {
 
 #[tokio::test]
 async fn an_upload_that_nobody_takes_can_be_cancelled() {
-    let gateway = Gateway::start_with(ConnectionOptions::default().receive_window(10_000)).await;
+    let gateway = Gateway::start_with(
+        ConnectionOptions::builder().receive_window(10_000).build().expect("valid options"),
+    )
+    .await;
     for version in [Http1, Http2] {
-        let client = gateway.client(ClientOptions::default().http_version(version));
+        let client =
+            gateway.client(ClientOptions::builder().http_version(version).build().expect("valid options"));
         let (mut requests, mut responses) = client.call(&method("ClientStream"), options()).split();
         let script = Script { pause_after: 1, pause_ms: u32::MAX, ..Default::default() };
         let first = ClientStreamRequest { script: Some(script), ..Default::default() };

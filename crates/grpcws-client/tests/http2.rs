@@ -60,7 +60,7 @@ impl Server {
     }
 
     fn client(&self, options: ClientOptions) -> Client {
-        let options = options.http_version(HttpVersion::Http2);
+        let options = options.to_builder().http_version(HttpVersion::Http2).build().expect("valid options");
         Client::new(&format!("ws://{}", self.address), options).expect("a valid URL")
     }
 
@@ -99,7 +99,9 @@ impl Wire {
 
     fn client(&self, options: ClientOptions) -> Client {
         let backoff = BackoffOptions::default().initial(Duration::from_millis(10));
-        let options = options.http_version(HttpVersion::Http2).wait_for_ready(true).backoff(backoff);
+        let options =
+            options.to_builder().http_version(HttpVersion::Http2).wait_for_ready(true).backoff(backoff);
+        let options = options.build().expect("valid options");
         Client::new(&format!("ws://{}", self.address), options).expect("a valid URL")
     }
 }
@@ -141,7 +143,9 @@ async fn calls_share_a_connection_up_to_the_limit_of_either_side() {
     })
     .await;
     for (server, most) in [(&permits, 100), (&all, 3)] {
-        let client = server.client(ClientOptions::default().max_streams_per_connection(most));
+        let client = server.client(
+            ClientOptions::builder().max_streams_per_connection(most).build().expect("valid options"),
+        );
         let mut calls = Vec::new();
         for expected in [1, 1, 1, 2, 2, 2, 3] {
             calls.push(open(&client).await);
@@ -230,8 +234,11 @@ async fn a_server_without_websockets_over_http2_says_so() {
             let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"220 ready\r\n").await;
         }
     });
-    let client =
-        Client::new(&url, ClientOptions::default().http_version(HttpVersion::Http2)).expect("a valid URL");
+    let client = Client::new(
+        &url,
+        ClientOptions::builder().http_version(HttpVersion::Http2).build().expect("valid options"),
+    )
+    .expect("a valid URL");
     let status = end(&mut client.json_call(&method("Unary"), options())).await;
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
 }
@@ -240,8 +247,11 @@ async fn a_server_without_websockets_over_http2_says_so() {
 async fn refusals_over_http2_have_their_text() {
     let gateway = Gateway::start().await;
     let url = format!("ws://{}/elsewhere", gateway.address);
-    let client =
-        Client::new(&url, ClientOptions::default().http_version(HttpVersion::Http2)).expect("a valid URL");
+    let client = Client::new(
+        &url,
+        ClientOptions::builder().http_version(HttpVersion::Http2).build().expect("valid options"),
+    )
+    .expect("a valid URL");
     let status = end(&mut client.json_call(&method("Unary"), options())).await;
     assert_eq!(status.code(), Code::Unimplemented, "{status:?}");
     assert!(status.message().contains("HTTP 404"), "{status:?}");
@@ -250,8 +260,13 @@ async fn refusals_over_http2_have_their_text() {
 #[tokio::test]
 async fn a_gateway_that_takes_no_more_connections_still_takes_calls_on_those_there_are() {
     let gateway = Gateway::start().await;
-    let client = gateway
-        .client(ClientOptions::default().http_version(HttpVersion::Http2).max_streams_per_connection(2));
+    let client = gateway.client(
+        ClientOptions::builder()
+            .http_version(HttpVersion::Http2)
+            .max_streams_per_connection(2)
+            .build()
+            .expect("valid options"),
+    );
     let (first, second) = (open(&client).await, open(&client).await);
     // The accept loop goes, the streams stay for half the grace.
     gateway.shutdown.begin(std::time::Duration::from_secs(60));
@@ -285,7 +300,9 @@ async fn wired() -> (Server, Wire) {
 #[tokio::test]
 async fn a_connection_on_which_no_handshake_is_answered_gets_no_more_calls() {
     let (server, wire) = wired().await;
-    let client = wire.client(ClientOptions::default().connect_timeout(Duration::from_secs(1)));
+    let client = wire.client(
+        ClientOptions::builder().connect_timeout(Duration::from_secs(1)).build().expect("valid options"),
+    );
     finish(open(&client).await).await;
     wire.silence.send_replace(());
     // The same call waits in vain once, and then gets a connection that works.
@@ -296,7 +313,9 @@ async fn a_connection_on_which_no_handshake_is_answered_gets_no_more_calls() {
 #[tokio::test]
 async fn calls_that_give_up_early_do_not_keep_a_silent_connection() {
     let (server, wire) = wired().await;
-    let client = wire.client(ClientOptions::default().connect_timeout(Duration::from_secs(1)));
+    let client = wire.client(
+        ClientOptions::builder().connect_timeout(Duration::from_secs(1)).build().expect("valid options"),
+    );
     finish(open(&client).await).await;
     wire.silence.send_replace(());
     let impatient = async {
@@ -332,10 +351,12 @@ async fn a_call_that_is_cancelled_early_leaves_a_good_connection_in_use() {
 #[tokio::test]
 async fn a_connection_on_which_a_call_heard_nothing_gets_no_more_calls() {
     let (server, wire) = wired().await;
-    let client_options = ClientOptions::default()
+    let client_options = ClientOptions::builder()
         .connect_timeout(Duration::from_secs(60))
         .ping_period(Some(Duration::from_millis(100)))
-        .pong_timeout(Some(Duration::from_secs(1)));
+        .pong_timeout(Some(Duration::from_secs(1)))
+        .build()
+        .expect("valid options");
     let client = wire.client(client_options);
     let mut call = open(&client).await;
     wire.silence.send_replace(());
@@ -380,8 +401,11 @@ async fn a_gateway_that_breaks_http2_is_not_tried_again() {
             tokio::spawn(break_http2(stream));
         }
     });
-    let client =
-        Client::new(&url, ClientOptions::default().http_version(HttpVersion::Http2)).expect("a valid URL");
+    let client = Client::new(
+        &url,
+        ClientOptions::builder().http_version(HttpVersion::Http2).build().expect("valid options"),
+    )
+    .expect("a valid URL");
     let status = end(&mut client.json_call(&method("Unary"), options())).await;
     assert_eq!((status.code(), connections.load(Ordering::SeqCst)), (Code::Unavailable, 1), "{status:?}");
 }

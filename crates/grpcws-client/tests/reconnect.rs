@@ -38,7 +38,8 @@ async fn calls_work_when_the_gateway_comes() {
     for version in [Http1, Http2] {
         let address = address().await;
         let backoff = BackoffOptions::default().initial(Duration::from_millis(50)).jitter(0.0);
-        let client_options = ClientOptions::default().http_version(version).backoff(backoff);
+        let client_options =
+            ClientOptions::builder().http_version(version).backoff(backoff).build().expect("valid options");
         let client = Client::new(&format!("ws://{address}"), client_options).expect("a valid URL");
         let status = end(&client, false).await;
         assert_eq!(status.code(), Code::Unavailable);
@@ -76,7 +77,8 @@ async fn a_call_that_waits_ends_at_its_deadline() {
 async fn a_running_call_is_lost_with_its_gateway_and_the_next_one_connects_again() {
     for version in [Http1, Http2] {
         let gateway = Gateway::start().await;
-        let client = gateway.client(ClientOptions::default().http_version(version));
+        let client =
+            gateway.client(ClientOptions::builder().http_version(version).build().expect("valid options"));
         let mut call = client.json_call(&method("Bidi"), options());
         soon(call.send("{}")).await.expect("it is sent");
         assert!(soon(call.message()).await.expect("it goes on").is_some());

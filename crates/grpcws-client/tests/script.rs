@@ -44,7 +44,8 @@ where
         }
     })
     .await;
-    let mut call = call(address, ClientOptions::default().max_message_size(100)).await;
+    let mut call =
+        call(address, ClientOptions::builder().max_message_size(100).build().expect("valid options")).await;
     let (messages, status) = rest(&mut call).await;
     let said = soon(goodbye.recv()).await.expect("it says something");
     (messages, status, said)
@@ -148,7 +149,7 @@ async fn what_was_said_before_the_connection_broke_is_read_by_who_has_not_read_y
         }
     })
     .await;
-    let mut call = call(address, ClientOptions::default().credit(None)).await;
+    let mut call = call(address, ClientOptions::builder().credit(None).build().expect("valid options")).await;
     soon(said_all.recv()).await.expect("it says all");
     soon(async { while call.send("1").await.is_ok() {} }).await;
     let (messages, status) = rest(&mut call).await;
@@ -276,7 +277,11 @@ async fn a_gateway_that_ignores_the_cancel_is_left_after_the_linger_time() {
         }
     })
     .await;
-    let mut call = call(address, ClientOptions::default().linger(Duration::from_millis(100))).await;
+    let mut call = call(
+        address,
+        ClientOptions::builder().linger(Duration::from_millis(100)).build().expect("valid options"),
+    )
+    .await;
     // The end is only known after the WebSocket is open.
     soon(call.send("1")).await.expect("it is queued");
     assert_eq!(soon(goodbye.recv()).await.as_deref(), Some(r#"{"type":"data","data":1}"#));
@@ -292,9 +297,11 @@ async fn a_gateway_that_says_nothing_is_dead() {
         while !peer.next().await.starts_with("close") {}
     })
     .await;
-    let client_options = ClientOptions::default()
+    let client_options = ClientOptions::builder()
         .ping_period(Some(Duration::from_millis(20)))
-        .pong_timeout(Some(Duration::from_millis(100)));
+        .pong_timeout(Some(Duration::from_millis(100)))
+        .build()
+        .expect("valid options");
     let (_, status) = rest(&mut call(address, client_options).await).await;
     assert_eq!(status.code(), Code::Unavailable);
     assert!(status.message().contains("nothing was heard"), "{status:?}");
@@ -313,7 +320,10 @@ async fn a_gateway_that_announces_pings_and_sends_none_is_dead() {
             }
         })
         .await;
-        let client_options = ClientOptions::default().pong_timeout(Some(Duration::from_millis(50)));
+        let client_options = ClientOptions::builder()
+            .pong_timeout(Some(Duration::from_millis(50)))
+            .build()
+            .expect("valid options");
         let (_, status) = rest(&mut call(address, client_options).await).await;
         assert_eq!(status.code(), Code::Unavailable);
         assert!(status.message().contains("nothing was heard"), "{status:?}");
@@ -331,9 +341,11 @@ async fn a_gateway_that_answers_pings_lives() {
         peer.text(r#"{"type":"stream_end"}"#).await;
     })
     .await;
-    let client_options = ClientOptions::default()
+    let client_options = ClientOptions::builder()
         .ping_period(Some(Duration::from_millis(20)))
-        .pong_timeout(Some(Duration::from_secs(20)));
+        .pong_timeout(Some(Duration::from_secs(20)))
+        .build()
+        .expect("valid options");
     assert!(rest(&mut call(address, client_options).await).await.1.is_ok());
 }
 
@@ -352,7 +364,8 @@ async fn more_than_the_credit_is_a_violation() {
         }
     })
     .await;
-    let mut call = call(address, ClientOptions::default().credit(Some(1))).await;
+    let mut call =
+        call(address, ClientOptions::builder().credit(Some(1)).build().expect("valid options")).await;
     // Nothing is taken before the client has seen both.
     assert_eq!(soon(goodbye.recv()).await.as_deref(), Some(r#"{"type":"cancel"}"#));
     let (messages, status) = rest(&mut call).await;
@@ -432,7 +445,8 @@ async fn a_deadline_holds_while_connecting() {
     let mut call = client.json_call(&method("Bidi"), options().timeout(Duration::from_millis(100)));
     assert_eq!(rest(&mut call).await.1.code(), Code::DeadlineExceeded);
 
-    let quick = ClientOptions::default().connect_timeout(Duration::from_millis(100));
+    let quick =
+        ClientOptions::builder().connect_timeout(Duration::from_millis(100)).build().expect("valid options");
     let client = Client::new(&format!("ws://{address}"), quick).expect("a valid URL");
     let mut call = client.json_call(&method("Bidi"), options());
     let status = rest(&mut call).await.1;
@@ -443,4 +457,44 @@ async fn a_deadline_holds_while_connecting() {
     let mut call = client.json_call(&method("Bidi"), options());
     call.cancel();
     assert_eq!(rest(&mut call).await.1.code(), Code::Cancelled);
+}
+
+#[tokio::test]
+async fn a_gateway_cannot_panic_a_client_by_names() {
+    // More than a map of headers takes.
+    let names: Vec<String> = (0..30_000).map(|number| format!(r#""n{number}":["1"]"#)).collect();
+    let object = format!("{{{}}}", names.join(","));
+    for message in [
+        format!(r#"{{"type":"headers","headers":{object}}}"#),
+        format!(r#"{{"type":"stream_end","trailers":{object}}}"#),
+        format!(r#"{{"type":"error","code":5,"trailers":{object}}}"#),
+    ] {
+        let address = serve(move |mut peer: Peer| {
+            let message = message.clone();
+            async move {
+                peer.text(OPEN).await;
+                peer.text(&message).await;
+                while !peer.next().await.starts_with("close") {}
+            }
+        })
+        .await;
+        let (_, status) = rest(&mut call(address, ClientOptions::default()).await).await;
+        assert_eq!(status.code(), Code::Internal);
+        assert!(status.message().contains("more than 8192 values"), "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn odd_trailers_do_not_spoil_a_success() {
+    let address = serve(|mut peer: Peer| async move {
+        peer.text(OPEN).await;
+        peer.text(r#"{"type":"headers","headers":{"x!h":["1"]}}"#).await;
+        let trailers = r#"{"x!y":["1"],"x-bin":["not*base64"],"x-line":["a\nb"],"x-kept":["1"]}"#;
+        peer.text(&format!(r#"{{"type":"stream_end","trailers":{trailers}}}"#)).await;
+    })
+    .await;
+    let (_, status) = rest(&mut call(address, ClientOptions::default()).await).await;
+    assert!(status.is_ok(), "{status:?}");
+    let names: Vec<&str> = status.metadata().keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(names, ["x-kept"]);
 }

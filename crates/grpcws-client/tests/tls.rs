@@ -77,7 +77,8 @@ async fn serve(authority: &Authority, mutual: bool, alpn: &[&[u8]]) -> SocketAdd
 
 fn client(address: SocketAddr, version: HttpVersion, tls: TlsOptions) -> Client {
     let url = format!("wss://localhost:{}", address.port());
-    Client::new(&url, ClientOptions::default().http_version(version).tls(tls)).expect("valid options")
+    Client::new(&url, ClientOptions::builder().http_version(version).tls(tls).build().expect("valid options"))
+        .expect("valid options")
 }
 
 async fn unary(client: &Client) -> Status {
@@ -133,7 +134,8 @@ async fn http2_has_to_be_negotiated() {
 #[test]
 fn options_that_cannot_be_used_are_named() {
     let error = |tls: TlsOptions| {
-        Client::new("wss://localhost", ClientOptions::default().tls(tls)).expect_err("it cannot be used")
+        Client::new("wss://localhost", ClientOptions::builder().tls(tls).build().expect("valid options"))
+            .expect_err("it cannot be used")
     };
     assert!(matches!(error(TlsOptions::default().ca_certificates("")), ClientError::NoRoots));
     let authority = authority();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use grpcws::ConnectionOptions;
+use grpcws::{ConnectionOptions, ConnectionOptionsBuilder, OptionsError};
 
 use crate::call::{self, CallArguments};
 use crate::demo::DemoOptions;
@@ -58,11 +58,11 @@ pub struct DemoArguments {
     grpc_listen: SocketAddr,
 
     /// An origin that may open WebSockets besides the page's own. May be given more than once.
-    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
 
-    /// The time between two pings to a client, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 30_000, value_parser = clap::value_parser!(u64).range(1..))]
+    /// The time between two pings to a client, in milliseconds; 0 for no pings.
+    #[arg(long, value_name = "MS", default_value_t = 30_000)]
     ping_period_ms: u64,
 
     /// How long streams may go on after SIGTERM or Ctrl-C, in seconds.
@@ -70,23 +70,17 @@ pub struct DemoArguments {
     grace: u64,
 }
 
-impl From<DemoArguments> for DemoOptions {
-    fn from(arguments: DemoArguments) -> Self {
+impl TryFrom<DemoArguments> for DemoOptions {
+    type Error = OptionsError;
+
+    fn try_from(arguments: DemoArguments) -> Result<Self, OptionsError> {
         let mut options = Self::new(arguments.listen, arguments.grpc_listen);
         options.grace = Duration::from_secs(arguments.grace);
         let period = Duration::from_millis(arguments.ping_period_ms);
-        options.connection = arguments
-            .allow_origin
-            .into_iter()
-            .fold(ConnectionOptions::default().ping_period(Some(period)), ConnectionOptions::allow_origin);
-        options
-    }
-}
-
-pub(crate) fn origin(text: &str) -> Result<String, String> {
-    match grpcws::proto::handshake::parse_origin(text) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("an origin has the form https://app.example.com or http://localhost:3000".to_owned()),
+        let connection = ConnectionOptions::builder().ping_period(period);
+        options.connection =
+            arguments.allow_origin.iter().fold(connection, ConnectionOptionsBuilder::allow_origin).build()?;
+        Ok(options)
     }
 }
 
@@ -103,7 +97,13 @@ mod tests {
 
     #[test]
     fn an_origin_with_a_path_is_refused() {
-        assert!(Cli::try_parse_from(["grpcws", "demo", "--allow-origin", "https://a.example/x"]).is_err());
-        assert!(Cli::try_parse_from(["grpcws", "demo", "--allow-origin", "https://a.example"]).is_ok());
+        let demo = |origin| match Cli::try_parse_from(["grpcws", "demo", "--allow-origin", origin]) {
+            Ok(Cli { command: Command::Demo(arguments) }) => DemoOptions::try_from(arguments),
+            other => panic!("{other:?}"),
+        };
+        assert!(
+            demo("https://a.example/x").expect_err("a path").to_string().contains("\"https://a.example\"")
+        );
+        assert!(demo("https://a.example").is_ok());
     }
 }

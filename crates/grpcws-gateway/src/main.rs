@@ -7,7 +7,7 @@ use clap::Parser;
 use grpcws::proto::ErrorChain;
 use grpcws_gateway::call::{self, CallError};
 use grpcws_gateway::cli::{Cli, Command};
-use grpcws_gateway::demo;
+use grpcws_gateway::demo::{self, DemoOptions};
 use grpcws_gateway::inspect::{self, InspectError};
 use grpcws_gateway::serve::{self, ServeError};
 use grpcws_gateway::terminal::{printable, tell};
@@ -68,7 +68,10 @@ async fn run(command: Command) -> ExitCode {
                 exit(Err(error.into()), |_| if usage { ExitCode::from(USAGE) } else { ExitCode::FAILURE })
             }
         },
-        Command::Demo(arguments) => exit(demo::serve(arguments.into()).await, |_| ExitCode::FAILURE),
+        Command::Demo(arguments) => match DemoOptions::try_from(arguments) {
+            Ok(options) => exit(demo::serve(options).await, |_| ExitCode::FAILURE),
+            Err(error) => exit(Err(error.into()), |_| ExitCode::from(USAGE)),
+        },
         Command::Serve(arguments) => exit(serve::serve(*arguments).await.map_err(Into::into), |error| {
             match error.downcast_ref::<ServeError>() {
                 Some(error) if error.is_usage() => ExitCode::from(USAGE),

@@ -187,8 +187,12 @@ async fn grpc_and_grpc_web_on_the_same_port_reach_the_upstream() {
 
 /// Runs the gateway with arguments that are wrong; what it says has to have the text.
 async fn refused(arguments: &[&str], text: &str) {
+    refused_at("127.0.0.1:0", arguments, text).await;
+}
+
+async fn refused_at(listen: &str, arguments: &[&str], text: &str) {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_grpcws"));
-    command.arg("serve").args(["--listen", "127.0.0.1:0"]).args(arguments).kill_on_drop(true);
+    command.arg("serve").args(["--listen", listen]).args(arguments).kill_on_drop(true);
     let output = tokio::time::timeout(SOON, command.output()).await.expect("it ends").expect("it runs");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.contains(text), "{arguments:?}: {error}");
@@ -208,6 +212,83 @@ async fn what_is_wrong_is_told_before_anything_listens() {
         (["--prefix", "ws"], "prefix"),
     ] {
         refused(&[NOBODY, arguments].concat(), text).await;
+    }
+}
+
+/// Each is refused as a flag, where there is one, and as a key, with the name and what works.
+#[tokio::test]
+async fn options_that_cannot_work_are_told_before_anything_listens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("grpcws.toml");
+    let path = config.to_str().expect("a path");
+    let range = "is out of range: use 1 to 9007199254740991";
+    for (key, value, remedy) in [
+        ("receive-window", "0", range),
+        ("receive-window", "9007199254740992", range),
+        ("max-message-size", "0", range),
+        ("max-message-size", "9007199254740992", range),
+        ("max-response-size", "0", range),
+        ("max-connections", "0", "use 1 to"),
+        ("max-connections", "4611686018427387904", "use 1 to"),
+        ("max-streams", "0", "use 1 to"),
+        ("linger", "0s", "use 1 ms or more"),
+        ("ping-period", "1us", "use 1 ms to"),
+        ("allow-origin", "https://app.example.com/", "use \"https://app.example.com\""),
+        ("allow-origin", "app.example.com", "use \"https://app.example.com\""),
+        ("allow-origin", "https://*.example.com", "list each origin"),
+    ] {
+        let expected = format!("{key}: ");
+        let flag = format!("--{key}");
+        refused(&[&NOBODY, &[&flag, value] as &[&str]].concat(), &expected).await;
+        refused(&[&NOBODY, &[&flag, value] as &[&str]].concat(), remedy).await;
+        let written = match value.parse::<u64>() {
+            Ok(_) => value.to_owned(),
+            Err(_) if key == "allow-origin" => format!("[{value:?}]"),
+            Err(_) => format!("{value:?}"),
+        };
+        std::fs::write(&config, format!("{key} = {written}\n")).expect("it can be written");
+        refused(&[&NOBODY, &["--config", path] as &[&str]].concat(), &expected).await;
+    }
+    for (upstream, expected) in [
+        ("keep-alive = \"1s\"", "upstream http://127.0.0.1:2: keep-alive: 1s is too often: use 10 s"),
+        ("max-connections = 0", "upstream http://127.0.0.1:2: max-connections: 0 is out of range: use 1 to"),
+        ("max-streams-per-connection = 0", "upstream http://127.0.0.1:2: max-streams-per-connection: 0 "),
+        ("connect-wait = \"0s\"", "upstream http://127.0.0.1:2: connect-wait: "),
+        ("services = [\"\"]", "upstream http://127.0.0.1:2: \"\" is not the name of a package"),
+        ("services = [\"a v1!\"]", "upstream http://127.0.0.1:2: \"a v1!\" is not the name of a package"),
+    ] {
+        let text = format!("[[upstream]]\nurl = \"http://127.0.0.1:2\"\n{upstream}\n");
+        std::fs::write(&config, text).expect("it can be written");
+        refused(&["--config", path], expected).await;
+    }
+    let twice = ["--upstream", "a.v1=http://127.0.0.1:1", "--upstream", "a.v1=http://127.0.0.1:2"];
+    refused(&twice, "upstream http://127.0.0.1:2: http://127.0.0.1:1 has a.v1 already").await;
+}
+
+#[tokio::test]
+async fn a_gateway_is_not_its_own_fallback() {
+    for (listen, fallback) in [
+        ("127.0.0.1:65432", "http://127.0.0.1:65432"),
+        ("127.0.0.1:65432", "http://localhost:65432/app"),
+        ("0.0.0.0:65432", "http://127.0.0.1:65432"),
+        ("[::1]:65432", "http://[::1]:65432"),
+        ("127.0.0.1:80", "http://127.0.0.1"),
+    ] {
+        let arguments = [&NOBODY, &["--fallback", fallback] as &[&str]].concat();
+        refused_at(listen, &arguments, "that is the gateway itself").await;
+    }
+}
+
+/// Times that are off, and a ping period beyond the pong timeout, are accepted.
+#[tokio::test]
+async fn times_can_be_off() {
+    let demo = Demo::start("1").await;
+    let off = ["--pong-timeout", "0s", "--init-timeout", "0s", "--write-stall-timeout", "0s"];
+    for period in ["0s", "2m"] {
+        let upstream = format!("http://{}", demo.grpc_address);
+        let arguments = [&["--upstream", &upstream, "--ping-period", period] as &[&str], &off].concat();
+        let gateway = Gateway::start(&arguments).await;
+        subscribe_soon(&gateway.address).await;
     }
 }
 

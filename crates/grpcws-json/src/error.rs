@@ -79,6 +79,9 @@ pub enum ToJsonErrorKind {
     /// Messages nest more deeply than the option `recursion_limit` allows.
     #[error("messages nest too deeply")]
     RecursionLimit,
+    /// The JSON has more bytes than the option `max_size` allows.
+    #[error("the JSON is larger than {0} bytes")]
+    TooLarge(u64),
 }
 
 impl ToJsonError {

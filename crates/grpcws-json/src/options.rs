@@ -31,6 +31,10 @@ pub struct MarshalOptions {
     /// How deeply messages may nest, the outermost included. Default: [`DEFAULT_RECURSION_LIMIT`]; values above
     /// [`MAX_RECURSION_LIMIT`] count as that.
     pub recursion_limit: u32,
+    /// The most bytes of JSON that one message may become. Two bytes can be the number of an enum with a long name, or
+    /// a message of which `emit_unpopulated` prints all fields, so the text can be many times as large as the message.
+    /// Default: `u64::MAX`, no limit.
+    pub max_size: u64,
 }
 
 impl Default for MarshalOptions {
@@ -41,6 +45,7 @@ impl Default for MarshalOptions {
             use_proto_names: false,
             use_enum_numbers: false,
             recursion_limit: DEFAULT_RECURSION_LIMIT,
+            max_size: u64::MAX,
         }
     }
 }
@@ -78,6 +83,13 @@ impl MarshalOptions {
     #[must_use]
     pub fn recursion_limit(mut self, value: u32) -> Self {
         self.recursion_limit = value;
+        self
+    }
+
+    /// Sets [`max_size`](Self::max_size).
+    #[must_use]
+    pub fn max_size(mut self, bytes: u64) -> Self {
+        self.max_size = bytes;
         self
     }
 }

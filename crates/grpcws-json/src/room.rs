@@ -8,7 +8,7 @@
 const LARGE: usize = 1 << 20;
 
 /// What is written between two calls of [`make_room`], other than strings and bytes that are long.
-const SLACK: usize = 256;
+pub(crate) const SLACK: usize = 256;
 
 /// Strings and bytes from this length on are counted before they are written.
 pub(crate) const LONG: usize = 4096;

@@ -325,3 +325,50 @@ proptest! {
         }
     }
 }
+
+/// Each kind of loop in which a few bytes can become long texts, in order and not.
+#[test]
+fn the_size_of_the_json_is_bounded() {
+    let repeat = |part: Wire| part.0.repeat(20_000);
+    let disordered = |wire: &[u8], number| [wire, &wire_of(number).0, wire].concat();
+    let timestamps = repeat(wire().message(21, wire()));
+    let scalars = repeat(wire().message(17, wire()));
+    let packed = wire().bytes(16, [1_u8].repeat(20_000)).0;
+    let closed = wire().bytes(6, [1_u8].repeat(20_000)).0;
+    let map: Vec<u8> = (0..20_000).flat_map(|key| wire().message(4, wire().varint(1, key)).0).collect();
+    let cases: [(&str, Vec<u8>); 9] = [
+        ("everything.v1.WellKnown", timestamps.clone()),
+        ("everything.v1.WellKnown", disordered(&timestamps, 1)),
+        ("everything.v1.Repeateds", scalars.clone()),
+        ("everything.v1.Repeateds", disordered(&scalars, 1)),
+        ("everything.v1.Repeateds", packed),
+        ("everything.v1.Repeateds", repeat(wire().varint(16, 1))),
+        ("legacy.v1.Legacy", closed),
+        ("everything.v1.Maps", map.clone()),
+        ("everything.v1.Maps", disordered(&map, 1)),
+    ];
+    for (name, wire) in cases {
+        let options = MarshalOptions::default().emit_unpopulated(true);
+        let mut whole = Vec::new();
+        message(name).to_json(&wire, &options, &mut whole).expect("it has a JSON form");
+        let length = u64::try_from(whole.len()).expect("it fits");
+        let mut out = b"before".to_vec();
+        message(name)
+            .to_json(&wire, &options.clone().max_size(length), &mut out)
+            .expect("it is just allowed");
+        assert_eq!(out.strip_prefix(b"before"), Some(&whole[..]), "{name}");
+        for limit in [length - 1, 10_000, 0] {
+            let mut out = b"before".to_vec();
+            let error = message(name).to_json(&wire, &options.clone().max_size(limit), &mut out).unwrap_err();
+            assert_eq!(error.kind(), &ToJsonErrorKind::TooLarge(limit), "{name}");
+            assert_eq!(out, b"before");
+            // One element more may be printed, and the buffer may have doubled for it.
+            assert!(out.capacity() < 2 * (limit as usize + 4096), "{name}: {}", out.capacity());
+        }
+    }
+}
+
+/// A field that comes too late here.
+fn wire_of(number: u32) -> Wire {
+    wire().fixed64(number, 0)
+}

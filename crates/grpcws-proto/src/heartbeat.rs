@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::progress::{Progress, Stall, on};
+use crate::progress::{Progress, Stall};
 
 /// The pings of one side, and what the other side answers.
 ///
@@ -32,9 +32,8 @@ struct Unanswered {
 }
 
 impl Heartbeat {
-    /// Pings every `period` and waits for an answer for `timeout`. `None` and zero turn each of them off.
+    /// Pings every `period` and waits for an answer for `timeout`. `None` turns each of them off.
     pub(crate) fn new(period: Option<Duration>, timeout: Option<Duration>, now: Instant) -> Self {
-        let (period, timeout) = (on(period), on(timeout));
         let next_ping = period.and_then(|period| now.checked_add(period));
         Self { period, timeout, next_ping, next_id: 1, last_heard: now, unanswered: None }
     }

@@ -27,11 +27,15 @@ mod heartbeat;
 pub mod message;
 pub mod metadata;
 mod mode;
+mod options;
 mod progress;
 pub mod session;
 mod status;
 
 pub use causes::{ErrorChain, causes};
 pub use mode::{MethodKind, Mode};
+pub use options::OptionsError;
+#[doc(hidden)]
+pub use options::{check_duration, check_number};
 pub use progress::Progress;
 pub use status::{Code, DebugDetail, Status};

@@ -30,11 +30,6 @@ pub(crate) fn stood_still(due: Option<Instant>, now: Instant) -> Option<Duration
     (late >= LATE).then(|| late.saturating_add(RECOVERY))
 }
 
-/// Returns a time that is on: neither absent nor zero.
-pub(crate) fn on(time: Option<Duration>) -> Option<Duration> {
-    time.filter(|time| !time.is_zero())
-}
-
 /// A timeout that starts again whenever bytes are delivered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stall {

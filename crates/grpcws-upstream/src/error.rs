@@ -17,9 +17,6 @@ pub enum UpstreamError {
     /// The authority is not the host, or the host and port, of a URI.
     #[error("the authority {0:?} is not a host with or without a port")]
     Authority(String),
-    /// The user agent has characters that a header cannot have.
-    #[error("the user agent {0:?} cannot be the value of a header")]
-    UserAgent(String),
     /// The PEM text of certificates or of a key cannot be read.
     #[error("the PEM of {part} cannot be used: {why}")]
     Pem {

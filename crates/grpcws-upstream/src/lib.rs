@@ -15,20 +15,20 @@
 //!
 //! | what | default | option |
 //! | --- | --- | --- |
-//! | calls on a connection, if the server permits as many | 100 | [`max_streams_per_connection`](field@UpstreamOptions::max_streams_per_connection) |
-//! | connections | 1,024 | [`max_connections`](field@UpstreamOptions::max_connections) |
-//! | waiting for a connection, or for the end of another call | 10 s | [`connect_wait`](field@UpstreamOptions::connect_wait) |
-//! | calls that wait | 10,000 | [`max_waiting`](field@UpstreamOptions::max_waiting) |
-//! | connecting, with TLS and the server's settings | 20 s | [`dial_timeout`](field@UpstreamOptions::dial_timeout) |
-//! | back-off | 1 s to 120 s, × 1.6, ± 20 % | [`backoff`](field@UpstreamOptions::backoff), [`max_backoff`](field@UpstreamOptions::max_backoff) |
-//! | age of looked-up addresses | 30 s | [`resolve_interval`](field@UpstreamOptions::resolve_interval) |
-//! | connection without calls, beside another one | 5 min | [`idle_timeout`](field@UpstreamOptions::idle_timeout) |
-//! | response bytes ahead of the reader, for each call | 128 KiB | [`stream_window`](field@UpstreamOptions::stream_window) |
-//! | headers or trailers of a response | 64 KiB | [`max_header_list_size`](field@UpstreamOptions::max_header_list_size) |
-//! | new attempts of a call that was not seen | 4 | [`retries`](field@UpstreamOptions::retries) |
-//! | request bytes that are kept for that | 64 KiB | [`retry_buffer`](field@UpstreamOptions::retry_buffer) |
-//! | HTTP/2 keep-alive pings | none | [`keep_alive_interval`](field@UpstreamOptions::keep_alive_interval) |
-//! | TCP keep-alive | 60 s | [`tcp_keep_alive`](field@UpstreamOptions::tcp_keep_alive) |
+//! | calls on a connection, if the server permits as many | 100 | [`max_streams_per_connection`](UpstreamOptions::max_streams_per_connection) |
+//! | connections | 1,024 | [`max_connections`](UpstreamOptions::max_connections) |
+//! | waiting for a connection, or for the end of another call | 10 s | [`connect_wait`](UpstreamOptions::connect_wait) |
+//! | calls that wait | 10,000 | [`max_waiting`](UpstreamOptions::max_waiting) |
+//! | connecting, with TLS and the server's settings | 20 s | [`dial_timeout`](UpstreamOptions::dial_timeout) |
+//! | back-off | 1 s to 120 s, × 1.6, ± 20 % | [`backoff`](UpstreamOptions::backoff), [`max_backoff`](UpstreamOptions::max_backoff) |
+//! | age of looked-up addresses | 30 s | [`resolve_interval`](UpstreamOptions::resolve_interval) |
+//! | connection without calls, beside another one | 5 min | [`idle_timeout`](UpstreamOptions::idle_timeout) |
+//! | response bytes ahead of the reader, for each call | 128 KiB | [`stream_window`](UpstreamOptions::stream_window) |
+//! | headers or trailers of a response | 64 KiB | [`max_header_list_size`](UpstreamOptions::max_header_list_size) |
+//! | new attempts of a call that was not seen | 4 | [`retries`](UpstreamOptions::retries) |
+//! | request bytes that are kept for that | 64 KiB | [`retry_buffer`](UpstreamOptions::retry_buffer) |
+//! | HTTP/2 keep-alive pings | none | [`keep_alive_interval`](UpstreamOptions::keep_alive_interval) |
+//! | TCP keep-alive | 60 s | [`tcp_keep_alive`](UpstreamOptions::tcp_keep_alive) |
 //!
 //! # Memory
 //!
@@ -107,7 +107,8 @@ mod upstream;
 
 pub use answering::{Answering, AnsweringBody, AnsweringFuture};
 pub use error::UpstreamError;
-pub use options::UpstreamOptions;
+pub use grpcws_proto::OptionsError;
+pub use options::{UpstreamOptions, UpstreamOptionsBuilder};
 pub use response::UpstreamBody;
 pub use router::Router;
 pub use stats::UpstreamStats;

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use grpcws_proto::{OptionsError, options};
+use http::HeaderValue;
+
 use crate::tls::TlsOptions;
 
 /// The least time between two keep-alive pings.
@@ -10,178 +13,202 @@ const MIN_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The largest window that HTTP/2 has.
 pub(crate) const MAX_WINDOW: u32 = (1 << 31) - 1;
 
-/// Limits and times of an [`Upstream`](crate::Upstream).
-///
-/// The crate's documentation has a table of the defaults, and says what they cost in memory.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct UpstreamOptions {
-    /// How many calls share a connection at most. Where the upstream permits fewer, that counts.
-    /// Default: 100. The product with [`stream_window`](Self::stream_window) is kept below 2 GiB.
-    pub max_streams_per_connection: usize,
-    /// How many connections there are at once, over all addresses; those that only finish their calls after a
-    /// GOAWAY are not counted. Each takes a file descriptor. Default: 1,024.
-    pub max_connections: usize,
-    /// How long a call waits for a connection that can take it, or for the end of another call, before it fails
-    /// with UNAVAILABLE. Default: 10 s.
-    pub connect_wait: Duration,
-    /// How many calls wait at once; more fail with UNAVAILABLE. Default: 10,000.
-    pub max_waiting: usize,
-    /// How long connecting may take: TCP, TLS, and the upstream's HTTP/2 settings together. Default: 20 s.
-    pub dial_timeout: Duration,
-    /// The shortest time from one failed attempt to connect to an address until the next. It grows by 1.6 with
-    /// each failure, and varies by 20 %. Meanwhile calls fail at once if there is no other address. Default: 1 s.
-    pub backoff: Duration,
-    /// The longest time between two attempts. Default: 120 s.
-    pub max_backoff: Duration,
-    /// How long the addresses of a host name are used before they are looked up again by the next call.
-    /// Independent of that they are looked up before connecting anew. Default: 30 s.
-    pub resolve_interval: Duration,
-    /// How long a connection without calls is kept, if there is another one to the same address. Default: 5 min.
-    pub idle_timeout: Duration,
-    /// How many bytes of responses the upstream may send ahead on each call, which is also what is kept in memory
-    /// for a call that is not read. Default: 128 KiB.
-    pub stream_window: u32,
-    /// The most bytes that the headers, or the trailers, of a response may have. Default: 64 KiB.
-    pub max_header_list_size: u32,
-    /// How often a call is tried anew that the upstream has provably not seen. Default: 4.
-    pub retries: u32,
-    /// How many bytes of a request are kept until the response begins, to try anew; a call that has sent more is
-    /// not. Default: 64 KiB.
-    pub retry_buffer: usize,
-    /// How often it is looked whether a connection has shown a sign of life since, so that it is checked by an HTTP/2
-    /// PING where it has not. At least 10 s; better 5 min or more, since many servers end connections that are pinged
-    /// more often, and with them all their calls.
-    /// Default: none, so there are no pings.
-    pub keep_alive_interval: Option<Duration>,
-    /// How long the upstream may take to answer a ping before the connection counts as lost. Default: 20 s.
-    pub keep_alive_timeout: Duration,
-    /// Whether connections without calls are pinged too. Default: no.
-    pub keep_alive_while_idle: bool,
-    /// The time without data after which the kernel probes a TCP connection. Default: 60 s.
-    pub tcp_keep_alive: Option<Duration>,
-    /// The `:authority` of requests, and the name in the upstream's certificate unless
-    /// [`TlsOptions::server_name`] says another. Default: none, so it is that of the endpoint; `localhost` for a
-    /// unix socket.
-    pub authority: Option<String>,
-    /// The `user-agent` of requests that have none. Default: `grpcws/` and the version.
-    pub user_agent: String,
-    /// The certificates of an upstream with `https`. Default: the system's roots, no client certificate.
-    pub tls: TlsOptions,
-}
-
-impl Default for UpstreamOptions {
-    fn default() -> Self {
-        Self {
-            max_streams_per_connection: 100,
-            max_connections: 1_024,
-            connect_wait: Duration::from_secs(10),
-            max_waiting: 10_000,
-            dial_timeout: Duration::from_secs(20),
-            backoff: Duration::from_secs(1),
-            max_backoff: Duration::from_secs(120),
-            resolve_interval: Duration::from_secs(30),
-            idle_timeout: Duration::from_secs(5 * 60),
-            stream_window: 128 * 1024,
-            max_header_list_size: 64 * 1024,
-            retries: 4,
-            retry_buffer: 64 * 1024,
-            keep_alive_interval: None,
-            keep_alive_timeout: Duration::from_secs(20),
-            keep_alive_while_idle: false,
-            tcp_keep_alive: Some(Duration::from_secs(60)),
-            authority: None,
-            user_agent: concat!("grpcws/", env!("CARGO_PKG_VERSION")).to_owned(),
-            tls: TlsOptions::default(),
-        }
+options! {
+    /// Limits and times of an [`Upstream`](crate::Upstream).
+    ///
+    /// The crate's documentation has a table of the defaults, and says what they cost in memory.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use grpcws_upstream::UpstreamOptions;
+    ///
+    /// let options = UpstreamOptions::builder().max_connections(8).build()?;
+    /// assert_eq!(options.max_connections(), 8);
+    ///
+    /// let often = UpstreamOptions::builder().keep_alive_interval(Duration::from_secs(1)).build();
+    /// assert!(often.unwrap_err().to_string().starts_with("keep_alive_interval: 1s is too often: use 10 s or more"));
+    /// # Ok::<(), grpcws_upstream::OptionsError>(())
+    /// ```
+    UpstreamOptions, UpstreamOptionsBuilder {
+        /// How many calls share a connection at most, at least 1. Where the upstream permits fewer, that counts. The
+        /// product with [`stream_window`](Self::stream_window) has to be below 2 GiB, the window of the connection.
+        /// Default: 100.
+        number max_streams_per_connection [1..=usize::MAX]: usize = 100;
+        /// How many connections there are at once, over all addresses, at least 1; those that only finish their calls
+        /// after a GOAWAY are not counted. Each takes a file descriptor. Default: 1,024.
+        number max_connections [1..=usize::MAX]: usize = 1024;
+        /// How long a call waits for a connection that can take it, or for the end of another call, before it fails
+        /// with UNAVAILABLE. Cannot be turned off: the first call to each address waits. Default: 10 s.
+        duration connect_wait = Duration::from_secs(10);
+        /// How many calls wait at once, at least 1; more fail with UNAVAILABLE. Default: 10,000.
+        number max_waiting [1..=usize::MAX]: usize = 10_000;
+        /// How long connecting may take: TCP, TLS, and the upstream's HTTP/2 settings together. Cannot be turned off.
+        /// Default: 20 s.
+        duration dial_timeout = Duration::from_secs(20);
+        /// The shortest time from one failed attempt to connect to an address until the next. It grows by 1.6 with
+        /// each failure, and varies by 20 %. Meanwhile calls fail at once if there is no other address. Cannot be
+        /// turned off. Default: 1 s.
+        duration backoff = Duration::from_secs(1);
+        /// The longest time between two attempts, no shorter than [`backoff`](Self::backoff). Default: 120 s.
+        duration max_backoff = Duration::from_secs(120);
+        /// How long the addresses of a host name are used before they are looked up again by the next call.
+        /// Independent of that they are looked up before connecting again. Off (`None` or zero): until then.
+        /// Default: 30 s.
+        time resolve_interval = Some(Duration::from_secs(30));
+        /// How long a connection without calls is kept, if there is another one to the same address. Off (`None` or
+        /// zero): until it is lost. Default: 5 min.
+        time idle_timeout = Some(Duration::from_secs(5 * 60));
+        /// How many bytes of responses the upstream may send ahead on each call, which is also what is kept in memory
+        /// for a call that is not read; from 1 to 2^31 − 1. Default: 128 KiB.
+        number stream_window [1..=u64::from(MAX_WINDOW)]: u64 = 128 * 1024;
+        /// The most bytes that the headers, or the trailers, of a response may have, from 256 to 2^32 − 1.
+        /// Default: 64 KiB.
+        number max_header_list_size [256..=u64::from(u32::MAX)]: u64 = 64 * 1024;
+        /// How many more attempts there are for a call that the upstream has provably not seen; 0 for none.
+        /// Default: 4.
+        value retries: u32 = 4;
+        /// How many bytes of a request are kept until the response begins, for another attempt; a call that has sent
+        /// more has none. 0 keeps nothing. Default: 64 KiB.
+        value retry_buffer: u64 = 64 * 1024;
+        /// How often it is looked whether a connection has shown a sign of life since, so that it is checked by an
+        /// HTTP/2 PING where it has not. At least 10 s; better 5 min or more, since many servers end connections that
+        /// are pinged more often, and with them all their calls. Off (`None` or zero): no pings. Default: off.
+        time keep_alive_interval = None;
+        /// How long the upstream may take to answer a ping before the connection counts as lost. Cannot be turned
+        /// off; turn [`keep_alive_interval`](Self::keep_alive_interval) off in its place. Default: 20 s.
+        duration keep_alive_timeout = Duration::from_secs(20);
+        /// Whether connections without calls are pinged too. Default: no.
+        value keep_alive_while_idle: bool = false;
+        /// The time without data after which the kernel probes a TCP connection, at least 1 s. Off (`None` or zero):
+        /// the kernel does not probe. Default: 60 s.
+        time tcp_keep_alive = Some(Duration::from_secs(60));
+        /// The `:authority` of requests, and the name in the upstream's certificate unless
+        /// [`TlsOptions::server_name`] says another. Default: none, so it is that of the endpoint; `localhost` for a
+        /// unix socket.
+        own authority: Option<String> = None;
+        /// The `user-agent` of requests that have none. Default: `grpcws/` and the version.
+        held user_agent: String = concat!("grpcws/", env!("CARGO_PKG_VERSION")).to_owned();
+        /// The certificates to trust and to show, for `https`.
+        held tls: TlsOptions = TlsOptions::default();
     }
 }
 
-/// A by-value setter for each field.
-macro_rules! setters {
-    ($($(#[$docs:meta])* $field:ident: $type:ty => $value:expr;)*) => {
-        $(
-            $(#[$docs])*
-            #[must_use]
-            pub fn $field(mut self, $field: $type) -> Self {
-                self.$field = $value;
-                self
-            }
-        )*
-    };
+impl UpstreamOptionsBuilder {
+    /// Sets [`authority`](UpstreamOptions::authority).
+    pub fn authority(mut self, authority: impl Into<String>) -> Self {
+        self.options.authority = Some(authority.into());
+        self
+    }
 }
 
 impl UpstreamOptions {
-    setters! {
-        /// Sets [`max_streams_per_connection`](Self::max_streams_per_connection).
-        max_streams_per_connection: usize => max_streams_per_connection;
-        /// Sets [`max_connections`](Self::max_connections).
-        max_connections: usize => max_connections;
-        /// Sets [`connect_wait`](Self::connect_wait).
-        connect_wait: Duration => connect_wait;
-        /// Sets [`max_waiting`](Self::max_waiting).
-        max_waiting: usize => max_waiting;
-        /// Sets [`dial_timeout`](Self::dial_timeout).
-        dial_timeout: Duration => dial_timeout;
-        /// Sets [`backoff`](Self::backoff).
-        backoff: Duration => backoff;
-        /// Sets [`max_backoff`](Self::max_backoff).
-        max_backoff: Duration => max_backoff;
-        /// Sets [`resolve_interval`](Self::resolve_interval).
-        resolve_interval: Duration => resolve_interval;
-        /// Sets [`idle_timeout`](Self::idle_timeout).
-        idle_timeout: Duration => idle_timeout;
-        /// Sets [`stream_window`](Self::stream_window).
-        stream_window: u32 => stream_window;
-        /// Sets [`max_header_list_size`](Self::max_header_list_size).
-        max_header_list_size: u32 => max_header_list_size;
-        /// Sets [`retries`](Self::retries).
-        retries: u32 => retries;
-        /// Sets [`retry_buffer`](Self::retry_buffer).
-        retry_buffer: usize => retry_buffer;
-        /// Sets [`keep_alive_interval`](Self::keep_alive_interval).
-        keep_alive_interval: Duration => Some(keep_alive_interval);
-        /// Sets [`keep_alive_timeout`](Self::keep_alive_timeout).
-        keep_alive_timeout: Duration => keep_alive_timeout;
-        /// Sets [`keep_alive_while_idle`](Self::keep_alive_while_idle).
-        keep_alive_while_idle: bool => keep_alive_while_idle;
-        /// Sets [`tcp_keep_alive`](Self::tcp_keep_alive); with none the kernel does not probe.
-        tcp_keep_alive: Option<Duration> => tcp_keep_alive;
-        /// Sets [`authority`](Self::authority).
-        authority: impl Into<String> => Some(authority.into());
-        /// Sets [`user_agent`](Self::user_agent).
-        user_agent: impl Into<String> => user_agent.into();
-        /// Sets [`tls`](Self::tls).
-        tls: TlsOptions => tls;
+    fn check(&self) -> Result<(), OptionsError> {
+        let most = usize::try_from(u64::from(MAX_WINDOW) / self.stream_window).unwrap_or(usize::MAX);
+        if self.max_streams_per_connection > most {
+            let (streams, window) = (self.max_streams_per_connection, self.stream_window);
+            let text = format!(
+                "{streams} with a stream_window of {window} bytes exceed the 2 GiB of a connection: use 1 to {most}"
+            );
+            return Err(OptionsError::new("max_streams_per_connection", text));
+        }
+        if self.backoff > self.max_backoff {
+            let text = format!(
+                "{:?} is longer than max_backoff, {:?}: raise that too",
+                self.backoff, self.max_backoff
+            );
+            return Err(OptionsError::new("backoff", text));
+        }
+        if let Some(interval) = self.keep_alive_interval.filter(|interval| *interval < MIN_KEEP_ALIVE) {
+            let text = format!(
+                "{interval:?} is too often: use 10 s or more, or 0 s for no pings; many servers end connections that \
+                 are pinged more often than every 5 min"
+            );
+            return Err(OptionsError::new("keep_alive_interval", text));
+        }
+        if let Some(time) = self.tcp_keep_alive.filter(|time| *time < Duration::from_secs(1)) {
+            let text =
+                format!("{time:?} is shorter than the kernel counts: use 1 s or more, or 0 s for no probes");
+            return Err(OptionsError::new("tcp_keep_alive", text));
+        }
+        if HeaderValue::from_str(&self.user_agent).is_err() {
+            let text = format!("{:?} cannot be the value of a header: use printable ASCII", self.user_agent);
+            return Err(OptionsError::new("user_agent", text));
+        }
+        Ok(())
     }
 
-    /// The window of a stream, within what HTTP/2 permits.
+    /// [`stream_window`](Self::stream_window) as HTTP/2 has it.
     pub(crate) fn window(&self) -> u32 {
-        self.stream_window.clamp(1, MAX_WINDOW)
+        u32::try_from(self.stream_window).unwrap_or(MAX_WINDOW)
     }
 
-    /// The limit of streams, low enough that the connection's window never holds a stream up.
-    pub(crate) fn streams(&self) -> usize {
-        let fit = usize::try_from(MAX_WINDOW / self.window()).unwrap_or(usize::MAX).max(1);
-        self.max_streams_per_connection.clamp(1, fit)
-    }
-
-    /// The time between two pings, no shorter than is decent.
-    pub(crate) fn ping_interval(&self) -> Option<Duration> {
-        self.keep_alive_interval.map(|interval| interval.max(MIN_KEEP_ALIVE))
+    /// [`max_header_list_size`](Self::max_header_list_size) as HTTP/2 has it.
+    pub(crate) fn header_list_size(&self) -> u32 {
+        u32::try_from(self.max_header_list_size).unwrap_or(u32::MAX)
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
+    fn refused(builder: UpstreamOptionsBuilder) -> String {
+        builder.build().unwrap_err().to_string()
+    }
+
     #[test]
     fn streams_never_outgrow_the_window_of_the_connection() {
-        let options = UpstreamOptions::default();
-        assert_eq!(options.streams(), 100);
-        let wide = options.clone().stream_window(u32::MAX).max_streams_per_connection(10);
-        assert_eq!((wide.window(), wide.streams()), (MAX_WINDOW, 1));
-        assert_eq!(options.max_streams_per_connection(0).streams(), 1);
+        let wide = || UpstreamOptions::builder().stream_window(u64::from(MAX_WINDOW));
+        assert!(wide().max_streams_per_connection(1).build().is_ok());
+        let error = refused(wide());
+        assert!(
+            error.starts_with("max_streams_per_connection: 100 with") && error.ends_with("use 1 to 1"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_its_name_and_the_remedy() {
+        let options = UpstreamOptions::builder;
+        let seconds = Duration::from_secs;
+        for (error, name, remedy) in [
+            (refused(options().max_streams_per_connection(0)), "max_streams_per_connection", "use 1 to"),
+            (refused(options().max_connections(0)), "max_connections", "use 1 to"),
+            (refused(options().connect_wait(Duration::ZERO)), "connect_wait", "use 1 ms or more"),
+            (refused(options().max_waiting(0)), "max_waiting", "use 1 to"),
+            (refused(options().dial_timeout(Duration::ZERO)), "dial_timeout", "use 1 ms or more"),
+            (refused(options().backoff(seconds(121))), "backoff", "max_backoff, 120s: raise"),
+            (refused(options().stream_window(0)), "stream_window", "use 1 to 2147483647"),
+            (refused(options().stream_window(1 << 31)), "stream_window", "use 1 to 2147483647"),
+            (refused(options().max_header_list_size(0)), "max_header_list_size", "use 256 to 4294967295"),
+            (refused(options().keep_alive_interval(seconds(9))), "keep_alive_interval", "use 10 s or more"),
+            (
+                refused(options().tcp_keep_alive(Duration::from_millis(999))),
+                "tcp_keep_alive",
+                "use 1 s or more",
+            ),
+            (refused(options().user_agent("a\nb")), "user_agent", "use printable ASCII"),
+        ] {
+            assert!(error.starts_with(&format!("{name}: ")) && error.contains(remedy), "{error}");
+        }
+    }
+
+    #[test]
+    fn none_and_zero_turn_a_time_off() {
+        let options = UpstreamOptions::builder()
+            .resolve_interval(Duration::ZERO)
+            .idle_timeout(None)
+            .keep_alive_interval(Duration::ZERO)
+            .tcp_keep_alive(Some(Duration::ZERO))
+            .build()
+            .unwrap();
+        let times = [
+            options.resolve_interval(),
+            options.idle_timeout(),
+            options.keep_alive_interval(),
+            options.tcp_keep_alive(),
+        ];
+        assert_eq!(times, [None; 4]);
     }
 }

@@ -60,7 +60,7 @@ impl Upstream {
             None => parsed.authority,
         };
         let user_agent = HeaderValue::from_str(&options.user_agent)
-            .map_err(|_| UpstreamError::UserAgent(options.user_agent.clone()))?;
+            .expect("the options were built, which checks the user agent");
         let (scheme, tls) = if parsed.tls {
             (Scheme::HTTPS, Some(Tls::new(&options.tls, authority.host())?))
         } else if options.tls.is_default() {
@@ -71,7 +71,8 @@ impl Upstream {
         };
         let dialer = Dialer::new(&options, tls);
         let pool = Pool::new(parsed.target, dialer, &options);
-        let retries = Retries { most: options.retries, buffer: options.retry_buffer };
+        let buffer = usize::try_from(options.retry_buffer).unwrap_or(usize::MAX);
+        let retries = Retries { most: options.retries, buffer };
         Ok(Self(Arc::new(Server { pool, heads: Heads { scheme, authority, user_agent }, retries })))
     }
 

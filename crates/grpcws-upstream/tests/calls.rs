@@ -88,7 +88,8 @@ async fn a_bidi_call_is_full_duplex() {
 #[tokio::test]
 async fn metadata_trailers_and_details_pass() {
     let server = Server::start(ServeOptions::default()).await;
-    let upstream = server.upstream(UpstreamOptions::default().user_agent("mine/1"));
+    let upstream =
+        server.upstream(UpstreamOptions::builder().user_agent("mine/1").build().expect("valid options"));
     let mut request = tonic::Request::new(UnaryRequest {
         echo_metadata: vec![EchoMetadata::Headers.into(), EchoMetadata::Trailers.into()],
         ..Default::default()
@@ -203,7 +204,8 @@ fn only_a_request_that_goes_on_beside_its_response_has_a_task() {
 #[tokio::test]
 async fn headers_beyond_the_limit_end_the_call_and_no_other() {
     let server = Server::start(ServeOptions::default()).await;
-    let upstream = server.upstream(UpstreamOptions::default().max_header_list_size(2_000));
+    let upstream = server
+        .upstream(UpstreamOptions::builder().max_header_list_size(2_000).build().expect("valid options"));
     let values = |size| MetadataValues { values: vec!["x".repeat(size)] };
     let headers = |size| [("x-big".to_owned(), values(size))].into_iter().collect();
     let request = UnaryRequest { response_headers: headers(1_000), ..Default::default() };

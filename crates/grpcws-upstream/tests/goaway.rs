@@ -74,7 +74,8 @@ async fn a_thousand_rotations_under_load_are_noticed_by_nobody() {
     let server = Own::mannered(manners, moody()).await;
     // Sixteen calls begin at once where eight are taken, so each is refused as by a coin; of ten thousand, some are more
     // often in a row than a call is tried by default.
-    let options = UpstreamOptions::default().max_streams_per_connection(20).retries(32);
+    let options =
+        UpstreamOptions::builder().max_streams_per_connection(20).retries(32).build().expect("valid options");
     let upstream = common::upstream(server.address, options);
     let calls = AtomicUsize::new(0);
     join_all((0..16).map(|worker| {
@@ -203,7 +204,10 @@ async fn refusing(bytes: usize) -> Own {
 #[tokio::test]
 async fn a_refused_call_is_tried_a_few_times() {
     let server = refusing(0).await;
-    let upstream = common::upstream(server.address, UpstreamOptions::default().retries(3));
+    let upstream = common::upstream(
+        server.address,
+        UpstreamOptions::builder().retries(3).build().expect("valid options"),
+    );
     let status = call(&upstream).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);
     assert_eq!(status.message(), "the upstream reset the stream (REFUSED_STREAM)");
@@ -213,7 +217,10 @@ async fn a_refused_call_is_tried_a_few_times() {
 #[tokio::test]
 async fn a_call_that_has_sent_more_than_is_kept_is_not_tried_anew() {
     let server = refusing(20_000).await;
-    let upstream = common::upstream(server.address, UpstreamOptions::default().retry_buffer(10_000));
+    let upstream = common::upstream(
+        server.address,
+        UpstreamOptions::builder().retry_buffer(10_000).build().expect("valid options"),
+    );
     let body = Full::new(Bytes::from(vec![0; 30_000]));
     let status = upstream.clone().call(request(body)).await.unwrap_err();
     assert_eq!(status.code(), Code::Unavailable);

@@ -14,9 +14,11 @@ use tokio::net::TcpListener;
 use tower_service::Service as _;
 
 fn pinging(address: std::net::SocketAddr) -> Upstream {
-    let options = UpstreamOptions::default()
+    let options = UpstreamOptions::builder()
         .keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(Duration::from_secs(5));
+        .keep_alive_timeout(Duration::from_secs(5))
+        .build()
+        .expect("valid options");
     common::upstream(address, options)
 }
 

@@ -76,7 +76,8 @@ async fn who_asks_is_told_when_an_upstream_comes_and_goes() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let options = UpstreamOptions::default().backoff(Duration::from_millis(10));
+    let options =
+        UpstreamOptions::builder().backoff(Duration::from_millis(10)).build().expect("valid options");
     let upstream = common::upstream(address, options);
     let mut changes = upstream.changes();
     call(&upstream).await.unwrap_err();
@@ -205,7 +206,10 @@ async fn what_is_no_http2_server_is_named() {
         (b"", false, silent),
     ] {
         let (address, _server) = saying(bytes, closes).await;
-        let options = UpstreamOptions::default().dial_timeout(Duration::from_millis(300));
+        let options = UpstreamOptions::builder()
+            .dial_timeout(Duration::from_millis(300))
+            .build()
+            .expect("valid options");
         let upstream = common::upstream(address, options);
         let status = call(&upstream).await.unwrap_err();
         assert_eq!((status.code(), status.message()), (Code::Unavailable, message), "{bytes:?}, {closes}");

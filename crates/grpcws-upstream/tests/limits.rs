@@ -18,7 +18,9 @@ use tower_service::Service as _;
 /// 1,000 calls that stay open, all begun at once, are all served, with as many connections as that takes.
 async fn a_thousand_long_calls(limit: u32) {
     let server = Server::start(ServeOptions::default().max_concurrent_streams(limit)).await;
-    let upstream = server.upstream(UpstreamOptions::default().connect_wait(Duration::from_secs(30)));
+    let upstream = server.upstream(
+        UpstreamOptions::builder().connect_wait(Duration::from_secs(30)).build().expect("valid options"),
+    );
     let calls = join_all((0..1_000).map(|index| {
         let mut client = client(&upstream);
         async move {
@@ -69,8 +71,12 @@ async fn a_limit_of_100_serves_a_thousand() {
 async fn a_call_without_a_stream_waits_for_a_bounded_time() {
     let manners = Manners { max_concurrent_streams: Some(2), ..Default::default() };
     let server = Own::mannered(manners, Handler::endless()).await;
-    let options =
-        UpstreamOptions::default().max_connections(1).max_waiting(1).connect_wait(Duration::from_millis(200));
+    let options = UpstreamOptions::builder()
+        .max_connections(1)
+        .max_waiting(1)
+        .connect_wait(Duration::from_millis(200))
+        .build()
+        .expect("valid options");
     let upstream = common::upstream(server.address, options);
     let (first, _second) = (call(&upstream).await.unwrap(), call(&upstream).await.unwrap());
 
@@ -113,7 +119,8 @@ async fn another_connection_is_there_before_the_first_is_full() {
 async fn idle_connections_but_one_are_closed() {
     let manners = Manners { max_concurrent_streams: Some(1), ..Default::default() };
     let server = Own::mannered(manners, Handler::unary()).await;
-    let options = UpstreamOptions::default().idle_timeout(Duration::from_millis(100));
+    let options =
+        UpstreamOptions::builder().idle_timeout(Duration::from_millis(100)).build().expect("valid options");
     let upstream = common::upstream(server.address, options);
     let bodies = join_all((0..5).map(|_| async { call(&upstream).await.unwrap() })).await;
     assert!(server.open() > 1);
@@ -127,7 +134,10 @@ async fn idle_connections_but_one_are_closed() {
 async fn calls_that_are_cancelled_while_they_wait_take_nothing() {
     let manners = Manners { max_concurrent_streams: Some(1), ..Default::default() };
     let server = Own::mannered(manners, Handler::endless()).await;
-    let upstream = common::upstream(server.address, UpstreamOptions::default().max_connections(1));
+    let upstream = common::upstream(
+        server.address,
+        UpstreamOptions::builder().max_connections(1).build().expect("valid options"),
+    );
     let holds = call(&upstream).await.unwrap();
     let mut gone = Vec::new();
     for _ in 0..10 {
@@ -150,7 +160,7 @@ async fn calls_that_are_cancelled_while_they_wait_take_nothing() {
 async fn a_limit_that_changes_is_followed() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = UpstreamOptions::default().max_connections(1);
+    let options = UpstreamOptions::builder().max_connections(1).build().expect("valid options");
     let upstream = common::upstream(listener.local_addr().unwrap(), options);
     let calls: Vec<_> = (0..4)
         .map(|_| {

@@ -75,7 +75,11 @@ async fn flooding(size: usize, readers: Arc<AtomicUsize>, blocked: Arc<AtomicUsi
 async fn stalled(size: usize) {
     let (readers, blocked) = (Arc::new(AtomicUsize::new(READERS)), Arc::new(AtomicUsize::new(0)));
     let server = flooding(size, Arc::clone(&readers), Arc::clone(&blocked)).await;
-    let options = UpstreamOptions::default().max_streams_per_connection(256).max_connections(1);
+    let options = UpstreamOptions::builder()
+        .max_streams_per_connection(256)
+        .max_connections(1)
+        .build()
+        .expect("valid options");
     let upstream = common::upstream(server.address, options);
     let alone = unary_calls(&upstream).await;
 
@@ -160,7 +164,8 @@ async fn a_stalled_upload_is_no_reason_to_fail_when_no_more_connections_can_be_m
         }
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = UpstreamOptions::default().connect_wait(Duration::from_secs(1));
+    let options =
+        UpstreamOptions::builder().connect_wait(Duration::from_secs(1)).build().expect("valid options");
     let upstream = common::upstream(listener.local_addr().unwrap(), options);
     let _server = AbortOnDrop(tokio::spawn(async move {
         // The kernel accepts the next connection, and nobody speaks HTTP/2 there.

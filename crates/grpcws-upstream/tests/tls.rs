@@ -91,7 +91,11 @@ async fn serve(identity: &Identity, clients: Option<&Authority>, alpn: &[u8]) ->
 }
 
 fn upstream(host: &str, address: SocketAddr, tls: TlsOptions) -> Upstream {
-    let options = UpstreamOptions::default().tls(tls).dial_timeout(Duration::from_secs(5));
+    let options = UpstreamOptions::builder()
+        .tls(tls)
+        .dial_timeout(Duration::from_secs(5))
+        .build()
+        .expect("valid options");
     Upstream::new(&format!("https://{host}:{}", address.port()), options).unwrap()
 }
 
@@ -128,7 +132,8 @@ async fn the_name_has_to_be_that_of_the_certificate() {
     )
     .await;
     succeeds(&upstream("127.0.0.1", address, tls.clone().server_name("up.test"))).await;
-    let options = UpstreamOptions::default().tls(tls).authority("up.test:443");
+    let options =
+        UpstreamOptions::builder().tls(tls).authority("up.test:443").build().expect("valid options");
     succeeds(&Upstream::new(&format!("https://{address}"), options).unwrap()).await;
 }
 
@@ -166,13 +171,19 @@ async fn tls_and_plain_text_do_not_meet() {
     fails(&upstream("127.0.0.1", plain.address, tls), "the upstream does not speak TLS").await;
 
     let (address, _server) = serve(&authority.server("127.0.0.1"), None, b"h2").await;
-    let plain = common::upstream(address, UpstreamOptions::default().dial_timeout(Duration::from_secs(5)));
+    let plain = common::upstream(
+        address,
+        UpstreamOptions::builder().dial_timeout(Duration::from_secs(5)).build().expect("valid options"),
+    );
     fails(&plain, "the upstream does not speak HTTP/2").await;
 }
 
 #[test]
 fn certificates_that_are_none_are_refused_at_once() {
-    let new = |tls| Upstream::new("https://up.test", UpstreamOptions::default().tls(tls)).unwrap_err();
+    let new = |tls| {
+        Upstream::new("https://up.test", UpstreamOptions::builder().tls(tls).build().expect("valid options"))
+            .unwrap_err()
+    };
     let pem = Authority::new().pem();
     assert!(matches!(new(TlsOptions::default().ca_pem("x")), UpstreamError::Pem { .. }));
     let no_key = TlsOptions::default().ca_pem(pem.clone()).identity_pem(pem.clone(), "x");
@@ -191,7 +202,9 @@ fn tls_is_not_left_out_in_silence() {
             default().identity_pem("x", "x"),
             default().server_name("up.test"),
         ] {
-            let error = Upstream::new(endpoint, UpstreamOptions::default().tls(tls)).unwrap_err();
+            let error =
+                Upstream::new(endpoint, UpstreamOptions::builder().tls(tls).build().expect("valid options"))
+                    .unwrap_err();
             assert!(matches!(error, UpstreamError::NoTls(text) if text == endpoint));
         }
         Upstream::new(endpoint, UpstreamOptions::default()).unwrap();

@@ -48,7 +48,7 @@ struct Arguments {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let arguments = Arguments::parse();
-    let mut options = ConnectionOptions::default()
+    let mut options = ConnectionOptions::builder()
         .ping_period(Some(Duration::from_millis(arguments.ping_period_ms)))
         .pong_timeout(Some(Duration::from_millis(arguments.pong_timeout_ms)))
         .write_stall_timeout(Some(Duration::from_millis(arguments.write_stall_ms)))
@@ -56,6 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for origin in arguments.allow_origin {
         options = options.allow_origin(origin);
     }
+    let options = options.build()?;
     let shutdown = Shutdown::new();
     let channel = Endpoint::from_shared(arguments.upstream)?.connect_lazy();
     let app = app::app(&app::grpcws(options, &shutdown), channel)?;

@@ -31,21 +31,23 @@
 //!
 //! | what | default | option |
 //! | --- | --- | --- |
-//! | who may connect | pages of the same origin, and clients that are no browsers | [`ConnectionOptions::allow_origin`] |
+//! | who may connect | pages of the same origin, and clients that are no browsers | [`ConnectionOptions::origin`] |
 //! | headers that become metadata | `authorization`, `x-request-id`, `traceparent`, `tracestate`, `grpc-metadata-*` | [`ConnectionOptions::metadata`] |
-//! | a client's message | 4 MiB | [`ConnectionOptions::max_message_size`] |
+//! | a client's message | 4 MiB | [`SessionOptions::max_message_size`](proto::session::SessionOptions::max_message_size) |
 //! | a response message | 4 MiB | [`ConnectionOptions::max_response_size`] |
-//! | requests read ahead of the call | 64 KiB, up to 1 MiB where the round trip holds an upload back | [`ConnectionOptions::receive_window`], [`ConnectionOptions::receive_window_max`] |
-//! | what the windows of all streams grow by | 256 MiB | [`ConnectionOptions::receive_window_budget`] |
+//! | requests read ahead of the call | 64 KiB, up to 1 MiB where the round trip holds an upload back | [`SessionOptions::receive_window`](proto::session::SessionOptions::receive_window), [`receive_window_max`](proto::session::SessionOptions::receive_window_max) |
+//! | what the windows of all streams grow by | 256 MiB | [`SessionOptions::receive_window_budget`](proto::session::SessionOptions::receive_window_budget) |
 //! | nesting of messages | 100 | [`ConnectionOptions::marshal`], [`ConnectionOptions::unmarshal`] |
-//! | headers of the handshake | 16 KiB | [`max_header_size`](field@ConnectionOptions::max_header_size) |
-//! | time between pings | 30 s | [`ConnectionOptions::ping_period`] |
-//! | silence of a client | 90 s | [`ConnectionOptions::pong_timeout`] |
-//! | a write without progress | 60 s | [`ConnectionOptions::write_stall_timeout`] |
+//! | headers of the handshake | 16 KiB | [`ConnectionOptions::max_header_size`] |
+//! | time between pings | 30 s | [`SessionOptions::ping_period`](proto::session::SessionOptions::ping_period) |
+//! | silence of a client | 90 s | [`SessionOptions::pong_timeout`](proto::session::SessionOptions::pong_timeout) |
+//! | a write without progress | 60 s | [`SessionOptions::write_stall_timeout`](proto::session::SessionOptions::write_stall_timeout) |
+//! | streams at once | 100,000 | [`ConnectionOptions::max_streams`] |
 //! | silence of a client that owes its close frame | 10 s, 5 min in all | [`SessionOptions::linger`](proto::session::SessionOptions::linger) |
 //!
-//! A connection holds at most the receive window and two messages of a client, and 16 KiB and two response
-//! messages towards it. What passes a limit ends the stream with a status and a close code that name it.
+//! A connection holds at most the receive window and two messages of a client; towards it 32 KiB (64 KiB where messages
+//! are large) and one response message with its JSON text. An option that cannot work is refused by `build`; `None` and
+//! zero turn a time off. What passes a limit ends the stream with a status and a close code that name it.
 //!
 //! # Cancellation
 //!
@@ -101,9 +103,9 @@ pub use context::CallContext;
 pub use forwarded::{PeerAddress, set_forwarded};
 pub use grpcws_json as json;
 pub use grpcws_proto as proto;
-pub use grpcws_proto::{Code, MethodKind, Mode, Status};
+pub use grpcws_proto::{Code, MethodKind, Mode, OptionsError, Status};
 pub use hooks::{Direction, StreamHooks, StreamInfo, StreamMetrics};
-pub use options::ConnectionOptions;
+pub use options::{ConnectionOptions, ConnectionOptionsBuilder};
 pub use shutdown::{Shutdown, ShutdownGuard};
 #[cfg(feature = "axum")]
 pub use typed::{

@@ -1,167 +1,121 @@
 //! Options of a connection.
 
-use std::time::Duration;
-
 use grpcws_json::{MarshalOptions, UnmarshalOptions};
-use grpcws_proto::Mode;
 use grpcws_proto::handshake::OriginPolicy;
-use grpcws_proto::metadata::MetadataPolicy;
-use grpcws_proto::session::{SessionOptions, WindowBudget};
+use grpcws_proto::metadata::{MAX_SAFE_INTEGER, MetadataPolicy};
+use grpcws_proto::session::{SessionOptions, SessionOptionsBuilder, WindowBudget};
+use grpcws_proto::{Mode, OptionsError, options};
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
 
 use crate::upgrade::single;
 
-/// Options of the connections of a route: times, limits, JSON options, who may connect.
-///
-/// ```
-/// use std::time::Duration;
-/// use grpcws::ConnectionOptions;
-///
-/// let options = ConnectionOptions::default()
-///     .ping_period(Some(Duration::from_secs(10)))
-///     .max_message_size(64 * 1024)
-///     .allow_origin("https://app.example.com");
-/// # let _ = options;
-/// ```
-///
-/// A connection holds at most its receive window and two messages of
-/// [`max_message_size`](SessionOptions::max_message_size) from the client, and 16 KiB and one message of
-/// [`max_response_size`](Self::max_response_size) towards it. The receive window begins with
-/// [`receive_window`](SessionOptions::receive_window); what all windows grow by has the bound
-/// [`receive_window_budget`](SessionOptions::receive_window_budget), which clones of these options share.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ConnectionOptions {
-    /// Times and limits of the session.
-    pub session: SessionOptions,
-    /// The largest response message of the upstream, in bytes of protobuf. A larger one ends the call with
-    /// code 8. Default: 4 MiB.
-    pub max_response_size: usize,
-    /// The most bytes that the headers of a handshake may have, names and values together. Larger ones are
-    /// refused with 431. Default: 16 KiB.
-    pub max_header_size: usize,
-    /// The codecs that a client may choose from by sub-protocol. Default: all.
-    pub modes: Vec<Mode>,
-    /// How responses are written as JSON.
-    pub marshal: MarshalOptions,
-    /// How requests are read from JSON.
-    pub unmarshal: UnmarshalOptions,
-    /// Which origins are accepted. Default: the same origin only.
-    pub origin: OriginPolicy,
-    /// Which headers of the handshake become metadata of the call.
-    pub metadata: MetadataPolicy,
-}
+/// The fewest bytes of headers that a limit may leave room for: a handshake from a browser has more.
+pub(crate) const MIN_HEADER_SIZE: u64 = 256;
 
-impl Default for ConnectionOptions {
-    fn default() -> Self {
-        Self {
-            session: SessionOptions::default(),
-            max_response_size: 4 * 1024 * 1024,
-            max_header_size: 16 * 1024,
-            modes: vec![Mode::Seed, Mode::V1Json, Mode::V1Proto],
-            marshal: MarshalOptions::default(),
-            unmarshal: UnmarshalOptions::default(),
-            origin: OriginPolicy::default(),
-            metadata: MetadataPolicy::default(),
+options! {
+    /// Options of the connections of a route: times, limits, JSON options, who may connect.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use grpcws::ConnectionOptions;
+    ///
+    /// let options = ConnectionOptions::builder()
+    ///     .ping_period(Duration::from_secs(10))
+    ///     .max_message_size(64 * 1024)
+    ///     .allow_origin("https://app.example.com")
+    ///     .build()?;
+    /// assert_eq!(options.session().max_message_size(), 64 * 1024);
+    /// # Ok::<(), grpcws::OptionsError>(())
+    /// ```
+    ///
+    /// A connection holds at most its receive window and two messages of
+    /// [`max_message_size`](SessionOptions::max_message_size) from the client; towards it 32 KiB (64 KiB where messages
+    /// are large) and one message of [`max_response_size`](Self::max_response_size) with its JSON text.
+    ConnectionOptions, ConnectionOptionsBuilder {
+        /// The largest response message of the upstream, in bytes of protobuf, from 1 to 2^53 − 1. A larger one ends
+        /// the call with code 8, and so does one whose JSON text has more than 16 bytes for each of these, and 64 KiB:
+        /// names of enums, say, can be far longer than their numbers. Default: 4 MiB.
+        number max_response_size [1..=MAX_SAFE_INTEGER]: u64 = 4 * 1024 * 1024;
+        /// The most bytes that the headers of a handshake may have, names and values together, from 256. Larger ones
+        /// are refused with 431. The server in front has a limit of its own, such as
+        /// [`ServerOptions::max_header_size`](crate::server::ServerOptions::max_header_size). Default: 16 KiB.
+        number max_header_size [MIN_HEADER_SIZE..=MAX_SAFE_INTEGER]: u64 = 16 * 1024;
+        /// How many streams there may be at once, over all routes that share a [`Shutdown`](crate::Shutdown). More
+        /// are refused with 503.
+        ///
+        /// It bounds the memory of a server: at worst, where every upstream and every client reads nothing, that is
+        /// this times the sum of PROTOCOL §7.3. With the defaults an idle stream takes about 10 KB, so 1 GB for
+        /// 100,000 of them, and a stalled one up to 8 MiB for its requests and as much as one response. Lower it, or
+        /// [`max_message_size`](SessionOptions::max_message_size), where clients are not trusted. Default: 100,000.
+        number max_streams [1..=usize::MAX]: usize = 100_000;
+        /// The codecs that a client may choose from by sub-protocol, at least one. Default: all.
+        own modes: Vec<Mode> = vec![Mode::Seed, Mode::V1Json, Mode::V1Proto];
+        /// How responses are written as JSON.
+        held marshal: MarshalOptions = MarshalOptions::default();
+        /// How requests are read from JSON.
+        held unmarshal: UnmarshalOptions = UnmarshalOptions::default();
+        /// Which origins are accepted. Default: the same origin only.
+        held origin: OriginPolicy = OriginPolicy::default();
+        /// Which headers of the handshake become metadata of the call.
+        held metadata: MetadataPolicy = MetadataPolicy::default();
+    }
+    group {
+        /// Times and limits of the session.
+        session: SessionOptions, SessionOptionsBuilder {
+            time ping_period;
+            time pong_timeout;
+            value require_json_pong: bool;
+            time init_timeout;
+            time write_stall_timeout;
+            duration linger;
+            duration max_linger;
+            number receive_window: u64;
+            number receive_window_max: u64;
+            held receive_window_budget: WindowBudget;
+            number max_message_size: u64;
         }
     }
 }
 
-impl ConnectionOptions {
-    /// The time between two pings; `None` for no pings. Default: 30 s.
-    #[must_use]
-    pub fn ping_period(mut self, period: Option<Duration>) -> Self {
-        self.session.ping_period = period;
-        self
-    }
-
-    /// How long a client may be silent before its call is cancelled; `None` for ever. Default: 90 s.
-    #[must_use]
-    pub fn pong_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.session.pong_timeout = timeout;
-        self
-    }
-
-    /// How long a write may make no progress before the call is cancelled; `None` for ever. Default: 60 s.
-    #[must_use]
-    pub fn write_stall_timeout(mut self, timeout: Option<Duration>) -> Self {
-        self.session.write_stall_timeout = timeout;
-        self
-    }
-
-    /// The largest message of a client, in bytes of its frames' payload. Default: 4 MiB.
-    #[must_use]
-    pub fn max_message_size(mut self, bytes: u64) -> Self {
-        self.session.max_message_size = bytes;
-        self
-    }
-
-    /// The largest response message of the upstream, in bytes of protobuf. Default: 4 MiB.
-    #[must_use]
-    pub fn max_response_size(mut self, bytes: usize) -> Self {
-        self.max_response_size = bytes;
-        self
-    }
-
-    /// How many bytes of the client are read ahead of the upstream, until the window grows. Default: 64 KiB.
-    #[must_use]
-    pub fn receive_window(mut self, bytes: u64) -> Self {
-        self.session.receive_window = bytes;
-        self
-    }
-
-    /// The size up to which the receive window grows where the round trip to the client is what holds an upload back
-    /// (PROTOCOL §7.2): about twice what the link carries in a round trip is enough. A window that is to keep its size
-    /// has one that is not above [`receive_window`](Self::receive_window). Default: 1 MiB.
-    #[must_use]
-    pub fn receive_window_max(mut self, bytes: u64) -> Self {
-        self.session.receive_window_max = bytes;
-        self
-    }
-
-    /// What the receive windows of all streams may grow by, together. Options that are cloned from these share it;
-    /// options that are made separately share it if they are given clones of one budget. Default: 256 MiB.
-    #[must_use]
-    pub fn receive_window_budget(mut self, budget: WindowBudget) -> Self {
-        self.session.receive_window_budget = budget;
-        self
-    }
-
-    /// The codecs that a client may choose from. Default: all.
-    #[must_use]
+impl ConnectionOptionsBuilder {
+    /// Sets [`modes`](ConnectionOptions::modes).
     pub fn modes(mut self, modes: impl IntoIterator<Item = Mode>) -> Self {
-        self.modes = modes.into_iter().collect();
+        self.options.modes = modes.into_iter().collect();
         self
     }
 
-    /// How responses are written as JSON.
-    #[must_use]
-    pub fn marshal(mut self, options: MarshalOptions) -> Self {
-        self.marshal = options;
+    /// Adds one origin to [`origin`](ConnectionOptions::origin): [`OriginPolicy::allow`] has the forms.
+    pub fn allow_origin(mut self, origin: impl AsRef<str>) -> Self {
+        match std::mem::take(&mut self.options.origin).allow(origin) {
+            Ok(policy) => self.options.origin = policy,
+            Err(error) => _ = self.refused.get_or_insert(error),
+        }
         self
     }
+}
 
-    /// How requests are read from JSON.
-    #[must_use]
-    pub fn unmarshal(mut self, options: UnmarshalOptions) -> Self {
-        self.unmarshal = options;
-        self
+impl ConnectionOptions {
+    fn check(&self) -> Result<(), OptionsError> {
+        if self.modes.is_empty() {
+            let text = "without any no client can connect: give at least one, such as Mode::Seed";
+            return Err(OptionsError::new("modes", text));
+        }
+        Ok(())
     }
 
-    /// Accepts one more origin besides the same one, as `scheme://host[:port]`.
-    #[must_use]
-    pub fn allow_origin(mut self, origin: impl Into<String>) -> Self {
-        self.origin = self.origin.allow(origin);
-        self
+    /// [`marshal`](Self::marshal), with the limit that follows from [`max_response_size`](Self::max_response_size).
+    ///
+    /// Numbers, strings and bytes take up to 8 times their size; a packed enum takes the length of its names.
+    pub(crate) fn bounded_marshal(&self) -> MarshalOptions {
+        let most = self.max_response_size.saturating_mul(16).saturating_add(64 * 1024);
+        self.marshal.clone().max_size(self.marshal.max_size.min(most))
     }
 
-    /// Which headers of the handshake become metadata of the call.
-    #[must_use]
-    pub fn metadata(mut self, policy: MetadataPolicy) -> Self {
-        self.metadata = policy;
-        self
+    /// [`max_response_size`](Self::max_response_size) as the length of what is in memory.
+    pub(crate) fn response_limit(&self) -> usize {
+        usize::try_from(self.max_response_size).unwrap_or(usize::MAX)
     }
 
     /// Whether these options accept the origin of a request (PROTOCOL §10). The handlers and the bridge check it by
@@ -179,5 +133,75 @@ impl ConnectionOptions {
         let authority = request.uri.authority().map(Authority::as_str);
         let host = authority.or_else(|| single(&request.headers, HOST)?.to_str().ok());
         self.origin.accepts(origin, host, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn refused(builder: ConnectionOptionsBuilder) -> String {
+        builder.build().expect_err("it cannot work").to_string()
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_its_name_and_the_remedy() {
+        let options = ConnectionOptions::builder;
+        for (error, name, remedy) in [
+            (refused(options().receive_window(0)), "receive_window", "use 1 to 9007199254740991"),
+            (refused(options().receive_window(1 << 53)), "receive_window", "use 1 to 9007199254740991"),
+            (refused(options().max_message_size(0)), "max_message_size", "use 1 to"),
+            (refused(options().max_message_size(u64::MAX)), "max_message_size", "use 1 to"),
+            (refused(options().max_response_size(0)), "max_response_size", "use 1 to"),
+            (refused(options().max_header_size(255)), "max_header_size", "use 256 to"),
+            (refused(options().max_streams(0)), "max_streams", "use 1 to"),
+            (refused(options().modes([])), "modes", "Mode::Seed"),
+            (refused(options().linger(Duration::ZERO)), "linger", "use 1 ms or more"),
+            (refused(options().ping_period(Duration::from_micros(500))), "ping_period", "use 1 ms to"),
+            (refused(options().ping_period(Duration::MAX)), "ping_period", "use 1 ms to"),
+            (
+                refused(options().allow_origin("https://a.example/")),
+                "allow_origin",
+                "use \"https://a.example\"",
+            ),
+            (refused(options().allow_origin("a.example")), "allow_origin", "use \"https://a.example\""),
+            (refused(options().allow_origin("*")), "allow_origin", "list each origin"),
+        ] {
+            assert!(error.starts_with(&format!("{name}: ")) && error.contains(remedy), "{error}");
+        }
+    }
+
+    #[test]
+    fn none_and_zero_turn_a_time_off() {
+        let zero = ConnectionOptions::builder()
+            .ping_period(Duration::ZERO)
+            .pong_timeout(Some(Duration::ZERO))
+            .init_timeout(None)
+            .write_stall_timeout(Duration::ZERO)
+            .build()
+            .expect("times that are off");
+        let session = zero.session();
+        let times = [
+            session.ping_period(),
+            session.pong_timeout(),
+            session.init_timeout(),
+            session.write_stall_timeout(),
+        ];
+        assert_eq!(times, [None; 4]);
+        // A pong timeout is no longer than a ping period has to be.
+        let rare = ConnectionOptions::builder().ping_period(Duration::from_secs(300)).build();
+        assert_eq!(rare.expect("valid").session().pong_timeout(), Some(Duration::from_secs(90)));
+    }
+
+    #[test]
+    fn a_set_that_is_taken_over_can_still_be_changed() {
+        let session = SessionOptions::builder().receive_window(1).max_message_size(2).build().expect("valid");
+        let options =
+            ConnectionOptions::builder().session(&session).max_message_size(3).build().expect("valid");
+        assert_eq!((options.session().receive_window(), options.session().max_message_size()), (1, 3));
+        let changed = options.to_builder().receive_window(0).build();
+        assert_eq!(changed.expect_err("no window").option, "receive_window");
     }
 }

@@ -73,17 +73,22 @@ impl Route {
         let Opening { handshake, start, deadline } = opening;
         match call {
             Err(status) if !handshake.mode.is_v1() => Refusal::Status(status).into_response(parts.version),
-            call => accept(Accepted {
-                handshake,
-                start,
-                deadline,
-                call,
-                codec,
-                options: Arc::clone(&self.options),
-                hooks: self.hooks.clone(),
-                registration: self.shutdown.register(),
-                path: parts.uri.path().to_owned(),
-            }),
+            call => {
+                let Some(registration) = self.shutdown.register_below(self.options.max_streams) else {
+                    return refuse(Refusal::Streams, parts);
+                };
+                accept(Accepted {
+                    handshake,
+                    start,
+                    deadline,
+                    call,
+                    codec,
+                    options: Arc::clone(&self.options),
+                    hooks: self.hooks.clone(),
+                    registration,
+                    path: parts.uri.path().to_owned(),
+                })
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ struct Shared {
     /// threads would take in turn.
     stage: AtomicU8,
     streams: TaskTracker,
+    /// How many streams are alive, for those that count against a limit.
+    alive: AtomicUsize,
     registered: AtomicU64,
 }
 
@@ -131,7 +133,20 @@ impl Shutdown {
         ShutdownGuard { registration: self.register(), end: None }
     }
 
-    pub(crate) fn register(&self) -> Registration {
+    /// A place for one more stream; `None` where there are as many as there may be.
+    pub(crate) fn register_below(&self, most: usize) -> Option<Registration> {
+        let more = |alive| (alive < most).then_some(alive + 1);
+        self.shared.alive.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(self.registration())
+    }
+
+    fn register(&self) -> Registration {
+        self.shared.alive.fetch_add(1, Ordering::Relaxed);
+        self.registration()
+    }
+
+    /// The registration of a stream that is counted in `alive`.
+    fn registration(&self) -> Registration {
         let number = self.shared.registered.fetch_add(1, Ordering::Relaxed);
         Registration {
             shared: Arc::clone(&self.shared),
@@ -156,6 +171,12 @@ pub(crate) struct Registration {
     told: u8,
     number: u64,
     _token: TaskTrackerToken,
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.shared.alive.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Registration {

@@ -140,12 +140,13 @@ async fn start(options: ConnectionOptions) -> (Bridge, mpsc::Receiver<(u16, Deli
 
 /// Times that are so short that a slow client needs longer than all of them.
 fn short() -> ConnectionOptions {
-    let mut options = ConnectionOptions::default()
-        .ping_period(Some(Duration::from_millis(200)))
-        .pong_timeout(Some(Duration::from_millis(600)))
-        .write_stall_timeout(Some(Duration::from_millis(800)));
-    options.session.linger = Duration::from_millis(200);
-    options
+    ConnectionOptions::builder()
+        .ping_period(Duration::from_millis(200))
+        .pong_timeout(Duration::from_millis(600))
+        .write_stall_timeout(Duration::from_millis(800))
+        .linger(Duration::from_millis(200))
+        .build()
+        .expect("valid options")
 }
 
 const LONG: &str = "server-stream?count=20&size=60000";

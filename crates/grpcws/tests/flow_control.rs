@@ -191,8 +191,11 @@ async fn a_client_within_its_window_is_heard_though_the_upstream_reads_nothing()
 async fn a_client_beyond_its_window_is_held_by_tcp() {
     let _alone = ALONE.lock().await;
     let period = Duration::from_millis(200);
-    let options =
-        ConnectionOptions::default().ping_period(Some(period)).pong_timeout(Some(Duration::from_secs(1)));
+    let options = ConnectionOptions::builder()
+        .ping_period(Some(period))
+        .pong_timeout(Some(Duration::from_secs(1)))
+        .build()
+        .expect("valid options");
     let bridge = Bridge::start(options).await;
     let client = unread(&bridge, "beyond", 64 * MIB).await;
     let memory = allocated();
@@ -221,7 +224,10 @@ fn reset(mut client: Client) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_takes_nothing_for_the_write_stall_time_is_cut_off() {
-    let options = ConnectionOptions::default().write_stall_timeout(Some(Duration::from_millis(500)));
+    let options = ConnectionOptions::builder()
+        .write_stall_timeout(Some(Duration::from_millis(500)))
+        .build()
+        .expect("valid options");
     let bridge = Bridge::start(options).await;
     let path = "server-stream?count=1000000&size=10000&tag=stalled";
     let client = bridge.connect(path, "grpcws.v1.proto").await;

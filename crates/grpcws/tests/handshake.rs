@@ -96,8 +96,7 @@ async fn frames_in_the_packet_of_the_request_are_answered() {
 
 #[tokio::test]
 async fn headers_over_the_limit_are_refused() {
-    let mut options = ConnectionOptions::default();
-    options.max_header_size = 1024;
+    let options = ConnectionOptions::builder().max_header_size(1024).build().expect("valid options");
     let bridge = Bridge::start(options).await;
     let padded = |bytes: usize| Handshake::new(PATH).with("X-Padding", &"a".repeat(bytes));
     assert_eq!(padded(700).send(bridge.address).await.0.status, 101);
@@ -110,7 +109,10 @@ async fn headers_over_the_limit_are_refused() {
 
 #[tokio::test]
 async fn pages_of_other_origins_are_refused() {
-    let bridge = Bridge::start(ConnectionOptions::default().allow_origin("https://app.example.net")).await;
+    let bridge = Bridge::start(
+        ConnectionOptions::builder().allow_origin("https://app.example.net").build().expect("valid options"),
+    )
+    .await;
     let from = |host: &str, origin: &str| Handshake::new(PATH).replace("Host", host).with("Origin", origin);
     for (host, origin) in [
         ("example.com", "https://example.com"),
@@ -159,7 +161,7 @@ async fn an_offer_of_unknown_sub_protocols_is_told_what_to_offer() {
         assert!(text.contains("grpcws.v1.json or grpcws.v1.proto, or none"), "{text}");
         assert!(!text.contains("c2Vj"), "{text}");
     }
-    let options = ConnectionOptions::default().modes([Mode::V1Proto]);
+    let options = ConnectionOptions::builder().modes([Mode::V1Proto]).build().expect("valid options");
     let bridge = Bridge::start(options).await;
     let answer = refused(&bridge, &Handshake::new(PATH)).await;
     assert_eq!((answer.status, answer.body.contains("offer grpcws.v1.proto\n")), (400, true), "{answer:?}");
@@ -191,6 +193,30 @@ async fn a_draining_route_refuses_with_a_time_to_come_back() {
     shutdown.begin(std::time::Duration::from_secs(60));
     let answer = refused(&bridge, &Handshake::new(PATH)).await;
     assert_eq!((answer.status, answer.header("retry-after").as_deref()), (503, Some("1")), "{answer:?}");
+}
+
+#[tokio::test]
+async fn one_stream_too_many_is_refused_in_every_mode() {
+    let options = ConnectionOptions::builder().max_streams(2).build().expect("valid options");
+    let bridge = Bridge::start(options).await;
+    let handshakes =
+        [Handshake::new(PATH), Handshake::new(PATH).with("Sec-WebSocket-Protocol", "grpcws.v1.json")];
+    let mut first = handshakes[0].open(bridge.address).await;
+    let second = handshakes[1].open(bridge.address).await;
+    for handshake in &handshakes {
+        let answer = refused(&bridge, handshake).await;
+        assert_eq!((answer.status, answer.header("retry-after").as_deref()), (503, Some("1")), "{answer:?}");
+        assert_eq!(answer.body.trim(), "too many streams: try again later");
+    }
+    assert_eq!(bridge.shutdown.streams(), 2);
+
+    // The place of a stream is free once it has ended, whoever ends it.
+    first.send(r#"{"type":"cancel"}"#).await;
+    first.rest().await;
+    drop((first, second));
+    bridge.settle().await;
+    let _both = [handshakes[0].open(bridge.address).await, handshakes[1].open(bridge.address).await];
+    assert_eq!(refused(&bridge, &handshakes[0]).await.status, 503);
 }
 
 #[tokio::test]

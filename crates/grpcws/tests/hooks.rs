@@ -21,9 +21,7 @@ async fn start(options: ConnectionOptions) -> (Bridge, Recorded) {
 
 /// Everything ends soon after the stream does.
 fn short_linger() -> ConnectionOptions {
-    let mut options = ConnectionOptions::default();
-    options.session.linger = Duration::from_millis(50);
-    options
+    ConnectionOptions::builder().linger(Duration::from_millis(50)).build().expect("valid options")
 }
 
 /// No hook is called after the end.
@@ -154,7 +152,10 @@ async fn of_a_deadline() {
 
 #[tokio::test]
 async fn of_the_heartbeat() {
-    let options = ConnectionOptions::default().ping_period(Some(Duration::from_millis(20)));
+    let options = ConnectionOptions::builder()
+        .ping_period(Some(Duration::from_millis(20)))
+        .build()
+        .expect("valid options");
     let (bridge, mut recorded) = start(options).await;
     let mut client = bridge.connect("bidi", "").await;
     // Reading is what makes the client's WebSocket answer the ping frame.

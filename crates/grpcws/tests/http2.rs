@@ -127,6 +127,31 @@ async fn two_sockets_share_a_connection() {
 }
 
 #[tokio::test]
+async fn the_streams_of_all_connections_count_together() {
+    let options = ConnectionOptions::builder().max_streams(3).build().expect("valid options");
+    let bridge = Bridge::start(options).await;
+    let (mut one, mut other) = (connect(&bridge).await, connect(&bridge).await);
+    let first = open(&mut one, &bridge, "/ws/test/bidi", "").await;
+    let _second = open(&mut one, &bridge, "/ws/test/bidi", "grpcws.v1.proto").await;
+    let _third = open(&mut other, &bridge, "/ws/test/bidi", "").await;
+    for connection in [&mut one, &mut other] {
+        let (response, _) = send(connection, handshake(&bridge, "/ws/test/bidi", "grpcws.v1.json")).await;
+        assert_eq!(
+            (response.status(), &response.headers()["retry-after"]),
+            (503.try_into().expect("valid"), &"1")
+        );
+    }
+    drop(first);
+    let freed = async {
+        while bridge.shutdown.streams() == 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, freed).await.expect("the stream ends");
+    open(&mut other, &bridge, "/ws/test/bidi", "").await;
+}
+
+#[tokio::test]
 async fn a_client_that_resets_its_stream_is_lost() {
     let bridge = Bridge::start(ConnectionOptions::default()).await;
     let mut connection = connect(&bridge).await;

@@ -5,6 +5,7 @@ mod common;
 use bytes::Bytes;
 use common::whole::{Script, open};
 use grpcws::ConnectionOptions;
+use grpcws::json::MarshalOptions;
 
 type Header = (&'static str, &'static str);
 
@@ -14,7 +15,9 @@ const SEVEN: Bytes = Bytes::from_static(b"\0\0\0\0\x02\x08\x07");
 
 /// The terminal message and the close code of a call of `Unary`, with the number of `data` messages before.
 async fn answer(script: Script) -> (String, u16, usize) {
-    let address = script.serve(ConnectionOptions::default().max_response_size(1000)).await;
+    let address = script
+        .serve(ConnectionOptions::builder().max_response_size(1000).build().expect("valid options"))
+        .await;
     let mut client = open(address, "/ws/grpcws.test.v1.TestService/Unary", "grpcws.v1.json").await;
     client.send(r#"{"type":"data","data":{}}"#).await;
     let (mut texts, code, _) = client.rest().await;
@@ -153,4 +156,69 @@ async fn odd_statuses_are_errors() {
         assert!(terminal.contains(&format!(r#""code":{code},"#)), "{status}: {terminal}");
         assert_eq!((close, messages), (4000 + code, 1));
     }
+}
+
+#[tokio::test]
+async fn the_headers_of_an_answer_that_is_no_grpc_are_not_shown() {
+    let answered = script(
+        302,
+        &[
+            ("location", "http://10.1.2.3:9999/login"),
+            ("set-cookie", "SESSION=abc"),
+            ("server", "internal-lb-7"),
+        ],
+    );
+    let (terminal, close, _) = answer(answered).await;
+    assert!(terminal.contains(r#""code":2,"#) && !terminal.contains("trailers"), "{terminal}");
+    for secret in ["10.1.2.3", "abc", "internal-lb-7"] {
+        assert!(!terminal.contains(secret), "{terminal}");
+    }
+    assert_eq!(close, 4002);
+}
+
+#[tokio::test]
+async fn odd_trailers_do_not_spoil_a_success() {
+    let odd = script(200, &[GRPC, ("x!h", "1"), ("x-h-bin", "not*base64")]).body(&[SEVEN]).trailers(&[
+        ("grpc-status", "0"),
+        ("x!y", "1"),
+        ("x-bin", "not*base64"),
+        ("x-kept", "1"),
+        ("proxy-authenticate", "Basic"),
+    ]);
+    let address = odd.serve(ConnectionOptions::default()).await;
+    let mut client = open(address, "/ws/grpcws.test.v1.TestService/Unary", "grpcws.v1.json").await;
+    client.send(r#"{"type":"data","data":{}}"#).await;
+    let (texts, code, _) = client.rest().await;
+    // A name that gRPC does not have is left out; what is not base64 is taken for the bytes.
+    assert_eq!(texts[1], r#"{"type":"headers","headers":{"x-h-bin":["bm90KmJhc2U2NA"]}}"#);
+    let end = r#"{"type":"stream_end","trailers":{"x-bin":["bm90KmJhc2U2NA"],"x-kept":["1"]}}"#;
+    assert_eq!((texts.last().map(String::as_str), code), (Some(end), 1000), "{texts:?}");
+}
+
+#[tokio::test]
+async fn a_response_whose_json_is_too_long_is_refused() {
+    // Two bytes each, of which all fields are printed.
+    let calls = |count: usize| {
+        let body = [0x4a, 0x00].repeat(count);
+        let length = u32::try_from(body.len()).expect("short").to_be_bytes();
+        let message = Bytes::from([&[0], &length[..], &body].concat());
+        script(200, &[GRPC]).body(&[message]).trailers(&[("grpc-status", "0")])
+    };
+    let call = async |script: Script| {
+        let options = ConnectionOptions::builder()
+            .max_response_size(10_000)
+            .marshal(MarshalOptions::default().emit_unpopulated(true))
+            .build()
+            .expect("valid options");
+        let address = script.serve(options).await;
+        let mut client = open(address, "/ws/grpcws.test.v1.TestService/Stats", "").await;
+        client.send(r#"{"type":"data","data":{}}"#).await;
+        client.rest().await
+    };
+    let (texts, code, _) = call(calls(500)).await;
+    assert_eq!((texts.len(), code), (2, 1000), "{texts:?}");
+    let (texts, code, _) = call(calls(5000)).await;
+    let text = "response message is larger than 225536 bytes as JSON";
+    assert!(texts[0].contains(r#""code":8,"#) && texts[0].contains(text), "{texts:?}");
+    assert_eq!((texts.len(), code), (1, 4008));
 }

@@ -50,7 +50,10 @@ async fn assert_closed_once(bridge: &Bridge, recorded: &mut Recorded, end: &str)
 async fn a_panic_in_a_hook_ends_its_own_stream_with_a_status() {
     for hook in ["start", "received", "sent", "ping", "pong"] {
         let (hooks, mut recorded) = recorder();
-        let options = ConnectionOptions::default().ping_period(Some(Duration::from_millis(30)));
+        let options = ConnectionOptions::builder()
+            .ping_period(Some(Duration::from_millis(30)))
+            .build()
+            .expect("valid options");
         let hooks = hooks.panic_in(hook, "/bidi");
         let bridge = Bridge::start_with(options, |ws| ws.hooks(hooks)).await;
         let mut other = bridge.connect("client-stream", "").await;

@@ -7,11 +7,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use axum::routing::get;
 use common::raw::{Handshake, Raw, serve_app};
 use common::{Received, SOON, app};
 use grpcws::server::{ServerOptions, Workers, serve_on};
 use grpcws::{ConnectionOptions, Shutdown};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -50,6 +52,7 @@ async fn serve(options: ServerOptions) -> Server {
         .expect("known")
         .route("/hello", get(|| async { "hello" }))
         .route("/slow", get(slow))
+        .route("/peer", get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.to_string() }))
         .route("/stream", axum::routing::any(silent_stream(&ws)));
     let (address, served) = serve_app(app, options, &shutdown).await;
     Server { address, shutdown, served, go, waiting }
@@ -63,7 +66,7 @@ fn silent_stream(ws: &grpcws::GrpcWs) -> grpcws::BidiStreamHandler<grpcws_test::
 }
 
 fn short_header_timeout() -> ServerOptions {
-    ServerOptions::default().header_timeout(HEADER_TIMEOUT)
+    ServerOptions::builder().header_timeout(HEADER_TIMEOUT).build().expect("valid options")
 }
 
 /// Asserts that the server closes the connection at the header timeout, and not before.
@@ -145,7 +148,7 @@ async fn neither_a_slow_answer_nor_a_socket_is_bound_by_the_header_timeout() {
 
 #[tokio::test]
 async fn a_connection_too_many_gets_503_and_a_socket_holds_its_place_until_it_ends() {
-    let server = serve(ServerOptions::default().max_connections(2)).await;
+    let server = serve(ServerOptions::builder().max_connections(2).build().expect("valid options")).await;
     let refused = async || {
         let mut raw = Raw::connect(server.address).await;
         raw.send(REQUEST).await;
@@ -231,8 +234,31 @@ async fn a_server_ends_when_its_sockets_have_been_told() {
 }
 
 #[tokio::test]
+async fn handlers_are_told_who_connects() {
+    let server = serve(ServerOptions::default()).await;
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
+    let address = stream.local_addr().expect("it is connected");
+    let request = "GET /peer HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    tokio::time::timeout(SOON, stream.read_to_string(&mut answer)).await.expect("an answer").expect("text");
+    assert!(answer.ends_with(&format!("\r\n\r\n{address}")), "{answer}");
+}
+
+#[tokio::test]
+async fn times_that_are_off_do_not_end_a_connection() {
+    let options = ServerOptions::builder().header_timeout(None).http2_keep_alive(Duration::ZERO);
+    let server = serve(options.build().expect("valid options")).await;
+    let mut raw = Raw::connect(server.address).await;
+    // A timeout of zero would be over at once.
+    assert!(tokio::time::timeout(HEADER_TIMEOUT, raw.rest()).await.is_err());
+    raw.send(REQUEST).await;
+    assert_eq!(raw.answer().await.body, "hello");
+}
+
+#[tokio::test]
 async fn a_refused_socket_frees_its_place() {
-    let server = serve(ServerOptions::default().max_connections(1)).await;
+    let server = serve(ServerOptions::builder().max_connections(1).build().expect("valid options")).await;
     let (answer, mut raw) = Handshake::new(SOCKET).without("Upgrade").send(server.address).await;
     assert_eq!(answer.status, 426, "{answer:?}");
     raw.rest().await;
@@ -251,7 +277,7 @@ async fn connections_are_shared_out_to_runtimes_and_stay_there() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("bound");
     let shutdown = Shutdown::new();
-    let options = ServerOptions::default().max_connections(6);
+    let options = ServerOptions::builder().max_connections(6).build().expect("valid options");
     let served = tokio::spawn(serve_on(listener, workers, options, shutdown.clone()));
 
     let request = REQUEST.replace("hello", "thread");

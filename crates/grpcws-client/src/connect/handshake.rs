@@ -11,9 +11,6 @@ use crate::{Code, Status};
 /// The largest answer to a handshake that is read, headers and body each.
 pub(super) const MAX_HEAD: usize = 16 * 1024;
 
-/// The largest credit that the protocol carries (PROTOCOL §7.1).
-const MAX_CREDIT: u64 = (1 << 53) - 1;
-
 const AGENT: &str = concat!("grpcws-client/", env!("CARGO_PKG_VERSION"));
 
 /// The headers of a handshake, but for those that the version of HTTP adds.
@@ -25,7 +22,7 @@ pub(super) fn headers(connector: &Connector, request: &OpenRequest) -> Result<He
         metadata.insert("grpc-timeout", number(format_timeout(left)));
     }
     if let Some(credit) = connector.options.credit {
-        metadata.insert("grpcws-credit", number(credit.clamp(1, MAX_CREDIT).to_string()));
+        metadata.insert("grpcws-credit", number(credit.to_string()));
     }
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));

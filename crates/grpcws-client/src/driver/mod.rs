@@ -58,14 +58,16 @@ pub(crate) async fn run<R: Requests>(
         Err(status) => return deliveries.push(Item::End(status)),
     };
     let options = connector.options();
-    let session_options = ClientOptions::default()
+    let session_options = ClientOptions::builder()
         .deadline(request.deadline.map(Into::into))
         .credit(options.credit)
         .ping_period(options.ping_period)
         .pong_timeout(options.pong_timeout)
-        .linger(options.linger);
+        .linger(options.linger)
+        .build()
+        .expect("the client's own options were built, which checks the same");
     Driver {
-        socket: Socket::new(opened, options.max_message_size),
+        socket: Socket::new(opened, options.message_limit()),
         session: ClientSession::new(request.mode, session_options, Instant::now()),
         read_ahead: if options.credit.is_some() { u64::MAX } else { READ_AHEAD },
         requests: Some(requests),

@@ -66,7 +66,9 @@ impl Gateway {
 
     /// A generated client over WebSocket.
     pub(crate) fn tonic(&self, version: HttpVersion) -> TestServiceClient<Client> {
-        TestServiceClient::new(self.client(ClientOptions::default().http_version(version)))
+        TestServiceClient::new(
+            self.client(ClientOptions::builder().http_version(version).build().expect("valid options")),
+        )
     }
 
     /// Waits until no call is alive upstream and no stream in the gateway.

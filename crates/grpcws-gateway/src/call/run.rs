@@ -22,7 +22,7 @@ use super::output::Output;
 use super::split::Piece;
 
 /// The largest response message that is shown.
-const MAX_RESPONSE: usize = 64 * 1024 * 1024;
+const MAX_RESPONSE: u64 = 64 * 1024 * 1024;
 
 const LENIENT: GeneralPurposeConfig =
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -105,7 +105,8 @@ fn client(arguments: &CallArguments) -> Result<Client, CallError> {
         tls = tls.server_name(name);
     }
     let version = if arguments.http2 { HttpVersion::Http2 } else { HttpVersion::Http1 };
-    let options = ClientOptions::default().tls(tls).http_version(version).max_message_size(MAX_RESPONSE);
+    let options = ClientOptions::builder().tls(tls).http_version(version).max_message_size(MAX_RESPONSE);
+    let options = options.build().map_err(|error| CallError::Usage(error.to_string()))?;
     Client::new(&arguments.url, options).map_err(|error| {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
         CallError::Usage(format!("{error}{}", cause.unwrap_or_default()))

@@ -52,9 +52,11 @@ fn upstream_options(source: &SourceArguments) -> Result<UpstreamOptions, Inspect
     if let (Some(certificate), Some(key)) = (&source.upstream_cert, &source.upstream_key) {
         tls = tls.identity_pem(read(certificate)?, read(key)?);
     }
-    let mut options = UpstreamOptions::default().tls(tls);
-    options.authority.clone_from(&source.upstream_authority);
-    Ok(options)
+    let mut options = UpstreamOptions::builder().tls(tls);
+    if let Some(authority) = &source.upstream_authority {
+        options = options.authority(authority);
+    }
+    Ok(options.build().expect("the defaults work with every authority and certificate"))
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, InspectError> {

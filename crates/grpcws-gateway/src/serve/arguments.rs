@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::origin;
-
 /// The options of `grpcws serve`.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
@@ -43,7 +41,7 @@ pub struct ServeArguments {
     pub(super) prefix: Option<String>,
 
     /// An origin that may open WebSockets besides the gateway's own. May be given more than once.
-    #[arg(long, value_name = "ORIGIN", value_parser = origin)]
+    #[arg(long, value_name = "ORIGIN")]
     pub(super) allow_origin: Vec<String>,
 
     /// A server that gets every request that is no call: REST, SSE, pages.
@@ -56,7 +54,15 @@ pub struct ServeArguments {
 
     /// The largest message of an upstream, in bytes [default: 4 MiB]
     #[arg(long, value_name = "BYTES")]
-    pub(super) max_response_size: Option<usize>,
+    pub(super) max_response_size: Option<u64>,
+
+    /// How many connections there may be at once; more get 503 [default: 10000]
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) max_connections: Option<usize>,
+
+    /// How many streams there may be at once, over all connections; more get 503 [default: 100000]
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) max_streams: Option<usize>,
 
     /// How many bytes of a client are read ahead of the upstream at first, per stream [default: 64 KiB]
     #[arg(long, value_name = "BYTES")]
@@ -70,9 +76,29 @@ pub struct ServeArguments {
     #[arg(long, value_name = "BYTES")]
     pub(super) receive_window_budget: Option<u64>,
 
-    /// The time between two pings to a client [default: 30s]
+    /// The time between two pings to a client; 0s for no pings [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(super) ping_period: Option<Duration>,
+
+    /// How long a client may be silent, where there are pings; 0s for ever [default: 90s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) pong_timeout: Option<Duration>,
+
+    /// How long a method with one request waits for it; 0s for ever [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) init_timeout: Option<Duration>,
+
+    /// How long a write to a client may make no progress; 0s for ever [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) write_stall_timeout: Option<Duration>,
+
+    /// How long a client may be silent that owes its close frame [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) linger: Option<Duration>,
+
+    /// How long a client's close frame is waited for in all [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) max_linger: Option<Duration>,
 
     /// How long streams may go on after SIGTERM or Ctrl-C [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]

@@ -26,10 +26,19 @@ pub(super) struct Config {
     pub(super) ping_period: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) pong_timeout: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) init_timeout: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) write_stall_timeout: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) linger: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) max_linger: Option<Duration>,
     pub(super) workers: Option<NonZeroUsize>,
     pub(super) max_connections: Option<usize>,
+    pub(super) max_streams: Option<usize>,
     pub(super) max_message_size: Option<u64>,
-    pub(super) max_response_size: Option<usize>,
+    pub(super) max_response_size: Option<u64>,
     pub(super) receive_window: Option<u64>,
     pub(super) receive_window_max: Option<u64>,
     pub(super) receive_window_budget: Option<u64>,

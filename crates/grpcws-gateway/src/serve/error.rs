@@ -1,5 +1,7 @@
 //! Why the gateway does not start.
 
+use grpcws::OptionsError;
+
 use super::config::ConfigError;
 use super::fallback::FallbackError;
 use crate::descriptors::DescriptorError;
@@ -11,6 +13,16 @@ pub enum ServeError {
     /// The command line or the configuration file asks for something that does not exist.
     #[error("{0}")]
     Usage(String),
+    /// An option that cannot work: the key of the configuration file, which is the flag of the command line too.
+    #[error("{place}{key}: {reason}")]
+    Option {
+        /// Whose option it is, where there may be several: `upstream URL: `.
+        place: String,
+        /// The key: `receive-window`.
+        key: String,
+        /// What is wrong with the value, and what works.
+        reason: String,
+    },
     /// The configuration file cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -31,7 +43,26 @@ pub enum ServeError {
     System(String, #[source] std::io::Error),
 }
 
+impl From<OptionsError> for ServeError {
+    fn from(error: OptionsError) -> Self {
+        Self::option(String::new(), error)
+    }
+}
+
 impl ServeError {
+    /// An option of one of several upstreams.
+    pub(super) fn upstream_option(url: &str, error: OptionsError) -> Self {
+        Self::option(format!("upstream {url}: "), error)
+    }
+
+    fn option(place: String, error: OptionsError) -> Self {
+        let key = match error.option {
+            "keep_alive_interval" => "keep-alive".to_owned(),
+            name => name.replace('_', "-"),
+        };
+        Self::Option { place, key, reason: error.reason }
+    }
+
     pub(super) fn signals(error: std::io::Error) -> Self {
         Self::System("cannot watch signals".to_owned(), error)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use grpcws::{ConnectionOptions, Shutdown, Status};
+use grpcws::{Code, ConnectionOptions, Shutdown, Status};
 use grpcws_upstream::Answering;
 use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderMap};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -85,7 +85,8 @@ impl Passthrough {
             .allow_methods([Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
             .expose_headers(exposed);
-        let web = cors.layer(GrpcWebLayer::new().layer(upstream.clone()));
+        let shown = BoxCloneSyncService::new(upstream.clone().map_response(only_grpc));
+        let web = cors.layer(GrpcWebLayer::new().layer(shown));
         Self { upstream, web, options }
     }
 
@@ -104,6 +105,57 @@ impl Passthrough {
             let request = Request::from_parts(parts, tonic::body::Body::new(body));
             let Ok(response) = self.upstream.call(request).await;
             response.map(Body::new)
+        }
+    }
+}
+
+/// What a page is shown of an answer that is not gRPC: the status alone, as over WebSocket. The headers are those of
+/// whatever answered, with cookies and internal addresses.
+fn only_grpc(response: Response<tonic::body::Body>) -> Response<tonic::body::Body> {
+    let content_type = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    if content_type.starts_with(b"application/grpc") {
+        return response;
+    }
+    let http_status = response.status();
+    let text = format!("the upstream answered with HTTP status {}", http_status.as_u16());
+    let mut answer = Response::new(tonic::body::Body::empty());
+    *answer.headers_mut() = Status::new(Code::from_http_status(http_status), text).to_trailers();
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Empty;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_page_is_not_shown_the_headers_of_an_answer_that_is_no_grpc() {
+        let upstream = tower::service_fn(|_: Request<tonic::body::Body>| async {
+            let body = http_body_util::combinators::BoxBody::<Bytes, Status>::new(
+                http_body_util::BodyExt::map_err(Empty::new(), |never: Infallible| match never {}),
+            );
+            Ok::<_, Status>(
+                Response::builder()
+                    .status(302)
+                    .header("location", "http://10.1.2.3:9999/login")
+                    .header("set-cookie", "SESSION=abc")
+                    .body(body)
+                    .expect("valid headers"),
+            )
+        });
+        let passthrough = Passthrough::new(upstream, ConnectionOptions::default(), Shutdown::new());
+        let request = Request::post("/a.B/C").header(CONTENT_TYPE, "application/grpc-web+proto");
+        let request = request.body(Body::empty()).expect("valid headers");
+        let response = passthrough.call(Kind::GrpcWeb, request).await;
+        let headers = response.headers();
+        assert_eq!(
+            (response.status(), &headers["grpc-status"]),
+            (StatusCode::OK, &HeaderValue::from_static("2"))
+        );
+        for name in ["location", "set-cookie"] {
+            assert!(!headers.contains_key(name), "{headers:?}");
         }
     }
 }

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use grpcws::Shutdown;
 use grpcws::bridge::Bridge;
-use grpcws::server::{ServerOptions, Workers};
+use grpcws::server::Workers;
 use grpcws_upstream::Router;
 use tokio::net::TcpListener;
 
@@ -84,10 +84,6 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     let _ = tokio::time::timeout(FIRST_DESCRIPTORS, descriptors.loaded()).await;
     crate::announce(&format!("listening ws://{address}\n"));
 
-    let mut options = ServerOptions::default();
-    if let Some(connections) = settings.max_connections {
-        options = options.max_connections(connections);
-    }
-    grpcws::server::serve_on(listener, workers, options, shutdown).await;
+    grpcws::server::serve_on(listener, workers, settings.server, shutdown).await;
     Ok(())
 }

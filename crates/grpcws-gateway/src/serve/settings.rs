@@ -1,7 +1,8 @@
 //! What the gateway does, from the command line and the configuration file.
 
+use std::collections::HashMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::thread;
@@ -10,7 +11,9 @@ use std::time::Duration;
 use grpcws::ConnectionOptions;
 use grpcws::proto::session::WindowBudget;
 use grpcws::routes::ExtraRoute;
+use grpcws::server::ServerOptions;
 use grpcws_upstream::{TlsOptions, UpstreamOptions};
+use http::Uri;
 
 use super::ServeError;
 use super::arguments::ServeArguments;
@@ -26,7 +29,7 @@ pub(super) struct Settings {
     pub(super) descriptors: DescriptorOptions,
     pub(super) fallback: Option<String>,
     pub(super) connection: ConnectionOptions,
-    pub(super) max_connections: Option<usize>,
+    pub(super) server: ServerOptions,
     pub(super) grace: Duration,
     /// How many threads serve connections.
     pub(super) workers: NonZeroUsize,
@@ -50,6 +53,11 @@ impl Settings {
         };
         let upstreams = upstreams(&arguments, std::mem::take(&mut config.upstream))?;
         let connection = connection(&arguments, &config)?;
+        let server = server(&arguments, &config)?;
+        let listen =
+            arguments.listen.or(config.listen).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let fallback = arguments.fallback.or(config.fallback);
+        check_fallback(fallback.as_deref(), listen)?;
         let prefix = arguments.prefix.or(config.prefix).unwrap_or_else(|| "/ws".to_owned());
         let routes = config.route.iter().map(RouteConfig::to_route).collect::<Result<Vec<_>, _>>()?;
         routes.iter().try_for_each(ExtraRoute::check)?;
@@ -58,17 +66,14 @@ impl Settings {
         descriptors.protos = [arguments.proto, config.descriptors.protos].concat();
         descriptors.includes = [arguments.include, config.descriptors.includes].concat();
         Ok(Self {
-            listen: arguments
-                .listen
-                .or(config.listen)
-                .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            listen,
             prefix: checked_prefix(prefix)?,
             workers: workers(arguments.workers.or(config.workers), &upstreams),
             upstreams,
             descriptors,
-            fallback: arguments.fallback.or(config.fallback),
+            fallback,
             connection,
-            max_connections: config.max_connections,
+            server,
             grace: arguments.grace.or(config.grace).unwrap_or(Duration::from_secs(30)),
         })
     }
@@ -86,42 +91,50 @@ fn checked_prefix(prefix: String) -> Result<String, ServeError> {
 /// since each thread has its own.
 fn workers(asked: Option<NonZeroUsize>, upstreams: &[UpstreamSettings]) -> NonZeroUsize {
     let wanted = asked.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-    let limits = upstreams.iter().filter_map(|upstream| NonZeroUsize::new(upstream.options.max_connections));
+    let limits =
+        upstreams.iter().filter_map(|upstream| NonZeroUsize::new(upstream.options.max_connections()));
     limits.fold(wanted, NonZeroUsize::min)
 }
 
+/// Calls a setter of a builder where there is a value.
+macro_rules! set {
+    ($builder:ident, $($option:ident = $value:expr;)*) => {
+        $(
+            if let Some(value) = $value {
+                $builder = $builder.$option(value);
+            }
+        )*
+    };
+}
+
 fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionOptions, ServeError> {
-    let mut options = ConnectionOptions::default();
+    let mut options = ConnectionOptions::builder();
+    let budget = arguments.receive_window_budget.or(config.receive_window_budget);
     for origin in arguments.allow_origin.iter().chain(&config.allow_origin) {
-        if grpcws::proto::handshake::parse_origin(origin).is_none() {
-            let text = format!("{origin:?} is not an origin: it has the form https://app.example.com");
-            return Err(ServeError::Usage(text));
-        }
         options = options.allow_origin(origin);
     }
-    if let Some(size) = arguments.max_message_size.or(config.max_message_size) {
-        options = options.max_message_size(size);
+    set! { options,
+        max_message_size = arguments.max_message_size.or(config.max_message_size);
+        max_response_size = arguments.max_response_size.or(config.max_response_size);
+        max_streams = arguments.max_streams.or(config.max_streams);
+        receive_window = arguments.receive_window.or(config.receive_window);
+        receive_window_max = arguments.receive_window_max.or(config.receive_window_max);
+        // One for all threads: each of them gets a clone of these options.
+        receive_window_budget = budget.map(WindowBudget::new);
+        ping_period = arguments.ping_period.or(config.ping_period);
+        pong_timeout = arguments.pong_timeout.or(config.pong_timeout);
+        init_timeout = arguments.init_timeout.or(config.init_timeout);
+        write_stall_timeout = arguments.write_stall_timeout.or(config.write_stall_timeout);
+        linger = arguments.linger.or(config.linger);
+        max_linger = arguments.max_linger.or(config.max_linger);
     }
-    if let Some(size) = arguments.max_response_size.or(config.max_response_size) {
-        options = options.max_response_size(size);
-    }
-    if let Some(window) = arguments.receive_window.or(config.receive_window) {
-        options = options.receive_window(window);
-    }
-    if let Some(window) = arguments.receive_window_max.or(config.receive_window_max) {
-        options = options.receive_window_max(window);
-    }
-    // One for all threads: each of them gets a clone of these options.
-    if let Some(budget) = arguments.receive_window_budget.or(config.receive_window_budget) {
-        options = options.receive_window_budget(WindowBudget::new(budget));
-    }
-    if let Some(period) = arguments.ping_period.or(config.ping_period) {
-        options = options.ping_period(Some(period));
-    }
-    if let Some(timeout) = config.pong_timeout {
-        options = options.pong_timeout(Some(timeout));
-    }
-    Ok(options)
+    Ok(options.build()?)
+}
+
+fn server(arguments: &ServeArguments, config: &Config) -> Result<ServerOptions, ServeError> {
+    let mut options = ServerOptions::builder();
+    set! { options, max_connections = arguments.max_connections.or(config.max_connections); }
+    Ok(options.build()?)
 }
 
 /// The upstreams of the command line, with its TLS options, and those of the file.
@@ -152,10 +165,9 @@ fn upstreams(
                 None,
             )?
         };
-        let mut options = UpstreamOptions::default().tls(tls);
-        if let Some(authority) = &arguments.upstream_authority {
-            options = options.authority(authority);
-        }
+        let mut options = UpstreamOptions::builder().tls(tls);
+        set! { options, authority = &arguments.upstream_authority; }
+        let options = options.build().map_err(|error| ServeError::upstream_option(&url, error))?;
         upstreams.push(UpstreamSettings { url, services: service.into_iter().collect(), options });
     }
     for config in configured {
@@ -165,6 +177,7 @@ fn upstreams(
     if upstreams.is_empty() {
         return Err(ServeError::Usage("there is no upstream: add --upstream http://HOST:PORT".to_owned()));
     }
+    check_services(&upstreams)?;
     Ok(upstreams)
 }
 
@@ -178,23 +191,61 @@ fn options(config: &UpstreamConfig) -> Result<UpstreamOptions, ServeError> {
         }
     };
     let tls = tls(config.ca.as_deref(), identity, config.server_name.as_deref())?;
-    let mut options = UpstreamOptions::default().tls(tls);
-    if let Some(authority) = &config.authority {
-        options = options.authority(authority);
+    let mut options = UpstreamOptions::builder().tls(tls);
+    set! { options,
+        authority = &config.authority;
+        max_streams_per_connection = config.max_streams_per_connection;
+        max_connections = config.max_connections;
+        connect_wait = config.connect_wait;
+        keep_alive_interval = config.keep_alive;
     }
-    if let Some(streams) = config.max_streams_per_connection {
-        options = options.max_streams_per_connection(streams);
+    options.build().map_err(|error| ServeError::upstream_option(&config.url, error))
+}
+
+/// Whether no two upstreams are for the same services, and each name is one that a service can have.
+fn check_services(upstreams: &[UpstreamSettings]) -> Result<(), ServeError> {
+    let mut known = HashMap::new();
+    for UpstreamSettings { url, services, .. } in upstreams {
+        for service in services {
+            let name = service.trim_matches('.');
+            if !name.split('.').all(is_identifier) {
+                return Err(ServeError::Usage(format!(
+                    "upstream {url}: {service:?} is not the name of a package or a service: write it as game.v1, or \
+                     leave services out for all that no other upstream has"
+                )));
+            }
+            if let Some(other) = known.insert(name, url) {
+                return Err(ServeError::Usage(format!(
+                    "upstream {url}: {other} has {service} already: one URL has all calls of a service; behind a host \
+                     name it may have many addresses"
+                )));
+            }
+        }
     }
-    if let Some(connections) = config.max_connections {
-        options = options.max_connections(connections);
+    Ok(())
+}
+
+fn is_identifier(part: &str) -> bool {
+    let other = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_') && part.bytes().all(other)
+}
+
+/// A gateway that is its own fallback would pass a request to itself until all connections are taken.
+fn check_fallback(fallback: Option<&str>, listen: SocketAddr) -> Result<(), ServeError> {
+    let Some(uri) = fallback.and_then(|url| url.parse::<Uri>().ok()) else { return Ok(()) };
+    let Some(host) = uri.host().filter(|_| uri.port_u16().unwrap_or(80) == listen.port()) else {
+        return Ok(());
+    };
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+    let local = address.map_or(host.eq_ignore_ascii_case("localhost"), |address| address.is_loopback());
+    let every = listen.ip().is_unspecified();
+    if address == Some(listen.ip()) || local && (every || listen.ip().is_loopback()) {
+        let url = fallback.unwrap_or_default();
+        return Err(ServeError::Usage(format!(
+            "fallback {url}: that is the gateway itself, at {listen}: give the address of the other server"
+        )));
     }
-    if let Some(wait) = config.connect_wait {
-        options = options.connect_wait(wait);
-    }
-    if let Some(interval) = config.keep_alive {
-        options = options.keep_alive_interval(interval);
-    }
-    Ok(options)
+    Ok(())
 }
 
 fn tls(

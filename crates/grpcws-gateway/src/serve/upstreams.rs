@@ -72,7 +72,7 @@ fn router(settings: &[UpstreamSettings], workers: NonZeroUsize) -> Result<(Route
     let mut each = Vec::new();
     let mut has_default = false;
     for UpstreamSettings { url, services, options } in settings {
-        let upstream = Upstream::new(url, share(options, workers))?;
+        let upstream = Upstream::new(url, share(options, workers)?)?;
         each.push((url.clone(), upstream.clone(), services.clone()));
         if !services.is_empty() {
             router = services.iter().fold(router, |router, prefix| router.route(prefix, upstream.clone()));
@@ -88,9 +88,10 @@ fn router(settings: &[UpstreamSettings], workers: NonZeroUsize) -> Result<(Route
 
 /// What one of the threads has of the limits that are for all of them. There are no more threads than an upstream may
 /// have connections.
-fn share(options: &UpstreamOptions, workers: NonZeroUsize) -> UpstreamOptions {
-    let connections = (options.max_connections / workers).max(1);
-    options.clone().max_connections(connections).max_waiting(options.max_waiting.div_ceil(workers.get()))
+fn share(options: &UpstreamOptions, workers: NonZeroUsize) -> Result<UpstreamOptions, ServeError> {
+    let connections = (options.max_connections() / workers).max(1);
+    let waiting = options.max_waiting().div_ceil(workers.get());
+    Ok(options.to_builder().max_connections(connections).max_waiting(waiting).build()?)
 }
 
 /// What answers now may have other descriptors than what answered before.

@@ -116,6 +116,7 @@ impl<'a> Writer<'a> {
         let mut count = 0;
         for record in records {
             let mut reader = self.reader_at(record);
+            self.make_room(0, record.start)?;
             self.elements(field, &mut reader, record.wire_type, &mut count, depth)?;
         }
         self.close_array(before, count);
@@ -127,6 +128,7 @@ impl<'a> Writer<'a> {
         let mut map = self.open_map(field);
         for record in records.iter().filter(|record| record.wire_type == LENGTH_DELIMITED) {
             let entry = self.reader_at(record).payload()?;
+            self.make_room(0, record.start)?;
             self.map_entry(&mut map, entry, depth)?;
         }
         self.close_map(&map);

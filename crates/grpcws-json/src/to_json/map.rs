@@ -9,7 +9,6 @@ use crate::append::{COLON, COMMA};
 use crate::decimal::put_double;
 use crate::digits::put_integer;
 use crate::path::{Segment, shortened};
-use crate::room::make_room;
 use crate::table::{Field, Kind};
 use crate::wire::{LENGTH_DELIMITED, Reader};
 
@@ -41,7 +40,7 @@ impl<'a> Writer<'a> {
         let mut map = self.open_map(field);
         let mut order = None;
         loop {
-            make_room(&mut self.out, 0, reader.position(), self.input.len());
+            self.make_room(0, reader.position())?;
             if wire_type == LENGTH_DELIMITED {
                 let entry = reader.payload()?;
                 self.map_entry(&mut map, entry, depth)?;

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::writer::{Step, Stop, Unpopulated, Writer};
 use crate::append::COMMA;
-use crate::room::make_room;
 use crate::table::{Cardinality, Field, Kind, MessageType, NONE, Shape};
 use crate::wire::{END_GROUP, LENGTH_DELIMITED, Reader, Reason, VARINT};
 
@@ -55,7 +54,7 @@ impl<'a> Writer<'a> {
         let mut oneofs = 0_u64;
         let mut ended = group.is_none();
         while !reader.is_at_end() {
-            make_room(&mut self.out, 0, reader.position(), self.input.len());
+            self.make_room(0, reader.position())?;
             let (index, field, wire_type) = match message.fields.get(next as usize) {
                 Some(field) if reader.accept_byte(field.tag_byte) => (next, field, field.wire_type),
                 _ => match self.other_field(message, reader, next, group)? {
@@ -215,7 +214,7 @@ impl<'a> Writer<'a> {
         self.out.push(b'[');
         let mut count = 0;
         loop {
-            make_room(&mut self.out, 0, reader.position(), self.input.len());
+            self.make_room(0, reader.position())?;
             self.elements(field, reader, wire_type, &mut count, depth)?;
             match reader.tag_if(field)? {
                 Some(next) => wire_type = next,
@@ -247,7 +246,7 @@ impl<'a> Writer<'a> {
             return self.packed(field.kind, &mut packed, count);
         }
         while !packed.is_at_end() {
-            make_room(&mut self.out, 0, packed.position(), self.input.len());
+            self.make_room(0, packed.position())?;
             self.element(field, &mut packed, count, depth)?;
         }
         Ok(())

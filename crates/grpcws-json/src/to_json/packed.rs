@@ -6,14 +6,13 @@ use super::writer::{Step, Stop, Writer};
 use crate::append::COMMA;
 use crate::decimal::{put_delayed, put_double_behind, put_float};
 use crate::digits::{put_signed, put_unsigned};
-use crate::room::make_room;
 use crate::table::Kind;
 use crate::wire::{Malformed, Reader, zigzag32, zigzag64};
 
 impl<'a> Writer<'a> {
     /// Prints numbers to the end of the reader, each with a comma behind it.
     pub(super) fn packed(&mut self, kind: Kind, packed: &mut Reader<'a>, count: &mut usize) -> Step {
-        let done = match kind {
+        match kind {
             Kind::Int32 => self.each(packed, count, |out, reader| {
                 put_signed::<false, COMMA>(out, i64::from((reader.varint()? as u32).cast_signed()));
                 Ok(())
@@ -43,18 +42,17 @@ impl<'a> Writer<'a> {
                 put_float::<COMMA>(out, f32::from_bits(reader.fixed32()?));
                 Ok(())
             }),
-            kind => return self.each_scalar(kind, packed, count),
-        };
-        done.map_err(|malformed| Stop::from(malformed).within_index(*count))
+            kind => self.each_scalar(kind, packed, count),
+        }
     }
 
     /// Prints doubles, each of many digits when the next one is made.
-    fn doubles(&mut self, packed: &mut Reader<'a>, count: &mut usize) -> Result<(), Malformed> {
+    fn doubles(&mut self, packed: &mut Reader<'a>, count: &mut usize) -> Step {
         let (mut one, mut other) = (zmij::Buffer::new(), zmij::Buffer::new());
         let mut last = "";
         while !packed.is_at_end() {
-            make_room(&mut self.out, 0, packed.position(), self.input.len());
-            let value = f64::from_bits(packed.fixed64()?);
+            self.make_room(0, packed.position())?;
+            let value = f64::from_bits(packed.fixed64().map_err(|malformed| at(malformed, *count))?);
             let first = put_double_behind(&mut self.out, last, &mut one, value);
             *count += 1;
             last = "";
@@ -62,7 +60,7 @@ impl<'a> Writer<'a> {
                 put_delayed(&mut self.out, first);
                 break;
             }
-            let value = f64::from_bits(packed.fixed64()?);
+            let value = f64::from_bits(packed.fixed64().map_err(|malformed| at(malformed, *count))?);
             last = put_double_behind(&mut self.out, first, &mut other, value);
             *count += 1;
         }
@@ -76,10 +74,10 @@ impl<'a> Writer<'a> {
         packed: &mut Reader<'a>,
         count: &mut usize,
         mut print: impl FnMut(&mut Vec<u8>, &mut Reader<'a>) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed> {
+    ) -> Step {
         while !packed.is_at_end() {
-            make_room(&mut self.out, 0, packed.position(), self.input.len());
-            print(&mut self.out, packed)?;
+            self.make_room(0, packed.position())?;
+            print(&mut self.out, packed).map_err(|malformed| at(malformed, *count))?;
             *count += 1;
         }
         Ok(())
@@ -87,7 +85,7 @@ impl<'a> Writer<'a> {
 
     fn each_scalar(&mut self, kind: Kind, packed: &mut Reader<'a>, count: &mut usize) -> Step {
         while !packed.is_at_end() {
-            make_room(&mut self.out, 0, packed.position(), self.input.len());
+            self.make_room(0, packed.position())?;
             if let Err(stop) = self.scalar::<COMMA>(kind, packed) {
                 return Err(stop.within_index(*count));
             }
@@ -95,4 +93,9 @@ impl<'a> Writer<'a> {
         }
         Ok(())
     }
+}
+
+#[cold]
+fn at(malformed: Malformed, index: usize) -> Stop {
+    Stop::from(malformed).within_index(index)
 }

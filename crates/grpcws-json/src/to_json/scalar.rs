@@ -7,7 +7,7 @@ use crate::append::{COMMA, count, put_block};
 use crate::base64;
 use crate::decimal::{put_double, put_float};
 use crate::digits::{put_integer, put_signed};
-use crate::room::{LONG, make_room};
+use crate::room::LONG;
 use crate::table::Kind;
 use crate::wire::{Malformed, Reader, zigzag32, zigzag64};
 
@@ -67,7 +67,7 @@ impl<'a> Writer<'a> {
                 let bytes = reader.bytes()?;
                 if bytes.len() >= LONG {
                     let digits = bytes.len().div_ceil(3).saturating_mul(4);
-                    make_room(&mut self.out, digits, reader.position(), self.input.len());
+                    self.make_room(digits, reader.position())?;
                 }
                 self.out.push(b'"');
                 base64::encode(bytes, &mut self.out);

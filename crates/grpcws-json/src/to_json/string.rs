@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::writer::{Step, Stop, Writer};
 use crate::append::{NOTHING, count, put_block, put_short};
 use crate::error::ToJsonErrorKind;
-use crate::room::{LONG, make_room};
+use crate::room::LONG;
 use crate::scan::{is_plain_block, plain_prefix};
 use crate::wire::Reader;
 
@@ -35,13 +35,28 @@ impl<'a> Writer<'a> {
     fn any_string<const BEHIND: u8>(&mut self, payload: &Range<usize>) -> Step {
         let bytes = self.input.get(payload.clone()).unwrap_or_default();
         if bytes.len() >= LONG {
-            make_room_for_string(&mut self.out, bytes, payload.end, self.input.len());
+            self.make_room_for_string(bytes, payload.end)?;
         }
         if put_bytes_as_string::<BEHIND>(&mut self.out, bytes) {
             Ok(())
         } else {
             Err(Stop::new(ToJsonErrorKind::InvalidUtf8, payload.start))
         }
+    }
+
+    /// Makes room for a long string. What is escaped is counted only where there is no room in any case: a buffer that is
+    /// used again has it.
+    fn make_room_for_string(&mut self, bytes: &[u8], read: usize) -> Step {
+        if self.out.capacity() - self.out.len() >= bytes.len() {
+            return Ok(());
+        }
+        let escaped = |byte: u8| match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
+            0..0x20 => 5,
+            _ => 0,
+        };
+        let more: usize = bytes.iter().map(|&byte| escaped(byte)).sum();
+        self.make_room(bytes.len() + more, read)
     }
 }
 
@@ -118,20 +133,6 @@ fn put_block_as_string<const BEHIND: u8>(out: &mut Vec<u8>, block: &[u8; 16], le
     }
     put_block(out, &text, length + 2 + count(BEHIND));
     true
-}
-
-/// Makes room for a long string. What is escaped is counted only where there is no room in any case: a buffer that is used
-/// again has it.
-fn make_room_for_string(out: &mut Vec<u8>, bytes: &[u8], read: usize, length: usize) {
-    if out.capacity() - out.len() < bytes.len() {
-        let escaped = |byte: u8| match byte {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 1,
-            0..0x20 => 5,
-            _ => 0,
-        };
-        let more: usize = bytes.iter().map(|&byte| escaped(byte)).sum();
-        make_room(out, bytes.len() + more, read, length);
-    }
 }
 
 #[inline]

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::error::{ToJsonError, ToJsonErrorKind};
 use crate::options::{MAX_RECURSION_LIMIT, MarshalOptions};
 use crate::path::Segment;
+use crate::room::{SLACK, make_room};
 use crate::table::{Field, TableData};
 use crate::wire::{Malformed, Reader};
 
@@ -80,13 +81,23 @@ pub(super) struct Writer<'a> {
     /// Entries of the maps that are being printed, the innermost map's last.
     pub(super) spans: Vec<Span>,
     recursion_limit: u32,
+    /// Where `out` ends for now: at its capacity, or at its limit. One comparison finds out both.
+    room_end: usize,
+    /// Where `out` may end at most.
+    limit: usize,
+    max_size: u64,
 }
 
 impl<'a> Writer<'a> {
     pub(super) fn new(table: &'a TableData, input: &'a [u8], options: &MarshalOptions, out: Vec<u8>) -> Self {
+        let max_size = usize::try_from(options.max_size).unwrap_or(usize::MAX);
+        let limit = out.len().saturating_add(max_size);
         Self {
             table,
             input,
+            room_end: out.capacity().min(limit),
+            limit,
+            max_size: options.max_size,
             out,
             proto_names: options.use_proto_names,
             enum_numbers: options.use_enum_numbers,
@@ -113,7 +124,34 @@ impl<'a> Writer<'a> {
 
     pub(super) fn outermost(&mut self, index: u32) -> Step {
         let all = 0..self.input.len();
-        self.message(index, std::slice::from_ref(&all), self.recursion_limit)
+        self.message(index, std::slice::from_ref(&all), self.recursion_limit)?;
+        self.check_size(0, self.input.len())
+    }
+
+    /// Makes room for `need` bytes and some more, when the input is read up to `read`; fails where the output is longer
+    /// than it may be. All that prints in a loop calls it in each turn.
+    #[inline]
+    pub(super) fn make_room(&mut self, need: usize, read: usize) -> Step {
+        if self.out.len().saturating_add(need).saturating_add(SLACK) > self.room_end {
+            self.grow(need, read)?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn grow(&mut self, need: usize, read: usize) -> Step {
+        self.check_size(need, read)?;
+        make_room(&mut self.out, need, read, self.input.len());
+        self.room_end = self.out.capacity().min(self.limit);
+        Ok(())
+    }
+
+    /// Fails where the output is longer than it may be, or will be with `need` bytes more.
+    pub(super) fn check_size(&self, need: usize, read: usize) -> Step {
+        if self.out.len().saturating_add(need) > self.limit {
+            return Err(Stop::new(ToJsonErrorKind::TooLarge(self.max_size), read));
+        }
+        Ok(())
     }
 
     /// One level deeper; `depth` is how many more there may be.

@@ -31,7 +31,7 @@ mod time;
 use std::time::Instant;
 
 pub use event::{Event, Frame, Payload, Transmit};
-pub use options::ClientOptions;
+pub use options::{ClientOptions, ClientOptionsBuilder};
 
 use crate::credit::{ReceiveWindow, SendWindow};
 use crate::heartbeat::Heartbeat;

@@ -5,5 +5,5 @@ mod origin;
 mod request;
 
 pub use offer::{Offer, Refusal};
-pub use origin::{OriginPolicy, parse_origin};
+pub use origin::OriginPolicy;
 pub use request::subprotocols;

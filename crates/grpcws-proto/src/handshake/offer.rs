@@ -3,7 +3,7 @@
 use http::HeaderMap;
 
 use crate::encoding::base64_decode;
-use crate::metadata::parse_object;
+use crate::metadata::{append_value, parse_object};
 use crate::{Mode, Status};
 
 pub(super) const BEARER: &str = "grpcws.bearer.";
@@ -105,11 +105,10 @@ impl Offer {
             let object = base64_decode(encoded.as_bytes()).ok_or_else(|| {
                 Status::invalid_argument("the grpcws.metadata sub-protocol is not base64url")
             })?;
-            let members = parse_object(&object).map_err(|error| {
-                Status::invalid_argument(format!("the grpcws.metadata sub-protocol: {error}"))
-            })?;
-            for (name, value) in &members {
-                metadata.append(name, value.clone());
+            let invalid =
+                |error| Status::invalid_argument(format!("the grpcws.metadata sub-protocol: {error}"));
+            for (name, value) in &parse_object(&object).map_err(invalid)? {
+                append_value(&mut metadata, name.clone(), value.clone()).map_err(invalid)?;
             }
         }
         Ok(metadata)

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::Open;
 use super::envelope::{MessageError, integer, parse_object, required};
 use crate::encoding::base64_decode;
-use crate::metadata::parse_object as parse_metadata;
+use crate::metadata::parse_received;
 use crate::{Code, Status};
 
 /// The trailer with the bytes of a `google.rpc.Status`.
@@ -158,7 +158,7 @@ fn metadata(value: Option<&RawValue>, name: &str) -> Result<HeaderMap, MessageEr
     match value.map(RawValue::get) {
         None | Some("null") => Ok(HeaderMap::new()),
         Some(object) => {
-            parse_metadata(object.as_bytes()).map_err(|error| MessageError(format!("\"{name}\": {error}")))
+            parse_received(object.as_bytes()).map_err(|error| MessageError(format!("\"{name}\": {error}")))
         }
     }
 }

@@ -87,7 +87,8 @@ pub fn error(status: &Status, debug: &dyn DebugDetail) -> String {
     if !status.details().is_empty() {
         let value = crate::encoding::base64_encode(status.details());
         if let Ok(value) = value.try_into() {
-            trailers.insert("grpc-status-details-bin", value);
+            // `insert` panics where the map can take no more names.
+            let _ = trailers.try_insert("grpc-status-details-bin", value);
         }
     }
     push_trailers(&trailers, &mut text);

@@ -8,10 +8,9 @@ mod policy;
 mod request;
 mod timeout;
 
-pub use json::{MetadataError, parse_object};
-pub(crate) use json::{push_string, write_object};
-pub use policy::MetadataPolicy;
+pub use json::{MAX_VALUES, MetadataError, parse_object, unwritable};
+pub(crate) use json::{append_value, parse_received, push_string, write_object};
 pub(crate) use policy::is_reserved;
-pub(crate) use request::MAX_SAFE_INTEGER;
-pub use request::RequestMetadata;
+pub use policy::{MetadataPolicy, MetadataPolicyBuilder};
+pub use request::{MAX_SAFE_INTEGER, RequestMetadata};
 pub use timeout::{format_timeout, parse_timeout};

@@ -11,8 +11,8 @@ use super::{MetadataPolicy, parse_timeout};
 use crate::Status;
 use crate::handshake::Offer;
 
-/// The largest credit, and the largest `pingId`: what a JavaScript number holds exactly.
-pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+/// The largest integer of the protocol (windows, credit, `pingId`): the last that a JavaScript number holds exactly.
+pub const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 const TIMEOUT: &str = "grpc-timeout";
 const CREDIT: &str = "grpcws-credit";

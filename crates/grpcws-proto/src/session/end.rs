@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Delivery, Outcome, Phase, Session};
 use crate::close::Cause;
-use crate::progress::{Progress, Stall, on};
+use crate::progress::{Progress, Stall};
 use crate::{DebugDetail, message};
 
 /// How long a client that takes nothing, or does not answer, is offered its terminal message.
@@ -80,7 +80,7 @@ impl Session {
 
     /// Bounds the time that the end may take without progress, also where no write stall is looked for.
     fn end_stall(&self, now: Instant) -> Option<Stall> {
-        let timeout = on(self.options.write_stall_timeout).unwrap_or(self.options.max_linger);
+        let timeout = self.options.write_stall_timeout.unwrap_or(self.options.max_linger);
         Some(Stall::new(timeout, None, now))
     }
 

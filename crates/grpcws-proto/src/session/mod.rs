@@ -45,12 +45,12 @@ use std::time::Instant;
 
 pub use budget::WindowBudget;
 pub use event::{Delivery, Event, Frame, Outcome, Payload, Transmit};
-pub use options::{SessionOptions, Start};
+pub use options::{SessionOptions, SessionOptionsBuilder, Start};
 
 use crate::credit::SendWindow;
 use crate::heartbeat::Heartbeat;
 use crate::message::Open;
-use crate::progress::{Stall, on};
+use crate::progress::Stall;
 use crate::{MethodKind, Mode};
 use transmit::Pending;
 use window::GrowingWindow;
@@ -136,7 +136,7 @@ impl Session {
         } else if start.kind.is_client_streaming() {
             Requests::Open
         } else {
-            Requests::Awaited { until: on(options.init_timeout).and_then(|timeout| now.checked_add(timeout)) }
+            Requests::Awaited { until: options.init_timeout.and_then(|timeout| now.checked_add(timeout)) }
         };
         let mut pending = Pending::default();
         if start.mode.is_v1() {

@@ -6,7 +6,6 @@ use super::{Event, Frame, Payload, Phase, Requests, Session};
 use crate::Mode;
 use crate::close::Cause;
 use crate::message::ClientMessage;
-use crate::progress::on;
 
 impl Session {
     /// Bytes came from the client, of a frame or of a part of one. `in_message` says that they are a part of a message
@@ -18,7 +17,7 @@ impl Session {
         }
         match (&mut self.phase, &mut self.requests) {
             (Phase::Live, Requests::Awaited { until }) if in_message => {
-                *until = on(self.options.init_timeout).and_then(|timeout| now.checked_add(timeout));
+                *until = self.options.init_timeout.and_then(|timeout| now.checked_add(timeout));
             }
             (Phase::Closing { heard, .. }, _) => *heard = now,
             _ => {}

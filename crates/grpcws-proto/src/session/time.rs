@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Phase, Requests, Session};
 use crate::close::Cause;
-use crate::progress::{Progress, Stall, on, stood_still};
+use crate::progress::{Progress, Stall, stood_still};
 
 impl Session {
     /// When [`Session::handle_timeout`] is to be called next; `None` for never, as things stand.
@@ -75,7 +75,7 @@ impl Session {
     /// The transport takes no more for now. If no byte is delivered for the write stall timeout, the stream ends.
     pub fn write_pending(&mut self, now: Instant) {
         if self.stall.is_none() && self.is_live() {
-            self.stall = on(self.options.write_stall_timeout).map(|timeout| Stall::new(timeout, None, now));
+            self.stall = self.options.write_stall_timeout.map(|timeout| Stall::new(timeout, None, now));
         }
     }
 

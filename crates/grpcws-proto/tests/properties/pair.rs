@@ -65,8 +65,9 @@ struct Client {
 
 impl Client {
     fn new(mode: Mode, credit: Option<u64>, now: Instant) -> Self {
+        let options = ClientOptions::builder().credit(credit).build().expect("valid options");
         Self {
-            session: ClientSession::new(mode, ClientOptions::default().credit(credit), now),
+            session: ClientSession::new(mode, options, now),
             sent: 0,
             half_closed: false,
             cancelled: false,
@@ -184,11 +185,13 @@ struct World {
 
 impl World {
     fn new(mode: Mode, credit: Option<u64>) -> Self {
-        let mut options = SessionOptions::default();
         let budget = WindowBudget::new(LARGEST_WINDOW - RECEIVE_WINDOW);
-        options.receive_window = RECEIVE_WINDOW;
-        options.receive_window_max = LARGEST_WINDOW;
-        options.receive_window_budget = budget.clone();
+        let options = SessionOptions::builder()
+            .receive_window(RECEIVE_WINDOW)
+            .receive_window_max(LARGEST_WINDOW)
+            .receive_window_budget(budget.clone())
+            .build()
+            .expect("valid options");
         let credit = credit.filter(|_| mode.is_v1());
         let start = Start::new(mode, MethodKind::Bidi).credit(credit);
         let mut gateway = Gateway::new(options, start, None);

@@ -297,8 +297,8 @@ proptest! {
             .timeout(deadline.map(Duration::from_millis))
             .credit(window);
         // A window that is used up and grows, which changes nothing of how the stream ends.
-        let mut options = SessionOptions::default();
-        (options.receive_window, options.receive_window_max) = (64, 256);
+        let options = SessionOptions::builder().receive_window(64).receive_window_max(256);
+        let options = options.build().expect("valid options");
         let mut gateway = Gateway::new(options, start, None);
         let mut model = Model::new(mode, deadline, window.map(|window| i64::try_from(window).unwrap()));
         let mut clock = 0;

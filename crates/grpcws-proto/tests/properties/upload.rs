@@ -43,11 +43,8 @@ impl Path {
 }
 
 fn options(budget: &WindowBudget) -> SessionOptions {
-    let mut options = SessionOptions::default();
-    (options.ping_period, options.pong_timeout) = (None, None);
-    (options.receive_window, options.receive_window_max) = (INITIAL, MAX);
-    options.receive_window_budget = budget.clone();
-    options
+    let options = SessionOptions::builder().ping_period(None).receive_window(INITIAL).receive_window_max(MAX);
+    options.receive_window_budget(budget.clone()).build().expect("valid options")
 }
 
 /// A client, a path, a gateway and an upstream.
@@ -74,7 +71,7 @@ struct World {
 
 impl World {
     fn new(path: Path, options: SessionOptions, start: Start) -> Self {
-        let window = options.receive_window;
+        let window = options.receive_window();
         let mode = start.mode;
         let mut gateway = Gateway::new(options, start, None);
         gateway.takes_at_once = false;
@@ -410,8 +407,9 @@ fn an_upload_that_is_half_closed_pays_back_before_its_call_ends() {
 #[test]
 fn a_window_grows_up_to_what_numbers_in_json_can_say() {
     let budget = WindowBudget::new(u64::MAX);
-    let mut options = options(&budget);
-    (options.receive_window, options.receive_window_max) = ((1 << 53) - 2, u64::MAX);
+    let options =
+        options(&budget).to_builder().receive_window((1 << 53) - 2).receive_window_max((1 << 53) - 1);
+    let options = options.build().expect("valid options");
     let mut world = World::new(Path::new(100), options, Start::new(Mode::V1Proto, MethodKind::Bidi));
     world.upload(4 * MIB);
     assert!(world.largest_window < 1 << 53);

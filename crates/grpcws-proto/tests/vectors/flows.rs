@@ -59,20 +59,19 @@ fn gateway(flow: &Value) -> Gateway {
     let mode = mode(text(flow, "mode"));
     let given = &flow["options"];
     let milliseconds = |member: &str| given[member].as_u64().map(Duration::from_millis);
-    let mut options = SessionOptions::default();
+    let mut options = SessionOptions::builder();
     if let Some(window) = given["receive_window"].as_u64() {
-        options.receive_window = window;
+        options = options.receive_window(window);
     }
     if let Some(window) = given["receive_window_max"].as_u64() {
-        options.receive_window_max = window;
+        options = options.receive_window_max(window);
     }
     if let Some(timeout) = milliseconds("pong_timeout_ms") {
-        options.pong_timeout = Some(timeout);
+        options = options.pong_timeout(timeout);
     }
     if let Some(period) = milliseconds("ping_period_ms") {
         assert_eq!(period, Duration::ZERO, "only off is used");
-        options.ping_period = None;
-        options.pong_timeout = None;
+        options = options.ping_period(period);
     }
     let mut start = Start::new(mode, kind(text(flow, "kind")))
         .credit(given["credit"].as_u64())
@@ -81,7 +80,7 @@ fn gateway(flow: &Value) -> Gateway {
     if bound.is_some() {
         start = start.request_bound();
     }
-    let mut gateway = Gateway::new(options, start, bound);
+    let mut gateway = Gateway::new(options.build().expect("valid options"), start, bound);
     gateway.debug = Box::new(Known(json!({ "google.rpc.RetryInfo": r#"{"retryDelay":"5s"}"# })));
     gateway
 }

@@ -56,7 +56,8 @@ pub(crate) struct Dialed {
 impl Dialer {
     pub(crate) fn new(options: &UpstreamOptions, tls: Option<Tls>) -> Self {
         let window = options.window();
-        let unread = usize::try_from(window).unwrap_or(usize::MAX).saturating_mul(options.streams());
+        let unread =
+            usize::try_from(window).unwrap_or(usize::MAX).saturating_mul(options.max_streams_per_connection);
         let mut http2 = Builder::new();
         http2
             .enable_push(false)
@@ -65,7 +66,7 @@ impl Dialer {
             .initial_connection_window_size(MAX_WINDOW)
             // Even if each of them is full of frames of one byte, h2 must not end the connection.
             .data_frame_budget(unread.saturating_mul(FRAME_CHARGE))
-            .max_header_list_size(options.max_header_list_size)
+            .max_header_list_size(options.header_list_size())
             .max_send_buffer_size(SEND_BUFFER)
             .initial_max_send_streams(NO_SETTINGS_YET)
             .max_concurrent_reset_streams(REMEMBERED_RESETS)

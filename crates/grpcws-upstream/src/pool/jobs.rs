@@ -133,7 +133,7 @@ async fn lookup(pool: &Arc<Pool>) {
 
 /// Runs as long as an address has more than one connection.
 async fn reap(pool: &Arc<Pool>) {
-    let idle_timeout = pool.settings.idle_timeout;
+    let Some(idle_timeout) = pool.settings.idle_timeout else { return };
     loop {
         sleep(idle_timeout / 2).await;
         let before = pool

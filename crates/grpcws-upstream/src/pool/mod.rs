@@ -55,7 +55,7 @@ pub(crate) struct Pool {
 pub(crate) struct Settings {
     connect_wait: Duration,
     dial_timeout: Duration,
-    idle_timeout: Duration,
+    idle_timeout: Option<Duration>,
     streams: usize,
     ping_interval: Option<Duration>,
     ping_timeout: Duration,
@@ -69,8 +69,8 @@ impl Pool {
             connect_wait: options.connect_wait,
             dial_timeout: options.dial_timeout,
             idle_timeout: options.idle_timeout,
-            streams: options.streams(),
-            ping_interval: options.ping_interval(),
+            streams: options.max_streams_per_connection,
+            ping_interval: options.keep_alive_interval,
             ping_timeout: options.keep_alive_timeout,
             ping_while_idle: options.keep_alive_while_idle,
         };

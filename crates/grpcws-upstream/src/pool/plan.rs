@@ -68,8 +68,12 @@ impl State {
         let interval = self.limits.resolve_interval;
         let Some(lookup) = &mut self.lookup else { return };
         // Without need for a connection it is enough to look now and then.
-        let age = if wanted || lookup.outdated { FRESH.min(interval) } else { interval };
-        let due = lookup.done_at.is_none_or(|done_at| now >= done_at + age);
+        let age = if wanted || lookup.outdated {
+            Some(interval.map_or(FRESH, |interval| FRESH.min(interval)))
+        } else {
+            interval
+        };
+        let due = lookup.done_at.is_none_or(|done_at| age.is_some_and(|age| now >= done_at + age));
         if due && !lookup.running && lookup.retry_at.is_none_or(|retry_at| retry_at <= now) {
             lookup.running = true;
             lookup.awaited = true;

@@ -24,14 +24,14 @@ pub(super) struct Limits {
     pub(super) connections: usize,
     waiting: usize,
     backoff: Backoff,
-    pub(super) resolve_interval: Duration,
+    pub(super) resolve_interval: Option<Duration>,
 }
 
 impl Limits {
     pub(super) fn new(options: &UpstreamOptions) -> Self {
         Self {
-            streams: options.streams(),
-            connections: options.max_connections.max(1),
+            streams: options.max_streams_per_connection,
+            connections: options.max_connections,
             waiting: options.max_waiting,
             backoff: Backoff::new(options.backoff, options.max_backoff),
             resolve_interval: options.resolve_interval,

@@ -128,7 +128,11 @@ async fn many_waiting_calls_get_as_many_connections_as_they_need() {
 
 #[tokio::test]
 async fn more_connections_than_permitted_are_not_made() {
-    let options = UpstreamOptions::default().max_connections(2).max_streams_per_connection(1);
+    let options = UpstreamOptions::builder()
+        .max_connections(2)
+        .max_streams_per_connection(1)
+        .build()
+        .expect("valid options");
     let mut decider = Decider::new("http://127.0.0.1:1", &options);
     let peer = literal(decider.target()).unwrap();
     let _calls: Vec<_> = (0..5).map(|_| decider.waits()).collect();
@@ -329,7 +333,7 @@ async fn stalled_calls_do_not_take_a_connection_each() {
 
 #[tokio::test]
 async fn calls_are_served_in_the_order_in_which_they_came() {
-    let options = UpstreamOptions::default().max_connections(1);
+    let options = UpstreamOptions::builder().max_connections(1).build().expect("valid options");
     let mut decider = Decider::new("http://127.0.0.1:1", &options);
     let peer = literal(decider.target()).unwrap();
     let (first, gone, last) = (decider.waits(), decider.waits(), decider.waits());

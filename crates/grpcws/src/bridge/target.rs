@@ -104,7 +104,7 @@ impl Target {
                     None => method.request(),
                 };
                 let codec = Codec::of(services.table(), payload, method.response());
-                Ok(Some(codec.marshal(options.marshal.clone()).unmarshal(options.unmarshal.clone())))
+                Ok(Some(codec.marshal(options.bounded_marshal()).unmarshal(options.unmarshal.clone())))
             }
             Known::Pending if mode.is_json() || method.is_empty() => {
                 Err(Status::new(Code::Unavailable, "the descriptors of the upstream are not there yet"))

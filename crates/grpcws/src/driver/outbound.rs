@@ -4,9 +4,12 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use grpcws_json::ToJsonErrorKind;
 use grpcws_proto::close::Cause;
+use grpcws_proto::metadata::unwritable;
 use grpcws_proto::session::Transmit;
 use grpcws_proto::{Code, DebugDetail, Status};
+use http::HeaderMap;
 
 use super::Driver;
 use crate::call::{Answer, Call};
@@ -58,7 +61,10 @@ impl<C: Call + Unpin> Driver<C> {
         };
         match answer {
             Poll::Pending => return false,
-            Poll::Ready(Answer::Headers(metadata)) => self.session.upstream_headers(&metadata),
+            Poll::Ready(Answer::Headers(metadata)) => {
+                log_unwritable(&metadata);
+                self.session.upstream_headers(&metadata);
+            }
             Poll::Ready(Answer::Message(message)) if !self.session.can_send_data() => {
                 self.held = Some(message);
                 return false;
@@ -68,6 +74,7 @@ impl<C: Call + Unpin> Driver<C> {
                 Err(cause) => self.session.fail(cause, now),
             },
             Poll::Ready(Answer::End(status)) => {
+                log_unwritable(status.metadata());
                 let debug: &dyn DebugDetail = self.codec.as_deref().map_or(&(), |codec| codec);
                 self.session.upstream_end(status, debug, now);
             }
@@ -98,7 +105,10 @@ impl<C: Call + Unpin> Driver<C> {
         let length = if self.session.mode().is_json() {
             let codec = self.codec.as_ref().ok_or_else(|| undecodable("its type is not known".to_owned()))?;
             self.socket.feed_data(cx, DataKind::Text, |bytes| {
-                codec.encode_data(&message, bytes).map_err(|error| undecodable(error.to_string()))
+                codec.encode_data(&message, bytes).map_err(|error| match error.kind() {
+                    ToJsonErrorKind::TooLarge(limit) => too_large_as_json(*limit),
+                    _ => undecodable(error.to_string()),
+                })
             })?
         } else {
             self.socket.feed_data(cx, DataKind::Binary, |bytes| {
@@ -128,6 +138,18 @@ impl<C: Call + Unpin> Driver<C> {
             }
         }
     }
+}
+
+/// Says which names of an upstream are left out of what the client is sent.
+fn log_unwritable(metadata: &HeaderMap) {
+    for name in unwritable(metadata) {
+        tracing::debug!(%name, "left out: gRPC has no such name of metadata");
+    }
+}
+
+fn too_large_as_json(limit: u64) -> Cause {
+    let text = format!("response message is larger than {limit} bytes as JSON");
+    Cause::Refused(Status::new(Code::ResourceExhausted, text))
 }
 
 /// The upstream's message does not fit the descriptors: the gateway cannot show it.

@@ -76,14 +76,14 @@ where
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        let (requests, reader) = queue(options.session.receive_window);
+        let (requests, reader) = queue(options.session.receive_window());
         let body = RequestBody::new(reader, request.encoding);
         Self {
             state: State::Starting(Box::pin(start(service, request, body))),
             requests,
             waiting: matches!(kind, Some(MethodKind::Unary | MethodKind::ServerStreaming)),
             bound: None,
-            max_response_size: options.max_response_size,
+            max_response_size: options.response_limit(),
             single_response: matches!(kind, Some(MethodKind::Unary | MethodKind::ClientStreaming)),
         }
     }

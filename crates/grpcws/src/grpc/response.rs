@@ -72,9 +72,10 @@ where
 fn check(parts: &Parts) -> Result<Option<Encoding>, Status> {
     if parts.status != StatusCode::OK && !parts.headers.contains_key("grpc-status") {
         let text = format!("the upstream answered with HTTP status {}", parts.status.as_u16());
-        return Err(
-            Status::new(Code::from_http_status(parts.status), text).with_metadata(parts.headers.clone())
-        );
+        // Its headers are those of whatever answered, a proxy say, with cookies and internal addresses: they are not
+        // metadata of the call.
+        tracing::debug!(status = parts.status.as_u16(), headers = ?parts.headers.keys(), "the upstream does not speak gRPC");
+        return Err(Status::new(Code::from_http_status(parts.status), text));
     }
     check_content_type(&parts.headers)?;
     let Some(encoding) = parts.headers.get("grpc-encoding").map(|value| value.to_str().unwrap_or_default())

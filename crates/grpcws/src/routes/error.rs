@@ -4,15 +4,14 @@ use super::template::TemplateError;
 
 /// A route that is not there, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("route {path} of {method}")]
+#[error("route {path} of {method}: {reason}")]
 #[non_exhaustive]
 pub struct RouteError {
     /// The path template.
     pub path: String,
     /// The method that it is bound to: `game.v1.GameService.Subscribe`.
     pub method: String,
-    /// What is wrong.
-    #[source]
+    /// What is wrong; the text of the error has it too.
     pub reason: Box<RouteErrorReason>,
 }
 
@@ -27,12 +26,11 @@ pub enum RouteErrorReason {
     #[error("there is no such method")]
     UnknownMethod,
     /// A variable of the path, or a fixed field, is none that a text can set.
-    #[error("{name:?}")]
+    #[error("field {name:?}: {error}")]
     Field {
         /// The field path.
         name: String,
-        /// What is wrong with it.
-        #[source]
+        /// What is wrong with it; the text of the error has it too.
         error: FieldError,
     },
     /// The body is a field that the request does not have, or that is no message with a length in front of it.

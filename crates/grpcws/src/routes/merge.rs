@@ -9,6 +9,9 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 use super::fields::{Entry, Fields};
 use super::value::put_message;
 
+/// The most bytes that a varint has.
+const MAX_VARINT: usize = 10;
+
 /// Appends the message with the fields in the place of what it has there.
 ///
 /// The bytes could be appended instead, since parsers take the last value and merge messages. Some take the last
@@ -62,8 +65,7 @@ impl<'a> Record<'a> {
                 decode_varint(&mut value)?;
                 start.len() - value.len()..length
             }
-            // The end's key is as long as the start's: only the wire type differs.
-            WireType::StartGroup => key_length..length.saturating_sub(key_length),
+            WireType::StartGroup => key_length..length.saturating_sub(end_key_length(number, start, length)),
             _ => 0..0,
         };
         Ok(Self { number, bytes: start.get(..length).unwrap_or_default(), content })
@@ -71,5 +73,40 @@ impl<'a> Record<'a> {
 
     fn content(&self) -> &'a [u8] {
         self.bytes.get(self.content.clone()).unwrap_or_default()
+    }
+}
+
+/// The length of the key that ends a group of `length` bytes. It is the last varint there, and need not be as long as the
+/// one at the start: a varint can have bytes that add nothing.
+fn end_key_length(number: u32, group: &[u8], length: usize) -> usize {
+    let end = group.get(..length).unwrap_or_default();
+    // A key without its first bytes is a smaller number, so no other length has the same one.
+    let is_key = |taken: &usize| {
+        let mut key = end.get(end.len().saturating_sub(*taken)..).unwrap_or_default();
+        matches!(decode_key(&mut key), Ok((of, WireType::EndGroup)) if of == number && key.is_empty())
+    };
+    (1..=MAX_VARINT).find(is_key).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_content_of_a_group_ends_where_its_end_key_begins() {
+        for (group, content) in [
+            (&[0x0b, 0x10, 0x05, 0x0c][..], &[0x10, 0x05][..]),
+            // Keys with bytes that add nothing, at the start and at the end.
+            (&[0x8b, 0x00, 0x10, 0x05, 0x0c], &[0x10, 0x05]),
+            (&[0x0b, 0x10, 0x05, 0x8c, 0x00], &[0x10, 0x05]),
+            (&[0x0b, 0x10, 0x05, 0x8c, 0x80, 0x80, 0x80, 0x00], &[0x10, 0x05]),
+            // Field 16, of two bytes, and a value that looks like a key.
+            (&[0x83, 0x01, 0x10, 0x84, 0x01, 0x84, 0x01], &[0x10, 0x84, 0x01]),
+            (&[0x0b, 0x0c], &[]),
+        ] {
+            let mut rest = group;
+            let record = Record::read(&mut rest).expect("a group");
+            assert_eq!((record.content(), rest.len()), (content, 0), "{group:x?}");
+        }
     }
 }

@@ -171,13 +171,21 @@ fn http(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
     http.http2()
         .timer(PatientTimer)
         .enable_connect_protocol()
-        .max_header_list_size(options.max_header_size)
+        .max_header_list_size(options.header_list_size())
         .max_concurrent_streams(options.max_concurrent_streams)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(options.http2_keep_alive);
     http
+}
+
+/// Resolves after a time; never where there is none.
+async fn passed(time: Option<Duration>) {
+    match time {
+        Some(time) => PatientSleep::new(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 struct Server {
@@ -208,6 +216,9 @@ impl Server {
         let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(peer);
+            // Where axum's extractors look for it.
+            #[cfg(feature = "axum")]
+            request.extensions_mut().insert(axum::extract::ConnectInfo(peer.0));
             // What follows such a request may be frames, so where it is refused, by whichever part of the app,
             // nothing behind it may be taken for a request.
             let (version, handshake) = (request.version(), is_handshake(&request));
@@ -223,7 +234,7 @@ impl Server {
         let io = TokioIo::new(Connection::new(stream, guard));
         let mut connection = pin!(self.http.serve_connection_with_upgrades(io, service));
         // hyper's own timeout begins with the first byte of a request, and a silent client sends none.
-        let mut silence = pin!(PatientSleep::new(self.options.header_timeout));
+        let mut silence = pin!(passed(self.options.header_timeout));
         let mut draining = false;
         loop {
             tokio::select! {

@@ -27,5 +27,5 @@ mod workers;
 
 pub use accept::{serve, serve_on};
 pub use connection::Connection;
-pub use options::ServerOptions;
+pub use options::{ServerOptions, ServerOptionsBuilder};
 pub use workers::Workers;

@@ -2,48 +2,76 @@
 
 use std::time::Duration;
 
-/// Limits of the accept loop.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct ServerOptions {
-    /// How long a client may take to send the headers of its first request, and of each one after it.
-    /// Default: 10 s.
-    pub header_timeout: Duration,
-    /// How many connections are served at once, upgraded ones included. More get 503. Default: 10,000.
-    pub max_connections: usize,
-    /// The most bytes that the headers of a request may have. Default: 16 KiB.
-    pub max_header_size: u32,
-    /// How many streams, and so how many WebSockets, one HTTP/2 connection may have open. Each may hold 64 KiB that
-    /// were not read. Default: 1,000.
-    pub max_concurrent_streams: u32,
-    /// The time between two HTTP/2 keep-alive pings. Default: 30 s.
-    pub http2_keep_alive: Duration,
-}
+use grpcws_proto::{OptionsError, options};
+use tokio::sync::Semaphore;
 
-impl Default for ServerOptions {
-    fn default() -> Self {
-        Self {
-            header_timeout: Duration::from_secs(10),
-            max_connections: 10_000,
-            max_header_size: 16 * 1024,
-            max_concurrent_streams: 1_000,
-            http2_keep_alive: Duration::from_secs(30),
-        }
+use crate::options::MIN_HEADER_SIZE;
+
+options! {
+    /// Limits of the accept loop.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use grpcws::server::ServerOptions;
+    ///
+    /// let options = ServerOptions::builder()
+    ///     .max_connections(50_000)
+    ///     .http2_keep_alive(Duration::from_secs(60))
+    ///     .build()?;
+    /// # let _ = options;
+    /// # Ok::<(), grpcws::OptionsError>(())
+    /// ```
+    ServerOptions, ServerOptionsBuilder {
+        /// How long a client may take to send the headers of its first request, and of each one after it. Off (`None`
+        /// or zero): for ever, so that silent clients can take up all connections. Default: 10 s.
+        time header_timeout = Some(Duration::from_secs(10));
+        /// How many connections are served at once, upgraded ones included. More get 503. An idle connection takes a
+        /// file descriptor and a few KB; the streams of HTTP/2 are counted by
+        /// [`max_streams`](crate::ConnectionOptions::max_streams). Default: 10,000.
+        number max_connections [1..=Semaphore::MAX_PERMITS]: usize = 10_000;
+        /// The most bytes that the headers of a request may have, from 256 to 2^32 − 1. HTTP/1.1 takes 8 KiB in any
+        /// case. Default: 16 KiB.
+        number max_header_size [MIN_HEADER_SIZE..=u64::from(u32::MAX)]: u64 = 16 * 1024;
+        /// How many streams, and so how many WebSockets, one HTTP/2 connection may have open, at least 1. Each may
+        /// hold 64 KiB that were not read. Default: 1,000.
+        number max_concurrent_streams [1..=u32::MAX]: u32 = 1_000;
+        /// The time between two HTTP/2 keep-alive pings; a connection that does not answer within 20 s is closed. Off
+        /// (`None` or zero): no pings, so that a client that is lost without a word is found by TCP alone.
+        /// Default: 30 s.
+        time http2_keep_alive = Some(Duration::from_secs(30));
     }
 }
 
 impl ServerOptions {
-    /// How long a client may take to send the headers of a request.
-    #[must_use]
-    pub fn header_timeout(mut self, timeout: Duration) -> Self {
-        self.header_timeout = timeout;
-        self
+    /// Checks what depends on more than one option.
+    const fn check(&self) -> Result<(), OptionsError> {
+        Ok(())
     }
 
-    /// How many connections are served at once.
-    #[must_use]
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections;
-        self
+    /// [`max_header_size`](Self::max_header_size) as HTTP/2 has it.
+    pub(super) fn header_list_size(&self) -> u32 {
+        u32::try_from(self.max_header_size).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_work_is_refused_with_its_name_and_the_remedy() {
+        let refused =
+            |builder: ServerOptionsBuilder| builder.build().expect_err("it cannot work").to_string();
+        let options = ServerOptions::builder;
+        for (error, name) in [
+            (refused(options().max_connections(0)), "max_connections: 0 "),
+            (refused(options().max_connections(usize::MAX)), "max_connections: "),
+            (refused(options().max_header_size(0)), "max_header_size: 0 "),
+            (refused(options().max_header_size(1 << 32)), "max_header_size: "),
+            (refused(options().max_concurrent_streams(0)), "max_concurrent_streams: 0 "),
+        ] {
+            assert!(error.starts_with(name) && error.contains("is out of range: use "), "{error}");
+        }
+        assert!(options().max_connections(Semaphore::MAX_PERMITS).build().is_ok());
     }
 }

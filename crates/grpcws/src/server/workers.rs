@@ -2,10 +2,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 /// The runtimes that serve connections, each with an app that answers there.
@@ -27,19 +28,19 @@ impl<S> Workers<S> {
         Self { here: Worker::new(app, None), elsewhere: Vec::new() }
     }
 
-    /// One more runtime. After its end, connections that would go there are closed.
+    /// One more runtime. After its end it gets no more connections.
     #[must_use]
     pub fn and(mut self, runtime: Handle, app: S) -> Self {
         self.elsewhere.push(Worker::new(app, Some(runtime)));
         self
     }
 
-    /// The one with the fewest connections; of equals the first.
+    /// The one with the fewest connections, of those whose runtime has not ended; of equals the first.
     pub(super) fn least_busy(&self) -> &Worker<S> {
         let fewer = |best, worker| {
             if Worker::connections(worker) < Worker::connections(best) { worker } else { best }
         };
-        self.elsewhere.iter().fold(&self.here, fewer)
+        self.elsewhere.iter().filter(|worker| !worker.has_ended()).fold(&self.here, fewer)
     }
 }
 
@@ -48,14 +49,18 @@ impl<S> Workers<S> {
 pub(super) struct Worker<S> {
     pub(super) app: S,
     /// None for the one that accepts.
-    runtime: Option<Handle>,
+    runtime: Option<Runtime>,
     /// How many connections it has.
     connections: Arc<AtomicUsize>,
 }
 
 impl<S> Worker<S> {
     fn new(app: S, runtime: Option<Handle>) -> Self {
-        Self { app, runtime, connections: Arc::default() }
+        Self { app, runtime: runtime.map(Runtime::new), connections: Arc::default() }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.runtime.as_ref().is_some_and(|runtime| runtime.ended.load(Ordering::Relaxed))
     }
 
     /// Counts a connection until the guard is dropped.
@@ -90,8 +95,41 @@ impl<S> Worker<S> {
                 Err(error) => tracing::error!(%error, "cannot serve a connection"),
             }
         };
-        tasks.spawn_on(task, runtime);
+        tasks.spawn_on(task, &runtime.handle);
         Ok(())
+    }
+}
+
+/// A runtime that can end while the server goes on.
+#[derive(Debug, Clone)]
+struct Runtime {
+    handle: Handle,
+    ended: Arc<AtomicBool>,
+    /// Ends the task that watches the runtime.
+    _watch: Arc<DropGuard>,
+}
+
+impl Runtime {
+    /// Watches the runtime by a task of its own: a handle cannot tell, and tasks that are spawned after the end are
+    /// dropped without a word.
+    fn new(handle: Handle) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let stop = CancellationToken::new();
+        let (on_drop, stopped) = (SetOnDrop(Arc::clone(&ended)), stop.clone());
+        handle.spawn(async move {
+            let _on_drop = on_drop;
+            stopped.cancelled().await;
+        });
+        Self { handle, ended, _watch: Arc::new(stop.drop_guard()) }
+    }
+}
+
+#[derive(Debug)]
+struct SetOnDrop(Arc<AtomicBool>);
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -123,5 +161,33 @@ mod tests {
         assert_eq!(apps, "abcab");
         taken.remove(1);
         assert_eq!(next().0, 'b');
+    }
+
+    #[test]
+    fn a_runtime_that_has_ended_gets_no_connections() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        let workers = Workers::here('a').and(first.handle().clone(), 'b').and(second.handle().clone(), 'c');
+        let connections = |count: usize| -> Vec<_> {
+            std::iter::repeat_with(|| workers.least_busy())
+                .map(|worker| (worker.app, worker.count()))
+                .take(count)
+                .collect()
+        };
+        let apps =
+            |connections: &[(char, Busy)]| -> String { connections.iter().map(|(app, _)| *app).collect() };
+        let before = connections(3);
+        assert_eq!(apps(&before), "abc");
+        drop(first);
+        let after = connections(3);
+        assert_eq!(apps(&after), "aca");
+        drop(second);
+        assert_eq!(apps(&connections(2)), "aa");
+        // One that ended before it was given.
+        let ended = runtime();
+        let handle = ended.handle().clone();
+        drop(ended);
+        assert_eq!(Workers::here('a').and(handle, 'b').least_busy().app, 'a');
+        let (_before, _after) = (before, after);
     }
 }

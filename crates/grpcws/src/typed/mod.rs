@@ -68,9 +68,13 @@
 //! use grpcws::proto::metadata::MetadataPolicy;
 //! use grpcws::{CallContext, Code, ConnectionOptions, Status};
 //!
-//! let options = ConnectionOptions::default()
+//! # fn options() -> Result<ConnectionOptions, grpcws::OptionsError> {
+//! let options = ConnectionOptions::builder()
 //!     .allow_origin("https://app.example.com")
-//!     .metadata(MetadataPolicy::default().prefix("")); // no header passes under another name
+//!     .metadata(MetadataPolicy::builder().prefix("").build()?) // no header passes under another name
+//!     .build()?;
+//! # Ok(options)
+//! # }
 //!
 //! // At the head of a closure: check_token(&call)?;
 //! fn check_token(call: &CallContext) -> Result<(), Status> {

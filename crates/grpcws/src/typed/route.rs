@@ -62,7 +62,7 @@ impl GrpcWs {
     ) -> Result<Route, UnknownMessage> {
         let options = &self.route.options;
         let codec = Codec::new(&self.table, &Req::full_name(), &Resp::full_name())?
-            .marshal(options.marshal.clone())
+            .marshal(options.bounded_marshal())
             .unmarshal(options.unmarshal.clone());
         Ok(Route { route: self.route.clone(), kind, codec: Arc::new(codec) })
     }
@@ -85,7 +85,7 @@ pub(super) struct Route {
 impl Route {
     /// How many bytes of requests may lie ready.
     pub(super) fn receive_window(&self) -> u64 {
-        self.route.options.session.receive_window
+        self.route.options.session.receive_window()
     }
 
     /// Checks the handshake.

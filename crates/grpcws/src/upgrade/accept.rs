@@ -70,11 +70,11 @@ fn driver<C: Call + Unpin>(accepted: Box<Accepted<C>>, upgraded: Upgraded) -> Dr
     let mut session = Session::new(options.session.clone(), start, now);
     let call = call.map_err(|status| session.fail(Cause::Refused(status), now)).ok();
     Driver::new(DriverParts {
-        socket: Socket::new(transport, &already_read, options.session.max_message_size),
+        socket: Socket::new(transport, &already_read, options.session.max_message_size()),
         session,
         call,
         codec,
-        max_response_size: options.max_response_size,
+        max_response_size: options.response_limit(),
         registration,
         info,
         hooks,

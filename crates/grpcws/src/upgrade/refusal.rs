@@ -26,13 +26,16 @@ pub(crate) enum Refusal {
     Subprotocol(#[from] grpcws_proto::handshake::Refusal),
     /// The headers are larger than the limit.
     #[error("handshake headers are larger than {0} bytes")]
-    HeaderSize(usize),
+    HeaderSize(u64),
     /// The path names no method and no route.
     #[error("no such route: a method is at /package.Service/Method below the prefix")]
     NoRoute,
     /// The gateway shuts down.
     #[error("the gateway is shutting down")]
     Draining,
+    /// There are as many streams as there may be.
+    #[error("too many streams: try again later")]
+    Streams,
     /// The call cannot be made, and the mode tells so by HTTP (seed mode).
     #[error("{}", .0.message())]
     Status(Status),
@@ -47,7 +50,7 @@ impl Refusal {
             Self::Origin => StatusCode::FORBIDDEN,
             Self::HeaderSize(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NoRoute => StatusCode::NOT_FOUND,
-            Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Draining | Self::Streams => StatusCode::SERVICE_UNAVAILABLE,
             Self::Status(status) => http_status(status.code()),
         }
     }

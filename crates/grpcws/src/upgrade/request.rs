@@ -124,6 +124,7 @@ fn is_key(key: &[u8]) -> bool {
     matches!(key.strip_suffix(b"=="), Some(digits) if digits.len() == 22 && digits.iter().all(alphabet))
 }
 
-fn header_size(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+fn header_size(headers: &HeaderMap) -> u64 {
+    let sizes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    u64::try_from(sizes.sum::<usize>()).unwrap_or(u64::MAX)
 }

@@ -66,7 +66,7 @@ impl Drop for Unanswered<'_> {
 impl Pool {
     pub(crate) fn new(options: &ClientOptions) -> Self {
         Self {
-            most: options.max_streams_per_connection.max(1),
+            most: options.max_streams_per_connection,
             connections: Mutex::default(),
             dialing: AsyncMutex::default(),
         }
