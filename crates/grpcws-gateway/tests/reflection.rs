@@ -229,7 +229,7 @@ async fn routes_that_fit_are_added_and_the_others_are_told_of() {
     let found = |path| loaded.services.routes().find(path).map(|route| route.method().name());
     assert_eq!([found("/a"), found("/b"), found("/c")], [Some("WatchItems"), None, Some("Haggle")]);
     let [error] = loaded.routes.as_slice() else { panic!("{:?}", loaded.routes) };
-    assert_eq!(error.to_string(), "route /b of shop.v1.Shop/Gone");
+    assert_eq!(error.to_string(), "route /b of shop.v1.Shop/Gone: there is no such method");
 }
 
 /// A server with one file, `api.proto`, of services in a package, all of whose methods take and give `M`.

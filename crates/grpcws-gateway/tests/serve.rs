@@ -186,18 +186,19 @@ async fn grpc_and_grpc_web_on_the_same_port_reach_the_upstream() {
 }
 
 /// Runs the gateway with arguments that are wrong; what it says has to have the text.
-async fn refused(arguments: &[&str], text: &str) {
-    refused_at("127.0.0.1:0", arguments, text).await;
+async fn refused(arguments: &[&str], text: &str) -> String {
+    refused_at("127.0.0.1:0", arguments, text).await
 }
 
-async fn refused_at(listen: &str, arguments: &[&str], text: &str) {
+async fn refused_at(listen: &str, arguments: &[&str], text: &str) -> String {
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_grpcws"));
     command.arg("serve").args(["--listen", listen]).args(arguments).kill_on_drop(true);
     let output = tokio::time::timeout(SOON, command.output()).await.expect("it ends").expect("it runs");
-    let error = String::from_utf8_lossy(&output.stderr);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(error.contains(text), "{arguments:?}: {error}");
     assert_eq!(output.status.code(), Some(64), "{error}");
     assert!(output.stdout.is_empty(), "it says that it listens");
+    error
 }
 
 const NOBODY: [&str; 2] = ["--upstream", "http://127.0.0.1:1"];
@@ -239,8 +240,8 @@ async fn options_that_cannot_work_are_told_before_anything_listens() {
     ] {
         let expected = format!("{key}: ");
         let flag = format!("--{key}");
-        refused(&[&NOBODY, &[&flag, value] as &[&str]].concat(), &expected).await;
-        refused(&[&NOBODY, &[&flag, value] as &[&str]].concat(), remedy).await;
+        let error = refused(&[&NOBODY, &[&flag, value] as &[&str]].concat(), &expected).await;
+        assert!(error.contains(remedy), "{error}");
         let written = match value.parse::<u64>() {
             Ok(_) => value.to_owned(),
             Err(_) if key == "allow-origin" => format!("[{value:?}]"),

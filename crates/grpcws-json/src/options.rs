@@ -33,6 +33,7 @@ pub struct MarshalOptions {
     pub recursion_limit: u32,
     /// The most bytes of JSON that one message may become. Two bytes can be the number of an enum with a long name, or
     /// a message of which `emit_unpopulated` prints all fields, so the text can be many times as large as the message.
+    /// Entries of a map that a later one supersedes count too.
     /// Default: `u64::MAX`, no limit.
     pub max_size: u64,
 }

@@ -185,8 +185,11 @@ async fn of_the_heartbeat() {
 #[tokio::test]
 async fn of_a_heartbeat_timeout() {
     let options = short_linger()
-        .ping_period(Some(Duration::from_millis(40)))
-        .pong_timeout(Some(Duration::from_millis(100)));
+        .to_builder()
+        .ping_period(Duration::from_millis(40))
+        .pong_timeout(Duration::from_millis(100))
+        .build()
+        .expect("valid options");
     let (bridge, mut recorded) = start(options).await;
     // A client that never reads answers no ping.
     let mut raw = Raw::connect(bridge.address).await;
@@ -203,7 +206,8 @@ async fn of_a_heartbeat_timeout() {
 
 #[tokio::test]
 async fn of_a_write_stall() {
-    let options = short_linger().write_stall_timeout(Some(Duration::from_millis(200)));
+    let options = short_linger().to_builder().write_stall_timeout(Duration::from_millis(200));
+    let options = options.build().expect("valid options");
     let (bridge, mut recorded) = start(options).await;
     let mut raw = Raw::connect(bridge.address).await;
     let path = "/ws/test/server-stream?count=100000&size=16384";

@@ -132,7 +132,8 @@ impl<'a> Writer<'a> {
     /// than it may be. All that prints in a loop calls it in each turn.
     #[inline]
     pub(super) fn make_room(&mut self, need: usize, read: usize) -> Step {
-        if self.out.len().saturating_add(need).saturating_add(SLACK) > self.room_end {
+        // Neither is beyond half of the address space.
+        if self.out.len() + (need + SLACK) > self.room_end {
             self.grow(need, read)?;
         }
         Ok(())

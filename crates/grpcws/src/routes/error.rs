@@ -26,7 +26,7 @@ pub enum RouteErrorReason {
     #[error("there is no such method")]
     UnknownMethod,
     /// A variable of the path, or a fixed field, is none that a text can set.
-    #[error("field {name:?}: {error}")]
+    #[error("{name:?}: {error}")]
     Field {
         /// The field path.
         name: String,
