@@ -114,8 +114,8 @@ fn granted(text: &str) -> i64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_window_grows_with_the_round_trip() {
     let budget = WindowBudget::default();
-    let options = ConnectionOptions::default().receive_window_budget(budget.clone());
-    let bridge = Bridge::start(options).await;
+    let options = ConnectionOptions::builder().receive_window_budget(budget.clone());
+    let bridge = Bridge::start(options.build().expect("valid options")).await;
     let (time, window) = upload(long_way_to(bridge.address).await).await;
     println!("4 MiB up at a round trip of 100 ms: {time:?}; {window} bytes of the window are left");
     // 64 round trips with a window of 64 KiB, and 7 on a quiet machine.
@@ -128,10 +128,12 @@ async fn the_window_grows_with_the_round_trip() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_window_whose_largest_size_is_the_first_keeps_it() {
     let budget = WindowBudget::default();
-    let options = ConnectionOptions::default()
+    let options = ConnectionOptions::builder()
         .receive_window(512 * 1024)
         .receive_window_max(512 * 1024)
-        .receive_window_budget(budget.clone());
+        .receive_window_budget(budget.clone())
+        .build()
+        .expect("valid options");
     let bridge = Bridge::start(options).await;
     let (_, window) = upload(long_way_to(bridge.address).await).await;
     assert!(window <= 512 * 1024, "{window} bytes of the window are left");
