@@ -1,10 +1,9 @@
 //! Bytes → messages.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use crate::assembly::{Assembly, Text};
-use crate::head::{Expected, Head, MAX_HEAD, Opcode};
+use crate::head::{Expected, Head, MAX_HEAD, Opcode, Short};
 use crate::{FrameError, Message, Role, close, mask};
 
 /// The most frames of a message.
@@ -27,6 +26,8 @@ pub const MAX_FRAGMENTS: u32 = 65_536;
 pub struct Decoder {
     role: Role,
     max_message_size: usize,
+    /// Nothing of the next message has arrived, and nothing has ended the stream.
+    between: bool,
     head: PartialHead,
     /// The frame whose payload has not arrived in full.
     frame: Option<Frame>,
@@ -69,7 +70,7 @@ pub struct Decoded<'a> {
 /// A message that has been found, and is still masked if it lies in the buffer.
 #[derive(Debug)]
 pub(crate) enum Found {
-    InBuffer { opcode: Opcode, key: [u8; 4], place: Range<usize> },
+    InBuffer { opcode: Opcode, key: [u8; 4], begin: usize, end: usize },
     Assembled(Message<'static>),
 }
 
@@ -80,6 +81,7 @@ impl Decoder {
         Self {
             role,
             max_message_size,
+            between: true,
             head: PartialHead::default(),
             frame: None,
             message: None,
@@ -124,23 +126,41 @@ impl Decoder {
     }
 
     /// Finds the end of the next message, and returns how many bytes were used up for that.
+    #[inline]
     pub(crate) fn find(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Found>), FrameError> {
+        if self.between
+            && let Some(Short { opcode, key, begin, length }) = Short::parse(bytes, self.role)
+        {
+            let end = begin.saturating_add(length);
+            if end <= bytes.len() && length <= self.max_message_size {
+                self.count(length);
+                return Ok((end, Some(Found::InBuffer { opcode, key, begin, end })));
+            }
+        }
+        self.find_any(bytes)
+    }
+
+    /// Finds the end of a message of any form.
+    #[inline(never)]
+    fn find_any(&mut self, bytes: &mut [u8]) -> Result<(usize, Option<Found>), FrameError> {
         if let Some(error) = self.ended {
             return if bytes.is_empty() { Ok((0, None)) } else { Err(error) };
         }
         let found = self.find_message(bytes);
-        if let Err(error) = found {
-            self.end(error);
+        match found {
+            Ok(_) => self.between = !self.is_inside_message(),
+            Err(error) => self.end(error),
         }
         found
     }
 
     /// Unmasks and validates what was found in these bytes.
+    #[inline]
     pub(crate) fn open<'a>(&mut self, found: Found, bytes: &'a mut [u8]) -> Result<Message<'a>, FrameError> {
         let opened = match found {
             Found::Assembled(message) => Ok(message),
-            Found::InBuffer { opcode, key, place } => {
-                let payload = bytes.get_mut(place).unwrap_or_default();
+            Found::InBuffer { opcode, key, begin, end } => {
+                let payload = bytes.get_mut(begin..end).unwrap_or_default();
                 if self.role == Role::Server {
                     mask::apply(payload, key);
                 }
@@ -159,6 +179,7 @@ impl Decoder {
     #[cold]
     fn end(&mut self, error: FrameError) {
         self.ended = Some(error);
+        self.between = false;
         self.head.length = 0;
         self.frame = None;
         self.message = None;
@@ -178,7 +199,7 @@ impl Decoder {
                     if end <= bytes.len() && self.is_whole_message(&head) {
                         self.count(head.length);
                         let Head { opcode, key, .. } = head;
-                        return Ok((end, Some(Found::InBuffer { opcode, key, place: at..end })));
+                        return Ok((end, Some(Found::InBuffer { opcode, key, begin: at, end })));
                     }
                     self.begin(&head)?
                 }
@@ -300,6 +321,7 @@ impl Decoder {
 }
 
 /// A frame that is a whole message.
+#[inline]
 fn message(opcode: Opcode, payload: &[u8]) -> Result<Message<'_>, FrameError> {
     match opcode {
         Opcode::Text => match std::str::from_utf8(payload) {
@@ -312,6 +334,7 @@ fn message(opcode: Opcode, payload: &[u8]) -> Result<Message<'_>, FrameError> {
     }
 }
 
+#[inline(never)]
 fn control(opcode: Opcode, payload: Cow<'_, [u8]>) -> Result<Message<'_>, FrameError> {
     match opcode {
         Opcode::Ping => Ok(Message::Ping(payload)),

@@ -121,7 +121,7 @@ impl Encoder {
         let expected = self.last_length.min(MAX_SPARE);
         let reserved = head::size(expected, self.keys.is_some());
         self.reserve(reserved.saturating_add(expected));
-        self.bytes.resize(start.saturating_add(reserved), 0);
+        self.skip(reserved);
         if let Err(error) = write(&mut self.bytes) {
             self.bytes.truncate(start);
             return Err(error);
@@ -171,7 +171,7 @@ impl Encoder {
         let start = self.bytes.len();
         let reserved = head::size(payload.len(), self.keys.is_some());
         self.reserve(reserved.saturating_add(payload.len()));
-        self.bytes.resize(start.saturating_add(reserved), 0);
+        self.skip(reserved);
         self.bytes.extend_from_slice(payload);
         self.finish(opcode, start, reserved, payload.len());
     }
@@ -189,6 +189,17 @@ impl Encoder {
         head::write(head, opcode, length, key);
         if let Some(key) = key {
             mask::apply(payload, key);
+        }
+    }
+
+    /// Leaves a place for a head.
+    #[inline]
+    fn skip(&mut self, size: usize) {
+        match size {
+            // Nearly all of a server's, without a call for two or four bytes.
+            2 => self.bytes.extend_from_slice(&[0; 2]),
+            4 => self.bytes.extend_from_slice(&[0; 4]),
+            size => self.bytes.resize(self.bytes.len().saturating_add(size), 0),
         }
     }
 

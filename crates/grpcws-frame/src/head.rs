@@ -99,6 +99,37 @@ impl Head {
     }
 }
 
+/// A data frame that is a whole message of less than 64 KiB, as nearly all are.
+pub(crate) struct Short {
+    pub(crate) opcode: Opcode,
+    pub(crate) key: [u8; 4],
+    /// Where the payload begins.
+    pub(crate) begin: usize,
+    pub(crate) length: usize,
+}
+
+impl Short {
+    /// Reads the head of such a frame; `None` if it is another one, is not complete, or breaks a rule.
+    #[inline]
+    pub(crate) fn parse(bytes: &[u8], role: Role) -> Option<Self> {
+        let &[first, second, a, b, c, d, e, f] = bytes.first_chunk()?;
+        let opcode = match first {
+            0x81 => Opcode::Text,
+            0x82 => Opcode::Binary,
+            _ => return None,
+        };
+        let long = usize::from(u16::from_be_bytes([a, b]));
+        let (length, key, begin) = match (role, second) {
+            (Role::Server, 0x80..=0xfd) => (usize::from(second & LENGTH), [a, b, c, d], 6),
+            (Role::Server, 0xfe) if long > 125 => (long, [c, d, e, f], 8),
+            (Role::Client, 0..=0x7d) => (usize::from(second), [0; 4], 2),
+            (Role::Client, 0x7e) if long > 125 => (long, [0; 4], 4),
+            _ => return None,
+        };
+        Some(Self { opcode, key, begin, length })
+    }
+}
+
 fn check_first(first: u8, in_message: bool) -> Result<(bool, Opcode), FrameError> {
     // An extension would be asked here which of the bits it knows.
     if first & RESERVED != 0 {

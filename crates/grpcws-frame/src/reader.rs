@@ -40,8 +40,10 @@ pub struct Reader {
     bytes: Box<[u8]>,
     /// Where in the buffer the bytes are that were not decoded yet.
     unread: Range<usize>,
-    /// The message that [`Reader::message`] hands out, and where the bytes were in which it was found.
-    found: Option<(Found, Range<usize>)>,
+    /// The message that [`Reader::message`] hands out.
+    found: Option<Found>,
+    /// Where the bytes begin in which it was found.
+    found_at: usize,
 }
 
 impl Reader {
@@ -54,6 +56,7 @@ impl Reader {
             bytes: already_read.into(),
             unread: 0..already_read.len(),
             found: None,
+            found_at: 0,
         }
     }
 
@@ -63,23 +66,16 @@ impl Reader {
     /// # Errors
     ///
     /// The peer breaks RFC 6455 or a limit. All later calls fail as well.
+    #[inline]
     pub fn advance(&mut self) -> Result<bool, FrameError> {
-        if self.found.is_some() {
-            return Ok(true);
+        if self.found.is_none() && !self.unread.is_empty() {
+            self.found_at = self.unread.start;
+            let bytes = self.bytes.get_mut(self.unread.clone()).unwrap_or_default();
+            let (consumed, found) = self.decoder.find(bytes)?;
+            self.unread.start = self.unread.start.saturating_add(consumed);
+            self.found = found;
         }
-        if self.unread.is_empty() {
-            return Ok(false);
-        }
-        let place = self.unread.clone();
-        let (consumed, found) = self.decoder.find(self.bytes.get_mut(place.clone()).unwrap_or_default())?;
-        self.unread.start = place.start.saturating_add(consumed);
-        match found {
-            Some(found) => {
-                self.found = Some((found, place));
-                Ok(true)
-            }
-            None => Ok(false),
-        }
+        Ok(self.found.is_some())
     }
 
     /// The message that [`Reader::advance`] has found.
@@ -87,9 +83,10 @@ impl Reader {
     /// # Errors
     ///
     /// The peer breaks RFC 6455: a text message is not UTF-8, or a close frame is not valid.
+    #[inline]
     pub fn message(&mut self) -> Result<Option<Message<'_>>, FrameError> {
-        let Some((found, place)) = self.found.take() else { return Ok(None) };
-        self.decoder.open(found, self.bytes.get_mut(place).unwrap_or_default()).map(Some)
+        let Some(found) = self.found.take() else { return Ok(None) };
+        self.decoder.open(found, self.bytes.get_mut(self.found_at..).unwrap_or_default()).map(Some)
     }
 
     /// Lends the buffer to `read`, which returns how many bytes it has put at its beginning; 0 is the end of the

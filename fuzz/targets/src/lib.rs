@@ -3,16 +3,25 @@
 //! The first byte chooses the message type and the options, where a target has any; the rest is the input. A target
 //! panics where something does not hold that always has to.
 
+mod frames;
+
 use std::sync::LazyLock;
 
 use grpcws_json::{MarshalOptions, Message, Table, UnmarshalOptions};
+
+pub use frames::{client_frames, server_frames};
 
 /// A target by its name, which is also that of its folder in the corpus.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 3] =
-    [("wire_to_json", wire_to_json), ("json_to_wire", json_to_wire), ("descriptors", descriptors)];
+pub const TARGETS: [Target; 5] = [
+    ("wire_to_json", wire_to_json),
+    ("json_to_wire", json_to_wire),
+    ("descriptors", descriptors),
+    ("server_frames", server_frames),
+    ("client_frames", client_frames),
+];
 
 /// The message types of the tests of `grpcws-json`, and two that are JSON of any shape.
 const MESSAGES: [&str; 12] = [

@@ -36,3 +36,13 @@ fn json_to_wire() {
 fn descriptors() {
     run("descriptors");
 }
+
+#[test]
+fn server_frames() {
+    run("server_frames");
+}
+
+#[test]
+fn client_frames() {
+    run("client_frames");
+}
