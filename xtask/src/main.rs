@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for a terminal")]
 
 mod bench;
+mod browsers;
 mod connect;
 mod context;
 mod count;
