@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for a terminal")]
 
+mod autobahn;
 mod bench;
 mod browsers;
 mod connect;

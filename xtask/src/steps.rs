@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::autobahn::autobahn;
 use crate::browsers::browsers;
 use crate::connect::connect_conformance;
 use crate::context::{Context, Failure};
@@ -145,6 +146,13 @@ pub(crate) const STEPS: &[Step] = &[
         remedy: "the suite's own output names the case",
         needs: &[Need::GoPrograms],
         run: |context| run_suites(context, "interop"),
+    },
+    Step {
+        name: "autobahn",
+        about: "Autobahn's cases of RFC 6455, against the frames in both roles",
+        remedy: "the output names the case; tests/README.md says how to repeat one",
+        needs: &[Need::PythonPackages("tests/python/requirements.txt")],
+        run: autobahn,
     },
     Step {
         name: "browser",
