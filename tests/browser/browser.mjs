@@ -18,13 +18,14 @@ import { rows, script } from "./rows.mjs";
 const STREAMS = 60;
 const WIDTH = 4;
 const START_MS = 60_000;
+const CHECK_MS = 60_000;
 
 const [name, programs, ...rest] = process.argv.slice(2);
 if (!NAMES.includes(name) || programs === undefined) {
   console.error("usage: node browser.mjs chromium|firefox|webkit FOLDER-OF-THE-PROGRAMS [--only PART-OF-A-NAME]");
   process.exit(64);
 }
-const checks = new Checks(rest[0] === "--only" ? rest[1] : undefined);
+const checks = new Checks(rest[0] === "--only" ? rest[1] : undefined, CHECK_MS);
 
 // === The streams ===
 

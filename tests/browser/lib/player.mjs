@@ -1,8 +1,8 @@
 // The demo's page as a player sees it. How code gets into the page, and how keys are pressed, is the subclass's.
 import assert from "node:assert/strict";
 
-/** Long, since the machine may be busy; nothing waits for it when all is well. Shorter than a check may take. */
-export const PATIENCE_MS = 15_000;
+/** Long, since the machine may be busy; nothing waits for it when all is well. */
+export const PATIENCE_MS = 20_000;
 
 export async function until(condition, limit = PATIENCE_MS) {
   const end = Date.now() + limit;
