@@ -58,7 +58,7 @@ function verify(played, row, mode) {
   verifyEnd(arrived, typeof row.want === "function" ? row.want(mode) : row.want, row.extra);
   if (row.exactly !== undefined) assert.deepEqual(arrived.responses, row.exactly);
   if (row.sequences !== undefined) assert.deepEqual(arrived.responses.map(({ sequence }) => sequence), row.sequences);
-  assert.ok(played.wasClean, "the browser calls the close unclean");
+  assert.ok(played.wasClean || row.uploads, "the browser calls the close unclean");
 }
 
 /** Plays a row's streams in one mode; the failure shows how many of them there are, and the first. */

@@ -43,8 +43,9 @@ const PAYLOAD = Buffer.alloc(16_384, "grpcws").toString("base64");
 /** More than the gateway reads ahead of the upstream, and more than one socket's buffers hold. */
 const UPLOADS = 128;
 
-// `steps(send)` are the page's, where `send(message, times)` is a request message in the mode's form; `responses` are
-// the sequence numbers of the response messages, and `exactly` their whole content.
+// `steps(send, mode)` are the page's, where `send(message, times)` is a request message in the mode's form; `sequences`
+// are the sequence numbers of the response messages, and `exactly` their whole content. A browser calls a close unclean
+// when it has data left that it could not send, as it may have where a row `uploads`.
 const complete = [
   {
     name: "unary",
@@ -107,6 +108,7 @@ const complete = [
   {
     name: "OK while the client still uploads",
     method: "Bidi",
+    uploads: true,
     steps: (send) => [
       send({ sequence: "1", script: { speakFirst: "2", firstSequence: "5", ignoreInput: true } }),
       send({ sequence: "2", payload: PAYLOAD }, UPLOADS),
@@ -133,6 +135,7 @@ const failed = [
   {
     name: "a status while the client still uploads",
     method: "ClientStream",
+    uploads: true,
     steps: (send, mode) => [
       send({ sequence: "1", script: { fail: failure(mode, { after: "3" }) } }),
       send({ sequence: "2", payload: PAYLOAD }, UPLOADS),
