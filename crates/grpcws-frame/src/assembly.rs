@@ -32,23 +32,18 @@ impl Assembly {
         }
     }
 
-    /// Appends unmasked bytes of a message that will have `expected` bytes as far as its frames say, and whose last
-    /// frame this is if it is `last`.
-    pub(crate) fn push(&mut self, piece: &[u8], expected: usize, last: bool) -> Result<(), FrameError> {
+    /// Appends unmasked bytes of a message that will have `expected` bytes as far as its frames say, and can have
+    /// `most`.
+    pub(crate) fn push(&mut self, piece: &[u8], expected: usize, most: usize) -> Result<(), FrameError> {
         match self {
             Self::Text(text) => {
-                let additional = growth(
-                    text.text.len(),
-                    text.text.capacity(),
-                    piece.len() + text.tail_length,
-                    expected,
-                    last,
-                );
+                let arriving = piece.len().saturating_add(text.tail_length);
+                let additional = growth(text.text.len(), text.text.capacity(), arriving, expected, most);
                 text.text.reserve_exact(additional);
                 text.push(piece)
             }
             Self::Binary(bytes) => {
-                bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), expected, last));
+                bytes.reserve_exact(growth(bytes.len(), bytes.capacity(), piece.len(), expected, most));
                 bytes.extend_from_slice(piece);
                 Ok(())
             }
@@ -82,15 +77,13 @@ const fn has_slack(length: usize, capacity: usize) -> bool {
 
 /// How many bytes to reserve for a piece, so that a message of many pieces is copied a few times only, and no declared
 /// length reserves more than [`RESERVED`] or as much again as has arrived.
-fn growth(length: usize, capacity: usize, arriving: usize, expected: usize, last: bool) -> usize {
+fn growth(length: usize, capacity: usize, arriving: usize, expected: usize, most: usize) -> usize {
     let needed = length.saturating_add(arriving);
     if needed <= capacity {
         return 0;
     }
     let ahead = expected.min(needed.saturating_add(RESERVED));
-    let target = ahead.max(capacity.saturating_mul(2));
-    // Nothing comes behind the last frame.
-    let target = if last { target.min(expected) } else { target };
+    let target = ahead.max(capacity.saturating_mul(2)).min(most);
     target.max(needed).saturating_sub(length)
 }
 
@@ -169,7 +162,7 @@ mod tests {
     #[test]
     fn a_declared_length_reserves_little() {
         let mut assembly = Assembly::Binary(Vec::new());
-        assembly.push(b"x", 1 << 30, true).expect("binary");
+        assembly.push(b"x", 1 << 30, 1 << 30).expect("binary");
         let Assembly::Binary(bytes) = assembly else { panic!("it stays binary") };
         assert!(bytes.capacity() <= 1 + RESERVED);
     }
@@ -183,7 +176,7 @@ mod tests {
                 let expected = (frame + 1) * length;
                 let payload = vec![7; length];
                 for piece in payload.chunks(16 * 1024) {
-                    assembly.push(piece, expected, expected == total).expect("binary");
+                    assembly.push(piece, expected, total).expect("binary");
                 }
             }
             let Ok(Message::Binary(Cow::Owned(bytes))) = assembly.complete() else { panic!("a message") };

@@ -278,7 +278,8 @@ impl Decoder {
             self.control.extend_from_slice(payload);
         } else if let Some(assembly) = &mut self.message {
             let expected = assembly.len().saturating_add(frame.remaining);
-            assembly.push(payload, expected, frame.fin)?;
+            let most = if frame.fin { expected } else { self.max_message_size };
+            assembly.push(payload, expected, most)?;
         }
         frame.remaining = frame.remaining.saturating_sub(payload.len());
         if frame.remaining > 0 {

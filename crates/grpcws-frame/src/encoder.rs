@@ -104,6 +104,7 @@ impl Encoder {
     /// # Errors
     ///
     /// What `write` fails with; nothing is queued then.
+    #[inline]
     pub fn data<E>(
         &mut self,
         kind: DataKind,
@@ -176,29 +177,34 @@ impl Encoder {
     }
 
     /// Masks a payload and puts the head in front of it, for which so many bytes were reserved.
+    #[inline]
     fn finish(&mut self, opcode: Opcode, start: usize, reserved: usize, length: usize) {
-        let key = self.keys.map(|keys| keys());
-        let (head, size) = head::write(opcode, length, key);
-        let payload = start.saturating_add(size);
+        let size = head::size(length, self.keys.is_some());
         if size != reserved {
-            self.move_payload(start.saturating_add(reserved), length, payload);
+            self.move_payload(start.saturating_add(reserved), length, start.saturating_add(size));
         }
+        let frame = self.bytes.get_mut(start..).unwrap_or_default();
+        let Some((head, payload)) = frame.split_at_mut_checked(size) else { return };
+        let key = self.keys.map(|keys| keys());
+        head::write(head, opcode, length, key);
         if let Some(key) = key {
-            mask::apply(self.bytes.get_mut(payload..).unwrap_or_default(), key);
-        }
-        let place = self.bytes.get_mut(start..).unwrap_or_default();
-        for (to, byte) in place.iter_mut().zip(head.iter().take(size)) {
-            *to = *byte;
+            mask::apply(payload, key);
         }
     }
 
+    #[inline]
     fn reserve(&mut self, additional: usize) {
         let needed = self.bytes.len().saturating_add(additional);
-        if needed <= self.bytes.capacity() {
-            return;
+        if needed > self.bytes.capacity() {
+            self.grow(needed);
         }
+    }
+
+    /// Makes room for so many bytes in all.
+    #[inline(never)]
+    fn grow(&mut self, needed: usize) {
         if needed <= SMALL && !self.much {
-            return self.bytes.reserve(additional);
+            return self.bytes.reserve(needed.saturating_sub(self.bytes.len()));
         }
         let mut large = SPARE.take();
         // The last message that is queued goes beyond.
@@ -217,6 +223,7 @@ impl Encoder {
     }
 
     /// How many bytes are queued.
+    #[inline]
     #[must_use]
     pub const fn len(&self) -> usize {
         self.bytes.len().saturating_sub(self.sent)
@@ -230,6 +237,7 @@ impl Encoder {
 
     /// Whether so much is queued that it is worth a write before more is gathered. Of large messages only as many are
     /// gathered as fit.
+    #[inline]
     #[must_use]
     pub const fn is_full(&self) -> bool {
         let room = if self.last_length < LARGE { 0 } else { self.last_length };
@@ -243,6 +251,7 @@ impl Encoder {
     }
 
     /// What is to be written; empty if there is nothing.
+    #[inline]
     pub fn pending(&mut self) -> &[u8] {
         if self.sent == self.bytes.len()
             && let Some(payload) = self.pong.take()
@@ -253,6 +262,7 @@ impl Encoder {
     }
 
     /// So many bytes of [`Encoder::pending`] were taken.
+    #[inline]
     pub fn advance(&mut self, taken: usize) {
         self.sent = self.sent.saturating_add(taken);
         if self.sent >= self.bytes.len() {

@@ -59,13 +59,14 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// The code of the close frame that tells the peer (§7.4.1): 1007 for text that is not UTF-8, 1009 for a limit of
-    /// this end, 1002 for everything else.
+    /// The code of the close frame that tells the peer (§7.4.1): 1007 for text that is not UTF-8, 1009 for a message
+    /// that is too large, 1008 for one of too many fragments, 1002 for everything else.
     #[must_use]
     pub const fn close_code(self) -> u16 {
         match self {
             Self::InvalidUtf8 | Self::CloseReason => 1007,
-            Self::TooLarge | Self::TooManyFragments => 1009,
+            Self::TooManyFragments => 1008,
+            Self::TooLarge => 1009,
             _ => 1002,
         }
     }

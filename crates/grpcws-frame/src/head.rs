@@ -152,35 +152,39 @@ fn parse_length(bytes: &[u8], short: u8) -> Result<Option<(u64, usize)>, FrameEr
     }
 }
 
-/// Writes the head of a frame that is a whole message, and returns how many bytes it has.
-pub(crate) fn write(opcode: Opcode, length: usize, key: Option<[u8; 4]>) -> ([u8; MAX_HEAD], usize) {
-    let mut head = [0; MAX_HEAD];
+/// Writes the head of a frame that is a whole message to a place of [`size`] bytes.
+#[inline]
+pub(crate) fn write(place: &mut [u8], opcode: Opcode, length: usize, key: Option<[u8; 4]>) {
     let masked = if key.is_some() { MASKED } else { 0 };
     let first = FIN | opcode.bits();
-    let mut size = if let Ok(length @ ..=125) = u8::try_from(length) {
-        place(&mut head, 0, [first, masked | length])
+    let rest = if let Ok(length @ ..=125) = u8::try_from(length) {
+        put(place, [first, masked | length])
     } else if let Ok(length) = u16::try_from(length) {
         let [high, low] = length.to_be_bytes();
-        place(&mut head, 0, [first, masked | 126, high, low])
+        put(place, [first, masked | 126, high, low])
     } else {
         let [a, b, c, d, e, f, g, h] = u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes();
-        place(&mut head, 0, [first, masked | 127, a, b, c, d, e, f, g, h])
+        put(place, [first, masked | 127, a, b, c, d, e, f, g, h])
     };
     if let Some(key) = key {
-        size = place(&mut head, size, key);
+        put(rest, key);
     }
-    (head, size)
 }
 
-/// Puts bytes at a place of the head, and returns where they end.
-fn place<const N: usize>(head: &mut [u8; MAX_HEAD], at: usize, bytes: [u8; N]) -> usize {
-    if let Some(place) = head.get_mut(at..).and_then(<[u8]>::first_chunk_mut::<N>) {
-        *place = bytes;
+/// Puts bytes at the beginning of a place, and returns what follows them.
+#[inline]
+fn put<const N: usize>(place: &mut [u8], bytes: [u8; N]) -> &mut [u8] {
+    match place.split_first_chunk_mut::<N>() {
+        Some((place, rest)) => {
+            *place = bytes;
+            rest
+        }
+        None => &mut [],
     }
-    at.saturating_add(N)
 }
 
-/// How many bytes [`write`] needs.
+/// How many bytes [`write`] writes.
+#[inline]
 pub(crate) const fn size(length: usize, masked: bool) -> usize {
     let key = if masked { 4 } else { 0 };
     match length {

@@ -55,7 +55,7 @@ fn table(role: Role) -> Vec<(Vec<u8>, FrameError, u16)> {
     }
     let fragments: Vec<u8> = (0..MAX_FRAGMENTS - 1).flat_map(|_| frame(0x00, b"")).collect();
     let many = [frame(0x02, b""), fragments, frame(0x80, b"")].concat();
-    table.push((many, FrameError::TooManyFragments, 1009));
+    table.push((many, FrameError::TooManyFragments, 1008));
     table
 }
 
