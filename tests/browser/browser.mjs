@@ -16,7 +16,7 @@ import { rows, script } from "./rows.mjs";
 
 /** Streams of one kind of end, shared by the modes that have it, and how many of them are open at a time. */
 const STREAMS = 60;
-const WIDTH = 4;
+const WIDTH = 10;
 const START_MS = 60_000;
 const CHECK_MS = 60_000;
 
