@@ -2,7 +2,7 @@
 
 use crate::context::{Context, Failure};
 use crate::process::output;
-use crate::suites::{built, count};
+use crate::suites::{built, count, sum};
 
 /// How many cases `tests/conformance/grpc.yaml` selects of the pinned version, as its runner says with `-v`.
 const CASES: usize = 409;
@@ -15,22 +15,13 @@ pub(crate) fn connect_conformance(context: &Context) -> Result<usize, Failure> {
         context.command("go", &["list", "-m", "-f", "{{.Dir}}/proto", "connectrpc.com/conformance"]);
     let protos = output(list.current_dir(context.go_module()))
         .ok_or_else(|| Failure::new("go does not say where connectrpc.com/conformance is"))?;
-    let (mut passed, mut failed, mut reasons) = (0, 0, Vec::new());
-    for mode in ["proto", "json"] {
+    sum(["proto", "json"].map(|mode| {
         let runner = context.go_programs().join("connectconformance");
         let mut command =
             context.command(runner, &["--conf", "tests/conformance/grpc.yaml", "--mode", "client"]);
         command.arg("--").arg(&client).args(["--mode", mode, "--protos", protos.trim()]);
-        match count(&mut command, &format!("grpcws.v1.{mode}")).and_then(complete) {
-            Ok(count) => passed += count,
-            Err(failure) => {
-                passed += failure.passed;
-                failed += failure.failed.max(1);
-                reasons.push(failure.reason);
-            }
-        }
-    }
-    if failed == 0 { Ok(passed) } else { Err(Failure::new(reasons.join("; ")).counted(passed, failed)) }
+        count(&mut command, &format!("grpcws.v1.{mode}")).and_then(complete)
+    }))
 }
 
 /// Cases that were left out have not passed.

@@ -26,8 +26,8 @@ pub(crate) enum Need {
     PythonPackages(&'static str),
     /// The Go servers and tools of tests/go, below the target folder.
     GoPrograms,
-    /// A browser.
-    Chromium,
+    /// Chromium, Firefox ESR, WebKitGTK's MiniBrowser, and a screen for the last.
+    Browsers,
     /// What counts instructions.
     Valgrind,
 }
@@ -42,7 +42,7 @@ impl Need {
             Self::NodePackages(folder) => node_packages(context, folder),
             Self::PythonPackages(file) => python_packages(context, file),
             Self::GoPrograms => go_programs(context),
-            Self::Chromium => debian(context, &[("chromium", "chromium")]),
+            Self::Browsers => browsers(context),
             Self::Valgrind => debian(context, &[("valgrind", "valgrind")]),
         }
     }
@@ -100,6 +100,18 @@ fn python_packages(context: &Context, requirements: &str) -> Result<(), Failure>
     })
 }
 
+/// The versions are those of Debian's security updates: a browser that is old is none that people have.
+fn browsers(context: &Context) -> Result<(), Failure> {
+    let mini_browser = format!("/usr/lib/{}-linux-gnu/webkit2gtk-4.1/MiniBrowser", std::env::consts::ARCH);
+    let programs = [
+        ("chromium", "chromium"),
+        ("firefox-esr", "firefox-esr"),
+        (mini_browser.as_str(), "libwebkit2gtk-4.1-0"),
+        ("Xvfb", "xvfb"),
+    ];
+    debian(context, &programs)
+}
+
 /// Go looks for itself whether anything has changed.
 fn go_programs(context: &Context) -> Result<(), Failure> {
     let remedy = "install Go 1.21 or later: it fetches the version that tests/go/go.mod asks for";
@@ -152,7 +164,7 @@ fn apt_get(context: &Context, packages: &[&str]) -> Result<(), Failure> {
         .map_err(|failure| failure.remedy(remedy))
 }
 
-/// Whether a program is there.
+/// Whether a program is there, by its name or by its path.
 pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())

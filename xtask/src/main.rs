@@ -5,7 +5,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command for a terminal")]
 
+mod autobahn;
 mod bench;
+mod browsers;
 mod connect;
 mod context;
 mod count;

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use crate::autobahn::autobahn;
+use crate::browsers::browsers;
 use crate::connect::connect_conformance;
 use crate::context::{Context, Failure};
 use crate::install::Need;
 use crate::process::{run, run_and_read};
 use crate::protobuf::{conformance, random_messages};
-use crate::suites::run_suites;
+use crate::suites::{run_suites, sum};
 
 /// One step of the gate.
 pub(crate) struct Step {
@@ -146,11 +148,18 @@ pub(crate) const STEPS: &[Step] = &[
         run: |context| run_suites(context, "interop"),
     },
     Step {
+        name: "autobahn",
+        about: "Autobahn's cases of RFC 6455, against the frames in both roles",
+        remedy: "the output names the case; tests/README.md says how to repeat one",
+        needs: &[Need::PythonPackages("tests/python/requirements.txt")],
+        run: autobahn,
+    },
+    Step {
         name: "browser",
-        about: "the demo page in headless Chromium",
-        remedy: "the suite's own output names the case",
-        needs: &[Need::Chromium, Need::NodePackages("tests/browser")],
-        run: |context| run_suites(context, "browser"),
+        about: "streams of every kind of end, and the demo page, in Chromium, Firefox and WebKitGTK",
+        remedy: "the output names the case; tests/README.md says how to repeat one in one browser",
+        needs: &[Need::Browsers, Need::NodePackages("tests/browser")],
+        run: |context| sum([browsers(context), run_suites(context, "browser")]),
     },
 ];
 

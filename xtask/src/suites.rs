@@ -167,10 +167,15 @@ pub(crate) const SUITES: &[Suite] = &[
 
 /// Runs the suites of a step, each against servers of its own. All of them run, whichever fails.
 pub(crate) fn run_suites(context: &Context, step: &str) -> Result<usize, Failure> {
+    sum(SUITES.iter().filter(|suite| suite.step == step).map(|suite| suite.run(context)))
+}
+
+/// Adds up what passed and what failed. Takes every result, whichever is a failure.
+pub(crate) fn sum(results: impl IntoIterator<Item = Result<usize, Failure>>) -> Result<usize, Failure> {
     let (mut passed, mut failed, mut reasons) = (0, 0, Vec::new());
     let mut remedy = None;
-    for suite in SUITES.iter().filter(|suite| suite.step == step) {
-        match suite.run(context) {
+    for result in results {
+        match result {
             Ok(count) => passed += count,
             Err(failure) => {
                 passed += failure.passed;

@@ -7,17 +7,19 @@ export class Checks {
   #passed = 0;
   #failed = 0;
   #only;
+  #limit;
 
-  /** `only`: a part of the names to run. */
-  constructor(only) {
+  /** `only`: a part of the names to run. `limit`: how long a check may take, in milliseconds. */
+  constructor(only, limit = LIMIT_MS) {
     this.#only = only;
+    this.#limit = limit;
   }
 
   /** Runs one check; it fails when `run` throws or takes too long. */
   async check(name, run) {
     if (this.#only !== undefined && !name.includes(this.#only)) return;
     try {
-      await withLimit(run(), LIMIT_MS, "the check");
+      await withLimit(run(), this.#limit, "the check");
       this.#passed += 1;
       console.log(`ok   ${name}`);
     } catch (error) {

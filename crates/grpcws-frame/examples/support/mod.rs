@@ -105,7 +105,10 @@ impl Connection {
 
     /// Ends the connection so that what was written arrives: unread bytes would make the kernel reset it.
     fn drain(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)?;
+        if self.stream.shutdown(Shutdown::Write).is_err() {
+            // The peer was faster.
+            return Ok(());
+        }
         self.stream.set_read_timeout(Some(LINGER))?;
         let mut scratch = [0; 4096];
         while self.stream.read(&mut scratch).is_ok_and(|read| read > 0) {}
