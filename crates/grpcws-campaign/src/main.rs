@@ -35,10 +35,10 @@ use crate::servers::Programs;
 #[command(version)]
 struct Arguments {
     /// What is drawn at random follows from this number; by default from the clock.
-    #[arg(long)]
+    #[arg(long, global = true)]
     seed: Option<u64>,
     /// The folder of grpcws and grpcws-test; by default that of this program.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER")]
     binaries: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]

@@ -92,8 +92,11 @@ impl Process {
 
     /// The lines of the log in which a panic is reported.
     pub(crate) fn panics(&self) -> Vec<String> {
+        // h2 asserts, in debug builds only, that a connection has no streams when it is dropped, which a connection
+        // that breaks may have (hyperium/h2 #907). Nothing but that connection ends by it.
+        let spurious = |line: &str| line.contains("/h2-") && line.contains("/proto/streams/counts.rs");
         let log = std::fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
-        log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect()
+        log.lines().filter(|line| line.contains("panicked") && !spurious(line)).map(str::to_owned).collect()
     }
 }

@@ -217,7 +217,11 @@ async fn upstream_side(every: usize, programs: Programs, report: &mut Report) ->
         }
     }
     while let Some(lane) = lanes.join_next().await {
-        for (what, faults) in lane?? {
+        let results = lane??;
+        if let Some((last, _)) = results.last() {
+            report.note(format!("{} offsets of {last}", results.len()));
+        }
+        for (what, faults) in results {
             report.check(what, &faults, "the same command");
         }
     }

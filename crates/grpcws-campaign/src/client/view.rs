@@ -202,7 +202,7 @@ impl View {
                 let fields = envelope.data.map(|data| serde_json::from_str::<Fields<'_>>(data.get()));
                 match fields {
                     Some(Ok(fields)) => {
-                        let response = self.from_json(&fields);
+                        let response = self.decode_json(&fields);
                         self.message(response, payload.len());
                     }
                     Some(Err(error)) => self.fault(format!("data that is no response: {error}")),
@@ -229,13 +229,13 @@ impl View {
         if self.ask.mode != Mode::Proto || !self.open || self.terminal.is_some() {
             return self.fault("a binary frame out of place");
         }
-        match self.from_proto(payload.clone()) {
+        match self.decode_proto(payload.clone()) {
             Ok(response) => self.message(response, payload.len()),
             Err(error) => self.fault(format!("a binary frame that is no response: {error}")),
         }
     }
 
-    fn from_json(&self, fields: &Fields<'_>) -> Response {
+    fn decode_json(&self, fields: &Fields<'_>) -> Response {
         let number = |text: &str| if text.is_empty() { 0 } else { text.parse().unwrap_or(i64::MIN) };
         Response {
             sequence: number(&fields.sequence),
@@ -251,7 +251,7 @@ impl View {
         }
     }
 
-    fn from_proto(&self, encoded: Bytes) -> Result<Response, prost::DecodeError> {
+    fn decode_proto(&self, encoded: Bytes) -> Result<Response, prost::DecodeError> {
         let intact = |payload: &[u8]| payload == self.payload;
         Ok(match self.ask.method {
             Method::Unary => {

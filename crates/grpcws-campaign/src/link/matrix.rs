@@ -95,7 +95,8 @@ impl Case {
         // for longer than the linger, and then answers an old ping, finds the gateway gone (PROTOCOL §5).
         let proxied = self.path != Path::Direct || self.large_buffers;
         let slow = self.rate < 200_000 && self.times == Times::Scaled;
-        !unknown && !(proxied && slow && self.client == Client::Answers)
+        let unheard = proxied && slow && self.client == Client::Answers;
+        !(unknown || unheard)
     }
 
     pub(crate) fn shape(&self) -> Shape {
