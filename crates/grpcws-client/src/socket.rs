@@ -1,34 +1,28 @@
 //! The WebSocket: frames in, frames out, and an end that loses no close code.
 //!
-//! This is the seam to the codec: nothing outside but the handshake knows tungstenite. One task owns a socket, so
-//! an adapter that carries the task's context is all that stands between the codec and the transport.
+//! `grpcws-frame` has the frames; this is what moves their bytes. There is one reader and one queue for all that is
+//! written, so frames leave in the order in which they were fed.
 
-use std::io::{self, Read, Write};
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use grpcws_frame::{DataKind, Encoder, FrameError, Message, Reader, Role};
+use grpcws_proto::Progress;
 use grpcws_proto::close::CloseCode;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tungstenite::error::ProtocolError;
-use tungstenite::protocol::frame::CloseFrame;
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
-use tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::connect::{Opened, Transport};
 use crate::{Code, Status};
-
-/// How many bytes are read at once, and what an idle socket holds for reading.
-const READ_BUFFER: usize = 4 * 1024;
-
-/// How many bytes are gathered before they are written without waiting for a flush.
-const WRITE_BUFFER: usize = 16 * 1024;
 
 /// A WebSocket on the client's side.
 #[derive(Debug)]
 pub(crate) struct Socket {
     transport: Transport,
-    codec: WebSocketContext,
+    reader: Reader,
+    encoder: Encoder,
     max_message_size: usize,
     /// The transport takes no more for now; nothing is fed until a flush has gone through.
     blocked: bool,
@@ -38,17 +32,17 @@ pub(crate) struct Socket {
     shut_down: bool,
 }
 
-/// A message of the gateway.
+/// A message of the gateway. It borrows from the buffer that the transport is read into, unless it came in parts.
 #[derive(Debug)]
-pub(crate) enum Incoming {
-    Text(Utf8Bytes),
-    Binary(Bytes),
+pub(crate) enum Incoming<'a> {
+    Text(Cow<'a, str>),
+    Binary(Cow<'a, [u8]>),
     Ping,
     Pong,
-    Close(Option<u16>, Utf8Bytes),
+    Close(Option<u16>, Cow<'a, str>),
 }
 
-/// Why nothing more can be read or written.
+/// Why nothing more can be read.
 #[derive(Debug)]
 pub(crate) enum Broken {
     /// The gateway breaks RFC 6455 or a limit: what the call ends with, and the close code that says so.
@@ -57,27 +51,14 @@ pub(crate) enum Broken {
     Connection(String),
 }
 
-/// The transport for the time of one call, with the task that is to be woken.
-struct Adapter<'a, 'b> {
-    transport: &'a mut Transport,
-    write_broken: &'a mut bool,
-    cx: &'a mut Context<'b>,
-}
-
 impl Socket {
     pub(crate) fn new(opened: Opened, max_message_size: usize) -> Self {
-        // The driver feeds nothing to a blocked socket, so the write buffer holds `WRITE_BUFFER` and at most one
-        // message more. Only the codec's own answers could grow it further; see `with_bounded_answers`.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(max_message_size))
-            .max_frame_size(Some(max_message_size));
-        let already_read = opened.already_read.to_vec();
-        let codec = WebSocketContext::from_partially_read(already_read, Role::Client, Some(config));
         Self {
             transport: opened.transport,
-            codec,
+            reader: Reader::new(Role::Client, max_message_size, &opened.already_read),
+            // The driver feeds nothing to a blocked socket, so the queue holds what is worth a write and at most one
+            // message more.
+            encoder: Encoder::client(),
             max_message_size,
             blocked: false,
             write_broken: false,
@@ -85,76 +66,114 @@ impl Socket {
         }
     }
 
-    /// Lets the codec work while its own answers, to pings, find no more room than there is anyway. It then keeps
-    /// the newest pong back and drops the ones before, in place of a buffer that a flood of pings would fill.
-    fn with_bounded_answers<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        work: impl FnOnce(&mut WebSocketContext, &mut Adapter<'_, '_>) -> T,
-    ) -> T {
-        let bounded = self.codec.can_read();
-        if bounded {
-            self.codec.set_config(|config| config.max_write_buffer_size = WRITE_BUFFER + 1);
-        }
-        let Self { transport, codec, write_broken, .. } = self;
-        let result = work(codec, &mut Adapter { transport, write_broken, cx });
-        if bounded {
-            self.codec.set_config(|config| config.max_write_buffer_size = usize::MAX);
-        }
-        result
-    }
-
     /// The gateway is silent: where the connection is shared, it gets no new calls.
     pub(crate) fn retire(&self) {
         self.transport.retire();
     }
 
-    /// The next message of the gateway, or why there is none and never will be.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Broken>> {
-        let message = match self.with_bounded_answers(cx, |codec, adapter| codec.read(adapter)) {
-            Ok(message) => message,
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
-            Err(error) => return Poll::Ready(Err(self.broken(&error))),
-        };
-        Poll::Ready(Ok(match message {
-            Message::Text(text) => Incoming::Text(text),
-            Message::Binary(bytes) => Incoming::Binary(bytes),
-            Message::Ping(_) => Incoming::Ping,
-            Message::Pong(_) => Incoming::Pong,
-            Message::Close(Some(frame)) => Incoming::Close(Some(frame.code.into()), frame.reason),
-            Message::Close(None) => Incoming::Close(None, Utf8Bytes::from_static("")),
-            Message::Frame(_) => return Poll::Ready(Err(protocol_violation(&"raw frame"))),
-        }))
-    }
-
-    pub(crate) fn feed_text(&mut self, cx: &mut Context<'_>, text: Utf8Bytes) -> Result<(), Broken> {
-        self.feed(cx, Message::Text(text))
-    }
-
-    pub(crate) fn feed_binary(&mut self, cx: &mut Context<'_>, bytes: Bytes) -> Result<(), Broken> {
-        self.feed(cx, Message::Binary(bytes))
-    }
-
-    pub(crate) fn feed_close(&mut self, cx: &mut Context<'_>, code: CloseCode) -> Result<(), Broken> {
-        let frame = CloseFrame { code: code.number().into(), reason: Utf8Bytes::from_static("") };
-        self.feed(cx, Message::Close(Some(frame)))
-    }
-
-    fn feed(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), Broken> {
-        let Self { transport, codec, write_broken, .. } = self;
-        let mut adapter = Adapter { transport, write_broken, cx };
-        match codec.write(&mut adapter, message) {
-            // After the gateway's close frame there is nothing left to say.
-            Ok(()) | Err(Error::ConnectionClosed | Error::Protocol(ProtocolError::SendAfterClosing)) => {
-                Ok(())
+    /// The next message of the gateway, or why there is none and never will be. Pings and the close frame are answered
+    /// here.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, Broken>> {
+        loop {
+            match self.reader.advance() {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) => return Poll::Ready(Err(broken(error, self.max_message_size))),
             }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                // The message is queued all the same.
-                self.blocked = true;
-                Ok(())
-            }
-            Err(error) => Err(self.broken(&error)),
+            let reason = match ready!(self.poll_fill(cx)) {
+                Ok(1..) => continue,
+                Ok(0) => "it ended without a close frame".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            return Poll::Ready(Err(Broken::Connection(reason)));
         }
+        Poll::Ready(match self.reader.message() {
+            Ok(Some(Message::Text(text))) => Ok(Incoming::Text(text)),
+            Ok(Some(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
+            Ok(Some(Message::Ping(payload))) => {
+                self.encoder.pong(&payload);
+                Ok(Incoming::Ping)
+            }
+            Ok(Some(Message::Pong(_)) | None) => Ok(Incoming::Pong),
+            Ok(Some(Message::Close(None))) => {
+                self.encoder.close(None, "");
+                Ok(Incoming::Close(None, Cow::Borrowed("")))
+            }
+            Ok(Some(Message::Close(Some(close)))) => {
+                self.encoder.close(Some(close.code), &close.reason);
+                Ok(Incoming::Close(Some(close.code), close.reason))
+            }
+            Err(error) => Err(broken(error, self.max_message_size)),
+        })
+    }
+
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Self { reader, transport, .. } = self;
+        reader.poll_fill(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            let polled = Pin::new(transport).poll_read(cx, &mut buffer);
+            polled.map_ok(|()| buffer.filled().len())
+        })
+    }
+
+    /// Queues a text message. Its bytes leave when there are enough of them, or with the next flush. Behind a close
+    /// frame, the gateway's included, nothing is queued.
+    pub(crate) fn feed_text(&mut self, cx: &mut Context<'_>, text: &str) {
+        self.feed(cx, DataKind::Text, text.as_bytes());
+    }
+
+    /// Queues a binary message, as [`Socket::feed_text`] does a text message.
+    pub(crate) fn feed_binary(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
+        self.feed(cx, DataKind::Binary, bytes);
+    }
+
+    /// Queues the close frame, unless the gateway's own was answered already.
+    pub(crate) fn feed_close(&mut self, cx: &mut Context<'_>, code: CloseCode) {
+        self.encoder.close(Some(code.number()), "");
+        self.write_out(cx);
+    }
+
+    fn feed(&mut self, cx: &mut Context<'_>, kind: DataKind, payload: &[u8]) {
+        // The error type has no values.
+        let Ok(_) = self.encoder.data(kind, |bytes| {
+            bytes.extend_from_slice(payload);
+            Ok::<_, std::convert::Infallible>(())
+        });
+        self.write_out(cx);
+    }
+
+    /// Writes what is queued without waiting for a flush, if there is enough of it.
+    fn write_out(&mut self, cx: &mut Context<'_>) {
+        if self.encoder.is_full() {
+            self.blocked = self.poll_write(cx).is_pending();
+        }
+    }
+
+    /// Hands the transport what is queued; ready when it has taken all.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let pending = self.encoder.pending();
+            if pending.is_empty() {
+                return Poll::Ready(());
+            }
+            let taken = if self.write_broken {
+                pending.len()
+            } else {
+                match ready!(Pin::new(&mut self.transport).poll_write(cx, pending)) {
+                    Ok(0) => self.write_failed(&"nothing was written"),
+                    Ok(taken) => taken,
+                    Err(error) => self.write_failed(&error),
+                }
+            };
+            self.encoder.advance(taken);
+        }
+    }
+
+    /// Nothing more is written; returns how many bytes were.
+    fn write_failed(&mut self, error: &dyn Display) -> usize {
+        tracing::debug!(%error, "the connection to the gateway takes no more data");
+        self.write_broken = true;
+        0
     }
 
     /// Whether nothing may be fed before a flush goes through.
@@ -167,21 +186,36 @@ impl Socket {
         self.write_broken
     }
 
+    /// How many bytes were read of the connection so far, frames or parts of them.
+    pub(crate) const fn bytes_read(&self) -> u64 {
+        self.transport.bytes_read()
+    }
+
+    /// How many bytes were queued so far.
+    pub(crate) fn bytes_queued(&mut self) -> u64 {
+        let pending = u64::try_from(self.encoder.pending().len()).unwrap_or(0);
+        self.transport.bytes_written().saturating_add(pending)
+    }
+
+    /// How far the bytes to the gateway have come. It may cost a system call.
+    pub(crate) fn progress(&self) -> Progress {
+        self.transport.progress()
+    }
+
     /// Writes out what is queued.
-    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        match self.with_bounded_answers(cx, |codec, adapter| codec.flush(adapter)) {
-            // What was kept back while the buffer was full goes now.
-            Ok(()) if std::mem::take(&mut self.blocked) => self.poll_flush(cx),
-            Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
-                self.blocked = false;
-                Poll::Ready(Ok(()))
-            }
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.blocked = true;
-                Poll::Pending
-            }
-            Err(error) => Poll::Ready(Err(self.broken(&error))),
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // A turn that has stopped reading gives an empty buffer back.
+        self.reader.release();
+        let mut flushed = self.poll_write(cx);
+        if flushed.is_ready() && !self.write_broken {
+            flushed = Pin::new(&mut self.transport).poll_flush(cx).map(|result| {
+                if let Err(error) = result {
+                    self.write_failed(&error);
+                }
+            });
         }
+        self.blocked = flushed.is_pending();
+        flushed
     }
 
     /// Ends the connection so that what was written still arrives: FIN, then what the gateway still sends is read
@@ -202,80 +236,25 @@ impl Socket {
             }
         }
     }
-
-    /// Who is to blame for an error of the codec.
-    fn broken(&self, error: &Error) -> Broken {
-        match error {
-            Error::Capacity(_) => {
-                let text = format!("response message is larger than {} bytes", self.max_message_size);
-                Broken::Gateway(Status::new(Code::ResourceExhausted, text), CloseCode::TOO_LARGE)
-            }
-            Error::Utf8(_) => {
-                let text = "the gateway broke RFC 6455: text frame is not UTF-8";
-                Broken::Gateway(Status::new(Code::Internal, text), CloseCode::INVALID_UTF8)
-            }
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                Broken::Connection("it ended without a close frame".to_owned())
-            }
-            Error::Protocol(error) => protocol_violation(error),
-            Error::Io(error) => Broken::Connection(error.to_string()),
-            error => Broken::Connection(error.to_string()),
-        }
-    }
 }
 
-fn protocol_violation(error: &dyn std::fmt::Display) -> Broken {
-    let text = format!("the gateway broke RFC 6455: {error}");
-    Broken::Gateway(Status::new(Code::Internal, text), CloseCode::PROTOCOL)
-}
-
-// === impl Adapter ===
-
-fn unblocked<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
-    match poll {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
-    }
-}
-
-impl Read for Adapter<'_, '_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut buf = ReadBuf::new(buf);
-        unblocked(Pin::new(&mut *self.transport).poll_read(self.cx, &mut buf))?;
-        Ok(buf.filled().len())
-    }
-}
-
-impl Adapter<'_, '_> {
-    fn write_failed(&mut self, error: &dyn std::fmt::Display) {
-        tracing::debug!(%error, "the connection to the gateway takes no more data");
-        *self.write_broken = true;
-    }
-}
-
-impl Write for Adapter<'_, '_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if *self.write_broken {
-            return Ok(buf.len());
+/// What a frame that cannot be read means for the call.
+fn broken(error: FrameError, max_message_size: usize) -> Broken {
+    let (status, close) = match error {
+        FrameError::TooLarge => {
+            let text = format!("response message is larger than {max_message_size} bytes");
+            (Status::new(Code::ResourceExhausted, text), CloseCode::TOO_LARGE)
         }
-        match Pin::new(&mut *self.transport).poll_write(self.cx, buf) {
-            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
-            Poll::Ready(Ok(length)) if length > 0 || buf.is_empty() => return Ok(length),
-            Poll::Ready(Ok(_)) => self.write_failed(&"nothing was written"),
-            Poll::Ready(Err(error)) => self.write_failed(&error),
+        FrameError::TooManyFragments => {
+            (Status::new(Code::ResourceExhausted, error.to_string()), CloseCode::POLICY)
         }
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if *self.write_broken {
-            return Ok(());
+        error => {
+            let close = match error {
+                FrameError::InvalidUtf8 | FrameError::CloseReason => CloseCode::INVALID_UTF8,
+                _ => CloseCode::PROTOCOL,
+            };
+            (Status::new(Code::Internal, format!("the gateway broke RFC 6455: {error}")), close)
         }
-        match Pin::new(&mut *self.transport).poll_flush(self.cx) {
-            Poll::Pending => return Err(io::ErrorKind::WouldBlock.into()),
-            Poll::Ready(Ok(())) => {}
-            Poll::Ready(Err(error)) => self.write_failed(&error),
-        }
-        Ok(())
-    }
+    };
+    Broken::Gateway(status, close)
 }

@@ -37,7 +37,10 @@ impl SendWindow {
     }
 }
 
-/// How many payload bytes were read from the client and not yet taken by the upstream.
+/// How many payload bytes were read from the peer and not yet taken by the receiver of the messages.
+///
+/// `size` is the sum of `held`, of `ungranted` and of what the peer may still send. A message that overdraws the
+/// window makes the last of these negative.
 #[derive(Debug)]
 pub(crate) struct ReceiveWindow {
     size: u64,
@@ -50,6 +53,19 @@ pub(crate) struct ReceiveWindow {
 impl ReceiveWindow {
     pub(crate) const fn new(size: u64) -> Self {
         Self { size, held: 0, ungranted: 0, exceeded: false }
+    }
+
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
+    }
+
+    pub(crate) const fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// How many bytes the peer may still send once all grants have reached it; `None` if it has overdrawn the window.
+    pub(crate) fn unused(&self) -> Option<u64> {
+        self.size.checked_sub(self.held.saturating_add(self.ungranted))
     }
 
     /// Whether the client is to be read. A client that keeps to its window may use it up, and one message
@@ -68,10 +84,29 @@ impl ReceiveWindow {
     /// A grant waits until half the window is taken. A client inside its window still never stalls: what
     /// is neither granted nor held is less than half the window, so the rest of it is open to the client.
     pub(crate) fn release(&mut self, bytes: u64) -> Option<u64> {
+        self.release_and_shrink(bytes, 0)
+    }
+
+    /// As [`release`](Self::release), but never grants `kept` of the bytes again: the window is smaller by as much.
+    ///
+    /// `kept` must not be more than `bytes`. What the peer may send does not change: a grant is never taken back.
+    pub(crate) fn release_and_shrink(&mut self, bytes: u64, kept: u64) -> Option<u64> {
+        self.size = self.size.saturating_sub(kept);
         self.held = self.held.saturating_sub(bytes);
         self.exceeded &= self.held >= self.size;
-        self.ungranted = self.ungranted.saturating_add(bytes);
+        self.ungranted = self.ungranted.saturating_add(bytes.saturating_sub(kept));
         (self.ungranted >= self.size.div_ceil(2)).then(|| std::mem::take(&mut self.ungranted))
+    }
+
+    /// Makes the window larger; `bytes` are to be granted to the peer.
+    pub(crate) fn grow(&mut self, bytes: u64) {
+        self.size = self.size.saturating_add(bytes);
+        self.exceeded &= self.held >= self.size;
+    }
+
+    /// Makes the window smaller by what a peer that has sent its last message cannot use.
+    pub(crate) fn shrink(&mut self, bytes: u64) {
+        self.size = self.size.saturating_sub(bytes);
     }
 }
 

@@ -8,6 +8,10 @@ pub const PREFIX: usize = 5;
 /// How much is reserved for a message in parts before its bytes are there.
 const RESERVED: usize = 64 * 1024;
 
+/// A buffer up to here is kept for the next message in parts. A larger one belongs to its message alone, or it would
+/// stay for as long as the stream is open.
+const KEPT: usize = 4 * 1024;
+
 /// One message as its prefix describes it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -30,7 +34,7 @@ pub enum FrameError {
 
 /// Cuts a stream of chunks into messages. One that lies within a chunk is a slice of it; one that does not
 /// is put together. Reserved is no more than 64 KiB beyond what has arrived, or what the largest message before
-/// took: a declared length alone reserves nothing.
+/// took: a declared length alone reserves nothing. Between two messages nothing large is kept.
 #[derive(Debug)]
 pub struct Deframer {
     chunk: Bytes,
@@ -93,7 +97,12 @@ impl Deframer {
             return Ok(None);
         }
         self.largest = self.largest.max(PREFIX + length);
-        let mut message = self.partial.split().freeze();
+        let whole = self.partial.split();
+        if whole.len() > KEPT {
+            // Even an empty half of a buffer keeps all of it.
+            self.partial = BytesMut::new();
+        }
+        let mut message = whole.freeze();
         message.advance(PREFIX);
         Ok(Some(Frame { compressed, message }))
     }
@@ -185,6 +194,27 @@ mod tests {
         let mut deframer = Deframer::new(10);
         deframer.push(Bytes::from_static(b"\x02\x00\x00\x00\x01x"));
         assert_eq!(deframer.next_message(), Err(FrameError::Flag(2)));
+    }
+
+    #[test]
+    fn a_large_message_takes_its_memory_along() {
+        let mut deframer = Deframer::new(usize::MAX);
+        let mut receive = |length: usize| {
+            let wire = frame(&vec![7; length]);
+            let (first, second) = wire.split_at(wire.len() / 2);
+            deframer.push(Bytes::copy_from_slice(first));
+            assert_eq!(deframer.next_message(), Ok(None));
+            deframer.push(Bytes::copy_from_slice(second));
+            let received = deframer.next_message().expect("well formed").expect("complete");
+            assert_eq!(received.message.len(), length);
+            assert_eq!(deframer.next_message(), Ok(None));
+            drop(received);
+            // What is left of the buffer tells its size only by what it gives without an allocation.
+            deframer.partial.try_reclaim(KEPT + 1)
+        };
+        for length in [100, 5_000, 3_000_000, 100, KEPT] {
+            assert!(!receive(length), "the buffer of a message of {length} bytes is kept");
+        }
     }
 
     #[test]

@@ -27,9 +27,11 @@ mod heartbeat;
 pub mod message;
 pub mod metadata;
 mod mode;
+mod progress;
 pub mod session;
 mod status;
 
 pub use causes::{ErrorChain, causes};
 pub use mode::{MethodKind, Mode};
+pub use progress::Progress;
 pub use status::{Code, DebugDetail, Status};

@@ -35,13 +35,14 @@
 //! | headers that become metadata | `authorization`, `x-request-id`, `traceparent`, `tracestate`, `grpc-metadata-*` | [`ConnectionOptions::metadata`] |
 //! | a client's message | 4 MiB | [`ConnectionOptions::max_message_size`] |
 //! | a response message | 4 MiB | [`ConnectionOptions::max_response_size`] |
-//! | requests read ahead of the call | 64 KiB | [`ConnectionOptions::receive_window`] |
+//! | requests read ahead of the call | 64 KiB, up to 1 MiB where the round trip holds an upload back | [`ConnectionOptions::receive_window`], [`ConnectionOptions::receive_window_max`] |
+//! | what the windows of all streams grow by | 256 MiB | [`ConnectionOptions::receive_window_budget`] |
 //! | nesting of messages | 100 | [`ConnectionOptions::marshal`], [`ConnectionOptions::unmarshal`] |
 //! | headers of the handshake | 16 KiB | [`max_header_size`](field@ConnectionOptions::max_header_size) |
 //! | time between pings | 30 s | [`ConnectionOptions::ping_period`] |
 //! | silence of a client | 90 s | [`ConnectionOptions::pong_timeout`] |
 //! | a write without progress | 60 s | [`ConnectionOptions::write_stall_timeout`] |
-//! | the close handshake | 2 s or 1 MiB | [`SessionOptions::linger`](proto::session::SessionOptions::linger) |
+//! | silence of a client that owes its close frame | 10 s, 5 min in all | [`SessionOptions::linger`](proto::session::SessionOptions::linger) |
 //!
 //! A connection holds at most the receive window and two messages of a client, and 16 KiB and two response
 //! messages towards it. What passes a limit ends the stream with a status and a close code that name it.

@@ -6,7 +6,7 @@ use grpcws_json::{MarshalOptions, UnmarshalOptions};
 use grpcws_proto::Mode;
 use grpcws_proto::handshake::OriginPolicy;
 use grpcws_proto::metadata::MetadataPolicy;
-use grpcws_proto::session::SessionOptions;
+use grpcws_proto::session::{SessionOptions, WindowBudget};
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
@@ -26,9 +26,11 @@ use crate::upgrade::single;
 /// # let _ = options;
 /// ```
 ///
-/// A connection holds at most [`receive_window`](SessionOptions::receive_window) and two messages of
+/// A connection holds at most its receive window and two messages of
 /// [`max_message_size`](SessionOptions::max_message_size) from the client, and 16 KiB and one message of
-/// [`max_response_size`](Self::max_response_size) towards it.
+/// [`max_response_size`](Self::max_response_size) towards it. The receive window begins with
+/// [`receive_window`](SessionOptions::receive_window); what all windows grow by has the bound
+/// [`receive_window_budget`](SessionOptions::receive_window_budget), which clones of these options share.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ConnectionOptions {
@@ -103,10 +105,27 @@ impl ConnectionOptions {
         self
     }
 
-    /// How many bytes of the client are read ahead of the upstream. Default: 64 KiB.
+    /// How many bytes of the client are read ahead of the upstream, until the window grows. Default: 64 KiB.
     #[must_use]
     pub fn receive_window(mut self, bytes: u64) -> Self {
         self.session.receive_window = bytes;
+        self
+    }
+
+    /// The size up to which the receive window grows where the round trip to the client is what holds an upload back
+    /// (PROTOCOL §7.2): about twice what the link carries in a round trip is enough. A window that is to keep its size
+    /// has one that is not above [`receive_window`](Self::receive_window). Default: 1 MiB.
+    #[must_use]
+    pub fn receive_window_max(mut self, bytes: u64) -> Self {
+        self.session.receive_window_max = bytes;
+        self
+    }
+
+    /// What the receive windows of all streams may grow by, together. Options that are cloned from these share it;
+    /// options that are made separately share it if they are given clones of one budget. Default: 256 MiB.
+    #[must_use]
+    pub fn receive_window_budget(mut self, budget: WindowBudget) -> Self {
+        self.session.receive_window_budget = budget;
         self
     }
 

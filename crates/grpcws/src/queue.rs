@@ -9,6 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// How many bytes the reader takes, at most, before the writer is woken for them, if there is more to take.
+///
+/// It need not grow with the receive window: a smaller number is only more wake-ups than needed, and the writer is
+/// busy with what the client sends in any case.
 const WAKE_WRITER_AT: u64 = 8 * 1024;
 
 #[derive(Debug)]
@@ -41,7 +44,8 @@ pub(crate) struct Writer<T>(Arc<Mutex<State<T>>>);
 #[derive(Debug)]
 pub(crate) struct Reader<T>(Arc<Mutex<State<T>>>);
 
-/// A queue for a session with this receive window: the writer is woken in time for the grant at half of it.
+/// A queue for a session with this initial receive window. The window is never smaller than that, so the writer is
+/// woken in time for the grant at half of it; and whenever the queue is empty, which is when the window may grow.
 pub(crate) fn queue<T>(receive_window: u64) -> (Writer<T>, Reader<T>) {
     let state = Arc::new(Mutex::new(State {
         messages: VecDeque::new(),

@@ -46,6 +46,9 @@ const BEGUN: u8 = 1;
 /// The streams that are left are to be ended at once.
 const HURRIED: u8 = 2;
 
+/// How long a stream that is ended last may take to deliver its end.
+const LAST_OFFER: Duration = Duration::from_secs(2);
+
 #[derive(Debug, Clone, Copy)]
 struct Drain {
     begun_at: Instant,
@@ -86,7 +89,7 @@ impl Shutdown {
 
     /// [`Shutdown::begin`], then [`Shutdown::finished`].
     ///
-    /// Takes at most the grace and the linger time of the sockets.
+    /// Takes at most the grace and 2 s.
     pub async fn drain(&self, grace: Duration) {
         self.begin(grace);
         self.finished().await;
@@ -156,9 +159,8 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Resolves when the shutdown begins, with the time at which this stream is ended, and again when it is
-    /// to be ended at once.
-    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Option<Instant> {
+    /// Resolves when the shutdown begins, with the times for this stream, and again when it is to be ended at once.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Option<DrainTimes> {
         let signal = self.signal.as_mut()?;
         let waited = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if waited && self.shared.stage.load(Ordering::Acquire) == self.told {
@@ -170,15 +172,31 @@ impl Registration {
         }
         if std::mem::replace(&mut self.told, BEGUN) == BEGUN {
             self.signal = None;
-            return Some(Instant::now());
+            return Some(DrainTimes::at_once());
         }
         let mut hurried = Box::pin(self.shared.hurried.clone().cancelled_owned());
         if hurried.as_mut().poll(cx).is_ready() {
             self.signal = None;
-            return Some(Instant::now());
+            return Some(DrainTimes::at_once());
         }
         self.signal = Some(hurried);
-        self.shared.drain.get().and_then(|drain| drain.end_of(self.number))
+        self.shared.drain.get().and_then(|drain| drain.times_of(self.number))
+    }
+}
+
+/// When a shutdown ends a stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DrainTimes {
+    /// When it gets its terminal message.
+    pub(crate) end_at: Instant,
+    /// When its socket is closed, whatever is not delivered by then.
+    pub(crate) gone_by: Instant,
+}
+
+impl DrainTimes {
+    fn at_once() -> Self {
+        let now = Instant::now();
+        Self { end_at: now, gone_by: now + LAST_OFFER }
     }
 }
 
@@ -192,8 +210,8 @@ pub struct ShutdownGuard {
 impl ShutdownGuard {
     /// Ready when the stream is to end, which is spread over the second half of the grace as for all streams.
     pub fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(at) = self.registration.poll_drain(cx) {
-            self.end = Some(Box::pin(tokio::time::sleep_until(at.into())));
+        while let Some(times) = self.registration.poll_drain(cx) {
+            self.end = Some(Box::pin(tokio::time::sleep_until(times.end_at.into())));
         }
         match &mut self.end {
             Some(end) => end.as_mut().poll(cx),
@@ -212,6 +230,13 @@ impl ShutdownGuard {
 }
 
 impl Drain {
+    /// When the stream with this number is ended, and its socket closed. `None` where that is beyond what a clock can
+    /// tell.
+    fn times_of(&self, number: u64) -> Option<DrainTimes> {
+        let gone_by = self.begun_at.checked_add(self.grace)?.checked_add(LAST_OFFER)?;
+        Some(DrainTimes { end_at: self.end_of(number)?, gone_by })
+    }
+
     /// When the stream with this number is ended: evenly spread over the second half of the grace.
     /// `None` where that is beyond what a clock can tell.
     fn end_of(&self, number: u64) -> Option<Instant> {

@@ -16,7 +16,7 @@ use http::uri::PathAndQuery;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
-pub(crate) use transport::Transport;
+pub(crate) use transport::{Io, Transport};
 
 use crate::endpoint::Endpoint;
 use crate::{ClientError, ClientOptions, Code, HttpVersion, Status};
@@ -122,7 +122,7 @@ impl Connector {
         let stream = tcp::connect(&self.endpoint).await?;
         match &self.tls {
             Some(tls) => tls::handshake(tls, self, stream).await,
-            None => Ok(Transport::Tcp(stream)),
+            None => Ok(Transport::from(Io::Tcp(stream))),
         }
     }
 }

@@ -8,7 +8,7 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::{Connector, Failure, Transport};
+use super::{Connector, Failure, Io, Transport};
 use crate::{ClientError, ClientOptions, Code, HttpVersion, Status};
 
 fn wrong<E: std::error::Error + Send + Sync + 'static>(reason: &'static str) -> impl Fn(E) -> ClientError {
@@ -85,5 +85,5 @@ pub(super) async fn handshake(
             format!("{authority} does not speak HTTP/2: use HttpVersion::Http1"),
         )));
     }
-    Ok(Transport::Tls(Box::new(stream)))
+    Ok(Transport::from(Io::Tls(Box::new(stream))))
 }

@@ -4,62 +4,121 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use grpcws_proto::Progress;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use super::http2::Http2Stream;
 
-/// The byte stream under a WebSocket.
+/// The byte stream under a WebSocket, and how far the bytes on it have come.
 #[derive(Debug)]
-pub(crate) enum Transport {
+pub(crate) struct Transport {
+    io: Io,
+    bytes_read: u64,
+    bytes_written: u64,
+}
+
+#[derive(Debug)]
+pub(crate) enum Io {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
     /// One stream of a shared connection.
     Http2(Box<Http2Stream>),
 }
 
+impl From<Io> for Transport {
+    fn from(io: Io) -> Self {
+        Self { io, bytes_read: 0, bytes_written: 0 }
+    }
+}
+
 impl Transport {
     /// The gateway is silent: where the connection is shared, it gets no new calls.
     pub(crate) fn retire(&self) {
-        if let Self::Http2(stream) = self {
+        if let Io::Http2(stream) = &self.io {
             stream.retire_connection();
         }
     }
+
+    /// How many bytes were read so far.
+    pub(crate) const fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// How many bytes were written so far.
+    pub(crate) const fn bytes_written(&self) -> u64 {
+        self.bytes_written
+    }
+
+    /// How far the bytes to the gateway have come. It may cost a system call.
+    pub(crate) fn progress(&self) -> Progress {
+        let outstanding = match &self.io {
+            Io::Tcp(stream) => outstanding(stream),
+            // The kernel counts the bytes of the records, which are more: what is left of these is left of the others.
+            Io::Tls(stream) => outstanding(stream.get_ref().0),
+            Io::Http2(_) => None,
+        };
+        let delivered = self.bytes_written.saturating_sub(outstanding.unwrap_or(0));
+        Progress { delivered, outstanding }
+    }
+}
+
+#[cfg(unix)]
+fn outstanding(stream: &TcpStream) -> Option<u64> {
+    grpcws_tcp::outstanding(stream)
+}
+
+#[cfg(not(unix))]
+fn outstanding(_: &TcpStream) -> Option<u64> {
+    None
 }
 
 impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Http2(io) => Pin::new(io).poll_read(cx, buf),
-        }
+        let transport = self.get_mut();
+        let before = buf.filled().len();
+        let polled = match &mut transport.io {
+            Io::Tcp(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Http2(io) => Pin::new(io).poll_read(cx, buf),
+        };
+        count(&mut transport.bytes_read, buf.filled().len().saturating_sub(before));
+        polled
     }
 }
 
 impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(io) => Pin::new(io).poll_write(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_write(cx, buf),
-            Self::Http2(io) => Pin::new(io).poll_write(cx, buf),
+        let transport = self.get_mut();
+        let polled = match &mut transport.io {
+            Io::Tcp(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Http2(io) => Pin::new(io).poll_write(cx, buf),
+        };
+        if let Poll::Ready(Ok(bytes)) = polled {
+            count(&mut transport.bytes_written, bytes);
         }
+        polled
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(io) => Pin::new(io).poll_flush(cx),
-            Self::Tls(io) => Pin::new(io).poll_flush(cx),
-            Self::Http2(io) => Pin::new(io).poll_flush(cx),
+        match &mut self.get_mut().io {
+            Io::Tcp(io) => Pin::new(io).poll_flush(cx),
+            Io::Tls(io) => Pin::new(io).poll_flush(cx),
+            Io::Http2(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Http2(io) => Pin::new(io).poll_shutdown(cx),
+        match &mut self.get_mut().io {
+            Io::Tcp(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Http2(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
+}
+
+fn count(counter: &mut u64, bytes: usize) {
+    *counter = counter.saturating_add(u64::try_from(bytes).unwrap_or(0));
 }

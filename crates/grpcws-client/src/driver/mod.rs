@@ -1,8 +1,8 @@
 //! The task of a call: opens the WebSocket, then moves everything between socket, session and application.
 //!
-//! One future with one hand-written poll owns it all. A poll does, in this order: what the application wants and
-//! what is due by the clock; read, before writing, so that an end is never behind data; write; tell the end; the
-//! closing handshake; one timer for the earliest of all times that the session waits for.
+//! One future with one hand-written poll owns it all. A poll does, in this order: what the application wants; read,
+//! before the clock judges the gateway, and before writing, so that an end is never behind data; what is due by the
+//! clock; write; tell the end; the closing handshake; one timer for the earliest of all times that the session waits for.
 
 mod inbound;
 mod outbound;
@@ -72,10 +72,9 @@ pub(crate) async fn run<R: Requests>(
         held: None,
         deliveries,
         told: false,
-        closing: false,
-        write_broken: false,
+        life: Life::Open,
         linger: options.linger,
-        give_up_at: None,
+        bytes_read: 0,
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         timer_at: None,
     }
@@ -98,25 +97,48 @@ struct Driver<R> {
     deliveries: Deliveries,
     /// The application was told the end.
     told: bool,
-    /// Nothing more is read as frames: the closing handshake is done, or cannot be.
-    closing: bool,
-    /// The connection takes no more data, and no more requests are taken.
-    write_broken: bool,
+    life: Life,
     linger: Duration,
-    /// When a connection that takes no more data is lost, though its end was not read.
-    give_up_at: Option<Instant>,
+    /// The bytes read of the socket that the session knows of.
+    bytes_read: u64,
     timer: Pin<Box<Sleep>>,
     timer_at: Option<Instant>,
+}
+
+/// Where a connection is in its life.
+///
+/// ```text
+///   Open ── it takes no more data ──▶ ReadOnly ── its end, or the linger ──▶ Closing
+///     └───────── the gateway's close frame, its fault, or the end ──────────────▲
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Frames go both ways.
+    Open,
+    /// The connection takes no more data. What the gateway said before is read to its end, which tells how the call
+    /// ended. If nothing comes, the connection is lost at `give_up_at`.
+    ReadOnly { give_up_at: Option<Instant> },
+    /// The closing handshake is done, or cannot be: FIN is sent, and what comes is discarded.
+    Closing,
+}
+
+impl Life {
+    /// Something was read: the end of a connection that takes no more data may still be on its way.
+    const fn heard(&mut self) {
+        if let Self::ReadOnly { give_up_at } = self {
+            *give_up_at = None;
+        }
+    }
 }
 
 impl<R: Requests> Driver<R> {
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
         self.heed_application(cx, now);
+        let mut more = self.poll_inbound(cx, now);
         if self.session.poll_timeout().is_some_and(|due| due <= now) {
             self.handle_timeout(now);
         }
-        let mut more = self.poll_inbound(cx, now);
         more |= self.poll_outbound(cx, now);
         if let Some(status) = self.session.outcome() {
             if !std::mem::replace(&mut self.told, true) {
@@ -127,7 +149,7 @@ impl<R: Requests> Driver<R> {
             }
         }
         if !self.session.is_live() {
-            // Whoever makes the requests learns at once that nobody wants them.
+            // The source of the requests is dropped at once, so that it makes no more.
             self.requests = None;
             self.held = None;
         }
@@ -139,7 +161,7 @@ impl<R: Requests> Driver<R> {
 
     fn handle_timeout(&mut self, now: Instant) {
         let was_live = self.session.is_live();
-        self.session.handle_timeout(now);
+        self.session.handle_timeout(self.socket.progress(), now);
         // Of all that time ends, only the gateway's silence ends with this code.
         if was_live && self.session.outcome().is_some_and(|status| status.code() == Code::Unavailable) {
             self.socket.retire();
@@ -168,8 +190,7 @@ impl<R: Requests> Driver<R> {
             return Poll::Pending;
         }
         match self.socket.poll_flush(cx) {
-            Poll::Ready(Ok(())) if self.closing => self.socket.poll_finish(cx),
-            Poll::Ready(Err(_)) => Poll::Ready(()),
+            Poll::Ready(()) if self.life == Life::Closing => self.socket.poll_finish(cx),
             _ => Poll::Pending,
         }
     }
@@ -177,7 +198,11 @@ impl<R: Requests> Driver<R> {
     /// Arms the timer for what the session waits for next. A timer that fires early costs one poll, so it is only
     /// set anew where it would be late.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let due = [self.session.poll_timeout(), self.give_up_at].into_iter().flatten().min();
+        let give_up_at = match self.life {
+            Life::ReadOnly { give_up_at } => give_up_at,
+            Life::Open | Life::Closing => None,
+        };
+        let due = [self.session.poll_timeout(), give_up_at].into_iter().flatten().min();
         let Some(due) = due else { return Poll::Pending };
         if self.timer_at.is_none_or(|at| due < at) {
             self.timer.as_mut().reset(due.into());

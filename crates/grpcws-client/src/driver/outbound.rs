@@ -5,9 +5,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use grpcws_proto::client::Transmit;
-use tungstenite::Utf8Bytes;
 
-use super::{BUDGET, Driver, Requests};
+use super::{BUDGET, Driver, Life, Requests};
 use crate::{Code, Status};
 
 impl<R: Requests> Driver<R> {
@@ -16,7 +15,7 @@ impl<R: Requests> Driver<R> {
     pub(super) fn poll_outbound(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         let mut more = true;
         for _ in 0..BUDGET {
-            if self.socket.is_blocked() && self.poll_flush(cx, now).is_pending() {
+            if self.socket.is_blocked() && self.socket.poll_flush(cx).is_pending() {
                 return false;
             }
             if !self.feed_next(cx, now) {
@@ -24,15 +23,16 @@ impl<R: Requests> Driver<R> {
                 break;
             }
         }
-        let _ = self.poll_flush(cx, now);
+        let _ = self.socket.poll_flush(cx);
         more | self.heed_broken_writing()
     }
 
-    /// Where writing is over, the application is told to send no more: it may be about to do that before it reads.
-    /// Returns whether this is new. The reading finds how the call ended.
+    /// When the connection takes no more data, drops the source of the requests, so that it makes no more. Returns
+    /// whether this is new. Reading goes on, and finds how the call ended.
     fn heed_broken_writing(&mut self) -> bool {
-        let new = self.socket.is_write_broken() && !std::mem::replace(&mut self.write_broken, true);
+        let new = self.socket.is_write_broken() && self.life == Life::Open;
         if new {
+            self.life = Life::ReadOnly { give_up_at: None };
             self.requests = None;
             self.held = None;
         }
@@ -42,12 +42,13 @@ impl<R: Requests> Driver<R> {
     /// Feeds one message: what the session has to say comes before the next request.
     fn feed_next(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         if let Some(transmit) = self.session.poll_transmit() {
-            let fed = match transmit {
-                Transmit::Text(text) => self.socket.feed_text(cx, text.into()),
+            match transmit {
+                Transmit::Text(text) => self.socket.feed_text(cx, &text),
+                Transmit::Ping(text) => {
+                    self.socket.feed_text(cx, &text);
+                    self.session.ping_queued(self.socket.bytes_queued());
+                }
                 Transmit::Close(code) => self.socket.feed_close(cx, code),
-            };
-            if let Err(broken) = fed {
-                self.broken(broken, now);
             }
             return true;
         }
@@ -87,31 +88,15 @@ impl<R: Requests> Driver<R> {
             self.session.abort(Status::new(Code::ResourceExhausted, text), now);
             return;
         }
-        let fed = if self.session.mode().is_json() {
-            match Utf8Bytes::try_from(payload) {
-                Ok(text) => self.socket.feed_text(cx, text),
-                Err(_) => {
-                    let status = Status::invalid_argument("request message is not UTF-8");
-                    return self.session.abort(status, now);
-                }
-            }
+        if self.session.mode().is_json() {
+            let Ok(text) = std::str::from_utf8(&payload) else {
+                let status = Status::invalid_argument("request message is not UTF-8");
+                return self.session.abort(status, now);
+            };
+            self.socket.feed_text(cx, text);
         } else {
-            self.socket.feed_binary(cx, payload)
-        };
-        match fed {
-            Ok(()) => self.session.message_sent(length),
-            Err(broken) => self.broken(broken, now),
+            self.socket.feed_binary(cx, &payload);
         }
-    }
-
-    fn poll_flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
-        match self.socket.poll_flush(cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(()),
-            Poll::Ready(Err(broken)) => {
-                self.broken(broken, now);
-                Poll::Ready(())
-            }
-            Poll::Pending => Poll::Pending,
-        }
+        self.session.message_sent(length);
     }
 }

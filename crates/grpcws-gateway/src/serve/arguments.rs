@@ -58,6 +58,18 @@ pub struct ServeArguments {
     #[arg(long, value_name = "BYTES")]
     pub(super) max_response_size: Option<usize>,
 
+    /// How many bytes of a client are read ahead of the upstream at first, per stream [default: 64 KiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) receive_window: Option<u64>,
+
+    /// The bytes up to which that grows where the round trip to a client holds its upload back [default: 1 MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) receive_window_max: Option<u64>,
+
+    /// The bytes by which it may grow for all streams together [default: 256 MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) receive_window_budget: Option<u64>,
+
     /// The time between two pings to a client [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(super) ping_period: Option<Duration>,

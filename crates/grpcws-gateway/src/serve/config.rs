@@ -31,6 +31,8 @@ pub(super) struct Config {
     pub(super) max_message_size: Option<u64>,
     pub(super) max_response_size: Option<usize>,
     pub(super) receive_window: Option<u64>,
+    pub(super) receive_window_max: Option<u64>,
+    pub(super) receive_window_budget: Option<u64>,
     pub(super) upstream: Vec<UpstreamConfig>,
     pub(super) descriptors: DescriptorsConfig,
     pub(super) route: Vec<RouteConfig>,
@@ -183,6 +185,9 @@ mod tests {
             grace = "30s"
             ping-period = "500ms"
             max-message-size = 1048576
+            receive-window = 32768
+            receive-window-max = 2097152
+            receive-window-budget = 134217728
 
             [[upstream]]
             url = "https://games.internal:443"
@@ -203,6 +208,10 @@ mod tests {
         .expect("a valid file");
         config.resolve(Path::new("/etc/grpcws"));
         assert_eq!(config.grace, Some(Duration::from_secs(30)));
+        assert_eq!(
+            (config.receive_window, config.receive_window_max, config.receive_window_budget),
+            (Some(32 << 10), Some(2 << 20), Some(128 << 20))
+        );
         assert_eq!(config.upstream[0].ca.as_deref(), Some(Path::new("/etc/grpcws/ca.pem")));
         assert_eq!(config.descriptors.sets, [Path::new("/etc/grpcws/all.binpb")]);
         assert_eq!(config.route[0].fields["max_events"].as_integer(), Some(100));

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use grpcws::ConnectionOptions;
+use grpcws::proto::session::WindowBudget;
 use grpcws::routes::ExtraRoute;
 use grpcws_upstream::{TlsOptions, UpstreamOptions};
 
@@ -104,8 +105,15 @@ fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionO
     if let Some(size) = arguments.max_response_size.or(config.max_response_size) {
         options = options.max_response_size(size);
     }
-    if let Some(window) = config.receive_window {
+    if let Some(window) = arguments.receive_window.or(config.receive_window) {
         options = options.receive_window(window);
+    }
+    if let Some(window) = arguments.receive_window_max.or(config.receive_window_max) {
+        options = options.receive_window_max(window);
+    }
+    // One for all threads: each of them gets a clone of these options.
+    if let Some(budget) = arguments.receive_window_budget.or(config.receive_window_budget) {
+        options = options.receive_window_budget(WindowBudget::new(budget));
     }
     if let Some(period) = arguments.ping_period.or(config.ping_period) {
         options = options.ping_period(Some(period));

@@ -55,6 +55,9 @@ pub enum Payload<'a> {
 pub enum Transmit {
     /// A text message.
     Text(String),
+    /// The client's `ping`, a text message. Where it ends goes to
+    /// [`ClientSession::ping_queued`](super::ClientSession::ping_queued).
+    Ping(String),
     /// A close frame. Nothing follows it.
     Close(CloseCode),
 }

@@ -12,13 +12,14 @@
 //! The first thing that ends a stream is its outcome (PROTOCOL §6.3), and all later ones are ignored: an
 //! application is told exactly one end. `OK` comes from `stream_end` and from nothing else.
 //!
-//! Whoever drives a session keeps to three rules:
+//! The driver of a session keeps to these rules:
 //!
 //! 1. After each input, take everything from [`ClientSession::poll_transmit`] before anything else is sent.
 //! 2. Send a request message only while [`ClientSession::can_send`] holds, and report it by
 //!    [`ClientSession::message_sent`].
 //! 3. Report by [`ClientSession::message_taken`] what the application took. With a credit window, what is not
 //!    taken is bounded by that window and one message; without one, stop to read instead.
+//! 4. Read what has come before [`ClientSession::handle_timeout`]: a timer must not judge a gateway by what was not read.
 
 mod end;
 mod event;

@@ -72,7 +72,7 @@ impl ClientSession {
         if std::mem::take(&mut pending.end_send) {
             return text(message::END_SEND);
         }
-        pending.ping.take().map(|ping_id| Transmit::Text(message::ping(ping_id)))
+        pending.ping.take().map(|ping_id| Transmit::Ping(message::ping(ping_id)))
     }
 
     /// Whether everything that is to be sent was taken from [`ClientSession::poll_transmit`].

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{ClientSession, Phase};
+use crate::progress::{Progress, stood_still};
 use crate::{Code, Status};
 
 impl ClientSession {
@@ -12,16 +13,19 @@ impl ClientSession {
         match self.phase {
             Phase::Closed => None,
             Phase::Ended { until } => until,
-            Phase::Cancelling { until } => [until, self.options.deadline].into_iter().flatten().min(),
-            Phase::Live => [self.options.deadline, self.heartbeat.next_ping(), self.dead_at()]
-                .into_iter()
-                .flatten()
-                .min(),
+            Phase::Cancelling { until } => earliest([until, self.options.deadline]),
+            Phase::Live => {
+                let next_ping = self.heartbeat.next_ping();
+                earliest([self.options.deadline, next_ping, self.pong_due(), self.silent_at()])
+            }
         }
     }
 
-    /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Instant) {
+    /// Does what is due. What has come from the gateway is to be read before.
+    pub fn handle_timeout(&mut self, progress: Progress, now: Instant) {
+        if let Some(by) = stood_still(self.poll_timeout(), now) {
+            self.heartbeat.postpone(by);
+        }
         let passed = |instant: Option<Instant>| instant.is_some_and(|instant| instant <= now);
         match self.phase {
             Phase::Closed => {}
@@ -32,17 +36,27 @@ impl ClientSession {
                 self.abort(Status::new(Code::DeadlineExceeded, "deadline exceeded"), now);
             }
             Phase::Cancelling { .. } => {}
-            Phase::Live if passed(self.dead_at()) => {
-                let silence = self.options.pong_timeout.unwrap_or_default();
-                let text = format!("nothing was heard of the gateway for {silence:?}");
-                self.abort(Status::new(Code::Unavailable, text), now);
-            }
             Phase::Live => {
-                if let Some(ping_id) = self.heartbeat.due(now) {
+                if passed(self.silent_at()) || self.is_dead(progress, now) {
+                    let silence = self.heartbeat.timeout().unwrap_or_default();
+                    let text = format!("nothing was heard of the gateway for {silence:?}");
+                    self.abort(Status::new(Code::Unavailable, text), now);
+                } else if let Some(ping_id) = self.heartbeat.due(progress, now) {
                     self.pending.ping = Some(ping_id);
                 }
             }
         }
+    }
+
+    /// Bytes came from the gateway, of a frame or of a part of one.
+    pub fn bytes_received(&mut self, now: Instant) {
+        self.heartbeat.heard(now);
+    }
+
+    /// A ping is queued for the transport. `position` counts the bytes of the WebSocket up to its end, as
+    /// [`Progress::delivered`] does.
+    pub fn ping_queued(&mut self, position: u64) {
+        self.heartbeat.ping_queued(position);
     }
 
     /// Tells whether the socket is read. While it is not, because the application takes nothing, the gateway cannot
@@ -54,19 +68,32 @@ impl ClientSession {
         self.reading = reading;
     }
 
-    /// When silence means that the gateway is dead. It is only expected to say something where one side sends pings,
-    /// and before it has said `open`, which it does at once.
-    fn dead_at(&self) -> Option<Instant> {
-        let dead_at = self.heartbeat.dead_at().filter(|_| self.reading)?;
-        if self.heartbeat.next_ping().is_some() || (self.open.is_none() && self.mode.is_v1()) {
-            return Some(dead_at);
+    fn is_dead(&mut self, progress: Progress, now: Instant) -> bool {
+        self.reading && self.heartbeat.is_dead(progress, now)
+    }
+
+    /// When to look whether the client's own ping is answered.
+    fn pong_due(&self) -> Option<Instant> {
+        self.heartbeat.look_at().filter(|_| self.reading)
+    }
+
+    /// When the gateway has said nothing for too long, though it was to speak by itself: it says `open` at once, and
+    /// then sends pings.
+    fn silent_at(&self) -> Option<Instant> {
+        let timeout = self.heartbeat.timeout().filter(|_| self.reading)?;
+        if self.open.is_none() {
+            return self.heartbeat.last_heard().checked_add(timeout).filter(|_| self.mode.is_v1());
         }
-        let period = Duration::from_millis(self.open.as_ref()?.ping_period_ms);
-        if period.is_zero() {
+        if self.heartbeat.next_ping().is_some() {
             return None;
         }
-        // A gateway whose pings are rarer than that is given the time for three of them.
-        let longer = period.saturating_mul(3).saturating_sub(self.options.pong_timeout.unwrap_or_default());
-        dead_at.checked_add(longer)
+        let period = Duration::from_millis(self.open.as_ref()?.ping_period_ms);
+        // A gateway whose pings are rarer than the timeout is given the time for three of them.
+        let timeout = timeout.max(period.saturating_mul(3));
+        self.heartbeat.last_heard().checked_add(timeout).filter(|_| !period.is_zero())
     }
+}
+
+fn earliest<const N: usize>(instants: [Option<Instant>; N]) -> Option<Instant> {
+    instants.into_iter().flatten().min()
 }

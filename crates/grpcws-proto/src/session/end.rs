@@ -1,46 +1,54 @@
-//! The end of a stream: the first cause wins.
+//! The end of a stream: the first cause wins, and what the client is told of it is delivered (PROTOCOL §5 and §6).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{Outcome, Phase, Session};
+use super::{Delivery, Outcome, Phase, Session};
 use crate::close::Cause;
+use crate::progress::{Progress, Stall, on};
 use crate::{DebugDetail, message};
 
+/// How long a client that takes nothing, or does not answer, is offered its terminal message.
+const LAST_OFFER: Duration = Duration::from_secs(2);
+
+/// How long the client's end of the connection is waited for after FIN.
+const FINISH: Duration = Duration::from_secs(2);
+
 impl Session {
-    /// Ends the stream for a cause of the gateway's, or of the client's that only the socket can see: a
-    /// violation of RFC 6455, a message over the limit, a lost connection. Without effect on a stream
-    /// that has ended already.
+    /// Ends the stream for a cause of the gateway's, or for one of the client's that only the socket can see: a
+    /// violation of RFC 6455, a message over the limit, a lost connection. Does nothing if the stream has ended.
     pub fn fail(&mut self, cause: Cause, now: Instant) {
         self.end(cause, &(), now);
     }
 
-    /// The connection broke while the end was being delivered: nothing more can be done. A live stream
-    /// ends as lost.
-    pub fn abandon(&mut self, now: Instant) {
+    /// The connection is over: nothing more can be delivered. A live stream ends as lost.
+    pub fn connection_lost(&mut self, progress: Progress, now: Instant) {
         self.fail(Cause::ConnectionLost, now);
-        self.phase = Phase::Closed;
+        self.close(progress);
     }
 
-    /// The gateway shuts down: the stream may go on until `at`, and is then ended. One that has ended already
-    /// may be delivered until then.
-    pub fn drain(&mut self, at: Instant) {
+    /// Shuts the stream down: it may go on until `at` and is then ended, and its socket is closed at `gone_by` at the
+    /// latest, whatever is not delivered by then.
+    pub fn drain(&mut self, at: Instant, gone_by: Instant) {
         self.drain_at = Some(at);
-        let lingered = self.lingered(at);
-        if let Phase::Ending { until } = &mut self.phase {
-            *until = [*until, lingered].into_iter().flatten().min();
-        }
+        self.gone_by = Some(self.gone_by.map_or(gone_by, |earlier| earlier.min(gone_by)));
     }
 
-    fn lingered(&self, from: Instant) -> Option<Instant> {
-        from.checked_add(self.options.linger)
-    }
-
-    /// The close frame has left: from now on only the client is waited for, and not for long.
+    /// The transport has taken the terminal message and the close frame. From now on the client's close frame is waited
+    /// for, and everything else that the client sends is to be discarded.
     pub fn close_sent(&mut self, now: Instant) {
-        if let Phase::Ending { until } = &mut self.phase {
-            *until = now.checked_add(self.options.linger);
-            self.stalled_at = None;
+        if !matches!(self.phase, Phase::Ending) {
+            return;
         }
+        if self.client_closed {
+            return self.finish(now);
+        }
+        self.phase = Phase::Closing { since: now, heard: now };
+        self.stall = self.end_stall(now);
+    }
+
+    /// The client has closed its end of the connection, after everything that it sent.
+    pub fn finished(&mut self, progress: Progress) {
+        self.close(progress);
     }
 
     pub(super) fn end(&mut self, cause: Cause, debug: &dyn DebugDetail, now: Instant) {
@@ -55,15 +63,96 @@ impl Session {
                 message::error(&status, debug)
             });
         }
+        self.receive_window.close();
         self.pending.close.clone_from(&close);
-        // The end has a time of its own; a stall that led to it must not cut that short.
-        self.stalled_at = None;
-        self.phase = match &cause {
-            Cause::ConnectionLost => Phase::Closed,
-            // The call's own end waits behind its data for as long as the client takes some.
-            Cause::Upstream(_) => Phase::Ending { until: self.drain_at.and_then(|at| self.lingered(at)) },
-            _ => Phase::Ending { until: now.checked_add(self.options.linger) },
+        self.phase = if matches!(cause, Cause::ConnectionLost) { Phase::Closed } else { Phase::Ending };
+        // What led to the end took its own time; delivering the end takes another.
+        self.stall = self.end_stall(now);
+        self.outcome = Some(Box::new(Outcome { cause, status, close, delivery: Delivery::Lost }));
+    }
+
+    /// Ends the stream of a client that takes nothing, or does not answer: it is offered the end, but not for long.
+    pub(super) fn give_up(&mut self, cause: Cause, now: Instant) {
+        self.fail(cause, now);
+        let last_offer = now.checked_add(LAST_OFFER);
+        self.gone_by = [self.gone_by, last_offer].into_iter().flatten().min();
+    }
+
+    /// Bounds the time that the end may take without progress, also where no write stall is looked for.
+    fn end_stall(&self, now: Instant) -> Option<Stall> {
+        let timeout = on(self.options.write_stall_timeout).unwrap_or(self.options.max_linger);
+        Some(Stall::new(timeout, None, now))
+    }
+
+    /// The client's close frame has come, or was waited for long enough: FIN may be sent.
+    pub(super) fn finish(&mut self, now: Instant) {
+        self.stall = None;
+        self.phase = Phase::Finishing { until: now.checked_add(FINISH) };
+    }
+
+    /// Nothing is left to be done. What is known of the delivery now is known for good.
+    pub(super) fn close(&mut self, progress: Progress) {
+        let sent = matches!(self.phase, Phase::Closing { .. } | Phase::Finishing { .. });
+        self.phase = Phase::Closed;
+        let answered = self.client_closed;
+        let Some(outcome) = &mut self.outcome else { return };
+        outcome.delivery = match progress.outstanding {
+            _ if !sent || outcome.close.is_none() => Delivery::Lost,
+            _ if answered => Delivery::Confirmed,
+            Some(0) => Delivery::Acknowledged,
+            Some(_) => Delivery::Lost,
+            None => Delivery::Unknown,
         };
-        self.outcome = Some(Box::new(Outcome { cause, status, close }));
+    }
+
+    /// When the phases after the end are due.
+    pub(super) fn end_due(&self) -> Option<Instant> {
+        let stall = self.stall.as_ref().and_then(Stall::due);
+        let phase = match self.phase {
+            Phase::Live | Phase::Ending | Phase::Closed => None,
+            Phase::Closing { since, heard } => {
+                let lingered = heard.checked_add(self.options.linger);
+                let longest = since.checked_add(self.options.max_linger);
+                [lingered, longest].into_iter().flatten().min()
+            }
+            Phase::Finishing { until } => until,
+        };
+        [phase, stall, self.gone_by].into_iter().flatten().min()
+    }
+
+    /// Does what is due after the end.
+    pub(super) fn handle_end_timeout(&mut self, progress: Progress, now: Instant) {
+        let passed = |instant: Option<Instant>| instant.is_some_and(|instant| instant <= now);
+        if passed(self.gone_by) {
+            return self.close(progress);
+        }
+        match self.phase {
+            Phase::Live | Phase::Closed => {}
+            Phase::Ending => {
+                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered, now)) {
+                    self.close(progress);
+                }
+            }
+            Phase::Closing { .. } if progress.outstanding.is_some_and(|bytes| bytes > 0) => {
+                // The linger begins when the client has everything.
+                self.phase = Phase::Closing { since: now, heard: now };
+                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered, now)) {
+                    self.close(progress);
+                }
+            }
+            Phase::Closing { since, heard } => {
+                self.stall = None;
+                let (lingered, longest) =
+                    (heard.checked_add(self.options.linger), since.checked_add(self.options.max_linger));
+                if passed(lingered) || passed(longest) {
+                    self.finish(now);
+                }
+            }
+            Phase::Finishing { until } => {
+                if passed(until) {
+                    self.close(progress);
+                }
+            }
+        }
     }
 }

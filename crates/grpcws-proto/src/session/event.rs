@@ -81,6 +81,23 @@ pub struct Outcome {
     pub cause: Cause,
     /// The status that the client was told, or would have been.
     pub status: Status,
-    /// The close frame that the client was sent; `None` where it was gone before.
+    /// The close frame for the client; `None` if the client left first.
     pub close: Option<Close>,
+    /// Whether the client got all of it: every message, the terminal message and the close frame. It is settled when
+    /// the socket is closed, and `Lost` until then.
+    pub delivery: Delivery,
+}
+
+/// What is known of the delivery of a stream to its client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// The client answered the close frame with its own.
+    Confirmed,
+    /// The client's TCP acknowledged everything, and no close frame came back.
+    Acknowledged,
+    /// The transport took everything, and cannot tell what became of it: a stream of an HTTP/2 connection.
+    Unknown,
+    /// A part is lost, or may be: the client left first, or took no more.
+    Lost,
 }

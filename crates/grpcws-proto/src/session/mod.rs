@@ -2,23 +2,36 @@
 //! the call has to do and what the client is to be sent come out.
 //!
 //! ```text
-//!   ┌──────┐  the upstream's end, a cause of the gateway,   ┌────────┐  linger over  ┌────────┐
-//!   │ Live │ ─────────────────────────────────────────────▶ │ Ending │ ────────────▶ │ Closed │
-//!   └──────┘  or the client's close                         └────────┘               └────────┘
-//!       │                         the connection is lost                                 ▲
-//!       └────────────────────────────────────────────────────────────────────────────────┘
+//!   ┌──────┐ the upstream's end, a cause of the gateway, ┌────────┐ close_sent   ┌─────────┐
+//!   │ Live │ ──────────────────────────────────────────▶ │ Ending │ ───────────▶ │ Closing │
+//!   └──────┘ or the client's close                       └────────┘              └─────────┘
+//!      │                             no byte of it is delivered │                     │ the client's close frame,
+//!      │ the connection                   for the write stall   │                     ▼ or the end of the linger
+//!      │ is lost           ┌────────┐    timeout, or a drain    │              ┌───────────┐
+//!      └─────────────────▶ │ Closed │ ◀─────────────────────────┴───────────── │ Finishing │
+//!                          └────────┘      the client's FIN, or 2 s            └───────────┘
 //! ```
+//!
+//! | stage | what the driver does |
+//! | --- | --- |
+//! | `Live` | moves messages |
+//! | `Ending` | writes the terminal message and the close frame, behind the responses that the upstream's own end waits for |
+//! | `Closing` | reads, and discards everything but the client's close frame. It sends no FIN: some clients drop frames that they have not dispatched when FIN comes |
+//! | `Finishing` | sends FIN, then reads and discards to the client's FIN |
+//! | `Closed` | drops the socket |
 //!
 //! The first cause that ends a stream wins; all later ones are ignored. That alone makes the terminal
 //! message come exactly once, in whatever order half-close, cancel, status, close and timeouts meet.
 //!
-//! Whoever drives a session keeps to three rules:
+//! The driver of a session keeps to these rules:
 //!
 //! 1. After each input, take everything from [`Session::poll_transmit`] before anything else is sent.
 //! 2. When [`Session::is_live`] turns false, drop the call and what was not delivered to it.
 //! 3. Send a response only while [`Session::can_send_data`] holds. One that comes without credit is kept, and
 //!    the call is not polled again before it is sent; an end that comes instead needs no credit.
+//! 4. Read what has come before [`Session::handle_timeout`]: a timer must not judge a client by what was not read.
 
+mod budget;
 mod end;
 mod event;
 mod options;
@@ -26,17 +39,21 @@ mod receive;
 mod time;
 mod transmit;
 mod upstream;
+mod window;
 
 use std::time::Instant;
 
-pub use event::{Event, Frame, Outcome, Payload, Transmit};
+pub use budget::WindowBudget;
+pub use event::{Delivery, Event, Frame, Outcome, Payload, Transmit};
 pub use options::{SessionOptions, Start};
 
-use crate::credit::{ReceiveWindow, SendWindow};
+use crate::credit::SendWindow;
 use crate::heartbeat::Heartbeat;
 use crate::message::Open;
+use crate::progress::{Stall, on};
 use crate::{MethodKind, Mode};
 use transmit::Pending;
+use window::GrowingWindow;
 
 /// The gateway's side of one stream.
 #[derive(Debug)]
@@ -48,23 +65,48 @@ pub struct Session {
     requests: Requests,
     headers_sent: bool,
     send_window: SendWindow,
-    receive_window: ReceiveWindow,
+    receive_window: GrowingWindow,
     heartbeat: Heartbeat,
     deadline: Option<Instant>,
     /// When a drain ends the stream.
     drain_at: Option<Instant>,
-    /// When the client counts as stalled; set while a write is pending.
-    stalled_at: Option<Instant>,
+    /// When the socket is closed, whatever is not delivered by then.
+    gone_by: Option<Instant>,
+    /// The wait for a client that takes data; set while a write is pending, and after the end.
+    stall: Option<Stall>,
+    /// The client has sent its close frame.
+    client_closed: bool,
     pending: Pending,
     outcome: Option<Box<Outcome>>,
 }
 
 /// Where a stream is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The call runs.
+    Live,
+    /// The outcome is known, and is on its way to the transport.
+    Ending,
+    /// The transport has taken the close frame. The client's close frame is waited for.
+    Closing,
+    /// FIN is to be sent. The client's FIN is waited for.
+    Finishing,
+    /// Nothing is left to be done, and the socket is to be dropped.
+    Closed,
+}
+
+/// A stage, with what it waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Live,
-    /// The outcome is known; what is pending is still sent. `until` bounds the time for it.
-    Ending {
+    Ending,
+    Closing {
+        /// When the client had everything, as far as is known.
+        since: Instant,
+        /// When bytes came from the client last.
+        heard: Instant,
+    },
+    Finishing {
         until: Option<Instant>,
     },
     Closed,
@@ -94,7 +136,7 @@ impl Session {
         } else if start.kind.is_client_streaming() {
             Requests::Open
         } else {
-            Requests::Awaited { until: options.init_timeout.and_then(|timeout| now.checked_add(timeout)) }
+            Requests::Awaited { until: on(options.init_timeout).and_then(|timeout| now.checked_add(timeout)) }
         };
         let mut pending = Pending::default();
         if start.mode.is_v1() {
@@ -110,11 +152,13 @@ impl Session {
             requests,
             headers_sent: false,
             send_window: SendWindow::new(start.credit),
-            receive_window: ReceiveWindow::new(options.receive_window),
+            receive_window: GrowingWindow::new(&options, start.grants_credit(), now),
             heartbeat: Heartbeat::new(options.ping_period, options.pong_timeout, now),
             deadline: start.timeout.and_then(|timeout| now.checked_add(timeout)),
             drain_at: None,
-            stalled_at: None,
+            gone_by: None,
+            stall: None,
+            client_closed: false,
             pending,
             outcome: None,
             options,
@@ -125,6 +169,18 @@ impl Session {
     #[must_use]
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Where the stream is in its life.
+    #[must_use]
+    pub const fn stage(&self) -> Stage {
+        match self.phase {
+            Phase::Live => Stage::Live,
+            Phase::Ending => Stage::Ending,
+            Phase::Closing { .. } => Stage::Closing,
+            Phase::Finishing { .. } => Stage::Finishing,
+            Phase::Closed => Stage::Closed,
+        }
     }
 
     /// Whether the call is to go on. Once false, it is to be dropped.

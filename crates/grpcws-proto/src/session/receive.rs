@@ -2,16 +2,39 @@
 
 use std::time::Instant;
 
-use super::{Event, Frame, Payload, Requests, Session};
+use super::{Event, Frame, Payload, Phase, Requests, Session};
 use crate::Mode;
 use crate::close::Cause;
 use crate::message::ClientMessage;
+use crate::progress::on;
 
 impl Session {
+    /// Bytes came from the client, of a frame or of a part of one. `in_message` says that they are a part of a message
+    /// whose end has not come.
+    pub fn bytes_received(&mut self, in_message: bool, now: Instant) {
+        // Within a frame, a client has no way to answer a ping (RFC 6455 §5.4).
+        if in_message || !self.options.require_json_pong {
+            self.heartbeat.heard(now);
+        }
+        match (&mut self.phase, &mut self.requests) {
+            (Phase::Live, Requests::Awaited { until }) if in_message => {
+                *until = on(self.options.init_timeout).and_then(|timeout| now.checked_add(timeout));
+            }
+            (Phase::Closing { heard, .. }, _) => *heard = now,
+            _ => {}
+        }
+    }
+
     /// Takes a frame of the client and says what the call has to do. Frames that come after the end of
-    /// the stream are discarded.
+    /// the stream are discarded, except the client's close frame.
     pub fn receive<'a>(&mut self, frame: Frame<'a>, now: Instant) -> Event<'a> {
         if !self.is_live() {
+            if let Frame::Close(_) = frame {
+                self.client_closed = true;
+                if matches!(self.phase, Phase::Closing { .. }) {
+                    self.finish(now);
+                }
+            }
             return Event::None;
         }
         if !self.options.require_json_pong {
@@ -20,7 +43,10 @@ impl Session {
         match frame {
             Frame::Ping => Event::None,
             Frame::Pong => Event::Pong,
-            Frame::Close(code) => self.refuse(Cause::ClientClosed(code), now),
+            Frame::Close(code) => {
+                self.client_closed = true;
+                self.refuse(Cause::ClientClosed(code), now)
+            }
             Frame::Text(text) => self.receive_text(text, now),
             Frame::Binary(bytes) => self.receive_binary(bytes, now),
         }
@@ -95,7 +121,7 @@ impl Session {
         };
         // An empty frame counts as well, or a flood of them would have no bound.
         let cost = u64::try_from(length.max(1)).unwrap_or(u64::MAX);
-        self.receive_window.hold(cost);
+        self.pending.credit += self.receive_window.hold(cost, now);
         Event::Message { payload, last, cost }
     }
 
@@ -103,6 +129,7 @@ impl Session {
         match self.requests {
             Requests::Open => {
                 self.requests = Requests::Closed;
+                self.receive_window.half_closed();
                 Event::HalfClose
             }
             Requests::Awaited { .. } => {
@@ -135,7 +162,7 @@ impl Session {
             // The heartbeat was suspended while the socket was not read.
             self.heartbeat.heard(now);
         }
-        let grant = self.receive_window.release(cost);
+        let grant = self.receive_window.release(cost, now);
         if self.mode.is_v1() && self.kind.is_client_streaming() {
             self.pending.credit += grant.unwrap_or(0);
         }

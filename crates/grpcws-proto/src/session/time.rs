@@ -1,9 +1,10 @@
 //! What happens when nothing happens: heartbeat, deadline and the other time limits.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Phase, Requests, Session};
 use crate::close::Cause;
+use crate::progress::{Progress, Stall, on, stood_still};
 
 impl Session {
     /// When [`Session::handle_timeout`] is to be called next; `None` for never, as things stand.
@@ -11,27 +12,27 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.phase {
             Phase::Closed => None,
-            Phase::Ending { until } => earliest([until, self.stalled_at]),
             Phase::Live => earliest([
                 self.heartbeat.next_ping(),
-                self.dead_at(),
+                self.pong_due(),
                 self.deadline,
                 self.drain_at,
-                self.stalled_at,
+                self.stall.as_ref().and_then(Stall::due),
                 self.init_until(),
             ]),
+            _ => self.end_due(),
         }
     }
 
-    /// Does what is due.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let passed = |instant: Option<Instant>| instant.is_some_and(|instant| instant <= now);
-        if let Phase::Ending { until } = self.phase {
-            if passed(until) || passed(self.stalled_at) {
-                self.phase = Phase::Closed;
-            }
-            return;
+    /// Does what is due. What has come from the client is to be read before.
+    pub fn handle_timeout(&mut self, progress: Progress, now: Instant) {
+        if let Some(by) = stood_still(self.poll_timeout(), now) {
+            self.postpone(by);
         }
+        if !self.is_live() {
+            return self.handle_end_timeout(progress, now);
+        }
+        let passed = |instant: Option<Instant>| instant.is_some_and(|instant| instant <= now);
         if passed(self.deadline) {
             self.fail(Cause::Deadline, now);
         } else if passed(self.drain_at) {
@@ -39,34 +40,65 @@ impl Session {
         } else if passed(self.init_until()) {
             let text = format!("no request message within {}", seconds(self.options.init_timeout));
             self.fail(Cause::InitTimeout(text), now);
-        } else if passed(self.stalled_at) {
+        } else if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered, now)) {
             let text =
                 format!("the client has not taken data for {}", seconds(self.options.write_stall_timeout));
-            self.fail(Cause::Policy(text), now);
-        } else if passed(self.dead_at()) {
+            self.give_up(Cause::Policy(text), now);
+        } else if self.reads() && self.heartbeat.is_dead(progress, now) {
             let text = format!("no pong within {}", seconds(self.options.pong_timeout));
-            self.fail(Cause::HeartbeatTimeout(text), now);
-        } else if let Some(ping_id) = self.heartbeat.due(now) {
+            self.give_up(Cause::HeartbeatTimeout(text), now);
+        } else if let Some(ping_id) = self.heartbeat.due(progress, now) {
             self.pending.ping = Some(ping_id);
         }
     }
 
-    /// The socket takes no more for now. `progressed` says whether it took anything since the last call;
-    /// a write that makes no progress for the write-stall timeout ends the stream.
-    pub fn write_pending(&mut self, progressed: bool, now: Instant) {
-        if progressed || self.stalled_at.is_none() {
-            self.stalled_at = self.options.write_stall_timeout.and_then(|timeout| now.checked_add(timeout));
+    /// Does not count the time in which the gateway stood still against the client.
+    fn postpone(&mut self, by: Duration) {
+        let later = |instant: &mut Instant| *instant = instant.checked_add(by).unwrap_or(*instant);
+        self.heartbeat.postpone(by);
+        if let Some(stall) = &mut self.stall {
+            stall.postpone(by);
+        }
+        if let Requests::Awaited { until: Some(until) } = &mut self.requests {
+            later(until);
+        }
+        match &mut self.phase {
+            Phase::Closing { since, heard } => {
+                later(since);
+                later(heard);
+            }
+            Phase::Finishing { until: Some(until) } => later(until),
+            _ => {}
         }
     }
 
-    /// The socket has taken everything.
+    /// The transport takes no more for now. If no byte is delivered for the write stall timeout, the stream ends.
+    pub fn write_pending(&mut self, now: Instant) {
+        if self.stall.is_none() && self.is_live() {
+            self.stall = on(self.options.write_stall_timeout).map(|timeout| Stall::new(timeout, None, now));
+        }
+    }
+
+    /// The transport has taken everything.
     pub fn write_complete(&mut self) {
-        self.stalled_at = None;
+        if self.is_live() {
+            self.stall = None;
+        }
+    }
+
+    /// A ping is queued for the transport. `position` counts the bytes of the WebSocket up to its end, as
+    /// [`Progress::delivered`] does.
+    pub fn ping_queued(&mut self, position: u64) {
+        self.heartbeat.ping_queued(position);
     }
 
     /// While the socket is not read, a client cannot be heard, and so is not taken for dead.
-    fn dead_at(&self) -> Option<Instant> {
-        if self.receive_window.is_open() { self.heartbeat.dead_at() } else { None }
+    fn pong_due(&self) -> Option<Instant> {
+        if self.reads() { self.heartbeat.look_at() } else { None }
+    }
+
+    fn reads(&self) -> bool {
+        self.receive_window.is_open()
     }
 
     fn init_until(&self) -> Option<Instant> {

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use grpcws_proto::client::{ClientOptions, ClientSession, Event, Frame, Payload, Transmit};
-use grpcws_proto::session::{SessionOptions, Start};
-use grpcws_proto::{Code, MethodKind, Mode, Status};
+use grpcws_proto::session::{SessionOptions, Start, WindowBudget};
+use grpcws_proto::{Code, MethodKind, Mode, Progress, Status};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -25,12 +25,14 @@ enum Step {
     Down(usize),
     Answer,
     End(u8),
-    Take,
+    /// The upstream takes so many requests.
+    Take(usize),
     Wait(u64),
     Drain,
 }
 
-const RECEIVE_WINDOW: u64 = 200;
+const RECEIVE_WINDOW: u64 = 60;
+const LARGEST_WINDOW: u64 = 500;
 /// No frame of these tests is longer.
 const LONGEST_FRAME: u64 = 64;
 
@@ -172,6 +174,8 @@ struct World {
     up: VecDeque<FromClient>,
     down: VecDeque<ToClient>,
     gateway: Gateway,
+    /// What the receive window has grown by.
+    budget: WindowBudget,
     clock: u64,
     answers: u64,
     upstream_end: Option<Code>,
@@ -181,7 +185,10 @@ struct World {
 impl World {
     fn new(mode: Mode, credit: Option<u64>) -> Self {
         let mut options = SessionOptions::default();
+        let budget = WindowBudget::new(LARGEST_WINDOW - RECEIVE_WINDOW);
         options.receive_window = RECEIVE_WINDOW;
+        options.receive_window_max = LARGEST_WINDOW;
+        options.receive_window_budget = budget.clone();
         let credit = credit.filter(|_| mode.is_v1());
         let start = Start::new(mode, MethodKind::Bidi).credit(credit);
         let mut gateway = Gateway::new(options, start, None);
@@ -191,6 +198,7 @@ impl World {
             up: VecDeque::new(),
             down: VecDeque::new(),
             gateway,
+            budget,
             clock: 0,
             answers: 0,
             upstream_end: None,
@@ -207,7 +215,7 @@ impl World {
                 continue;
             }
             self.up.push_back(match transmit {
-                Transmit::Text(text) => FromClient::Text(text),
+                Transmit::Text(text) | Transmit::Ping(text) => FromClient::Text(text),
                 Transmit::Close(code) => FromClient::Close(Some(code.number())),
             });
         }
@@ -264,11 +272,11 @@ impl World {
                 self.upstream_end = Some(code);
                 self.gateway.upstream.push_back(FromUpstream::End(Status::new(code, "")));
             }
-            Step::Take => _ = self.gateway.take(),
+            Step::Take(messages) => _ = (0..*messages).all(|_| self.gateway.take()),
             Step::Wait(milliseconds) => {
                 self.clock += milliseconds;
                 self.gateway.advance(Duration::from_millis(self.clock));
-                self.client.session.handle_timeout(self.gateway.now);
+                self.client.session.handle_timeout(Progress::default(), self.gateway.now);
             }
             Step::Drain => self.gateway.drain(),
             _ => {}
@@ -285,9 +293,13 @@ impl World {
         }
         // P5, and below the window everything is read at once.
         let held = self.gateway.held_bytes();
-        assert!(held <= RECEIVE_WINDOW + 2 * LONGEST_FRAME, "{held} bytes are held");
-        let waiting = self.gateway.session.is_live() && !self.gateway.socket.is_empty();
-        assert!(!waiting || held >= RECEIVE_WINDOW, "the gateway does not read, and holds {held} bytes");
+        let window = RECEIVE_WINDOW + self.budget.used();
+        assert!(window <= LARGEST_WINDOW, "a window of {window} bytes");
+        assert!(held <= window + 2 * LONGEST_FRAME, "{held} bytes are held in a window of {window}");
+        let live = self.gateway.session.is_live();
+        assert!(live || self.budget.used() == 0, "a stream that is over keeps a part of the budget");
+        let waiting = live && !self.gateway.socket.is_empty();
+        assert!(!waiting || held >= window, "the gateway does not read, and holds {held} bytes of {window}");
     }
 
     /// Lets everything come to its end: the network delivers, the upstream takes, the client sends what
@@ -371,8 +383,9 @@ fn step() -> impl Strategy<Value = Step> {
         10 => (1usize..4).prop_map(Step::Down),
         10 => Just(Step::Answer),
         1 => (0u8..=16).prop_map(Step::End),
-        8 => Just(Step::Take),
+        8 => (1usize..6).prop_map(Step::Take),
         2 => (1u64..40_000).prop_map(Step::Wait),
+        6 => (1u64..200).prop_map(Step::Wait),
         1 => Just(Step::Drain),
     ]
 }
@@ -385,7 +398,7 @@ proptest! {
         mode in prop_oneof![Just(Mode::Seed), Just(Mode::V1Json), Just(Mode::V1Proto)],
         credit in proptest::option::of(1u64..200),
         goal in 0u64..40,
-        steps in proptest::collection::vec(step(), 0..80),
+        steps in proptest::collection::vec(step(), 0..160),
     ) {
         let mut world = World::new(mode, credit);
         for step in &steps {

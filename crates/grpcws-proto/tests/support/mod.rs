@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use grpcws_proto::close::Cause;
 use grpcws_proto::message::data;
 use grpcws_proto::session::{Event, Frame, Payload, Session, SessionOptions, Start, Transmit};
-use grpcws_proto::{DebugDetail, MethodKind, Mode, Status};
+use grpcws_proto::{DebugDetail, MethodKind, Mode, Progress, Status};
 use http::HeaderMap;
 
 /// What leaves the gateway towards the client.
@@ -127,7 +127,7 @@ impl Gateway {
         let target = self.begin + since_begin;
         while let Some(due) = self.session.poll_timeout().filter(|due| *due <= target) {
             self.now = due.max(self.now);
-            self.session.handle_timeout(self.now);
+            self.session.handle_timeout(Progress::default(), self.now);
             self.pump();
         }
         self.now = target;
@@ -139,8 +139,8 @@ impl Gateway {
     }
 
     pub(crate) fn drain(&mut self) {
-        self.session.drain(self.now);
-        self.session.handle_timeout(self.now);
+        self.session.drain(self.now, self.now + Duration::from_secs(2));
+        self.session.handle_timeout(Progress::default(), self.now);
         self.pump();
     }
 

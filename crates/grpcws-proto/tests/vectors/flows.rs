@@ -63,6 +63,9 @@ fn gateway(flow: &Value) -> Gateway {
     if let Some(window) = given["receive_window"].as_u64() {
         options.receive_window = window;
     }
+    if let Some(window) = given["receive_window_max"].as_u64() {
+        options.receive_window_max = window;
+    }
     if let Some(timeout) = milliseconds("pong_timeout_ms") {
         options.pong_timeout = Some(timeout);
     }

@@ -1,30 +1,25 @@
 //! From the socket to the call.
 
+use std::borrow::Cow;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
 use grpcws_proto::close::Cause;
-use grpcws_proto::session::{Event, Frame, Payload};
+use grpcws_proto::session::{Event, Frame, Payload, Session, Stage};
 
-use super::{BUDGET, Driver};
+use super::{BUDGET, Driver, Observer};
 use crate::call::Call;
+use crate::codec::Codec;
 use crate::socket::Incoming;
 
 impl<C: Call + Unpin> Driver<C> {
     /// Reads what the client sends for as long as the session wants it, and hands it to the call.
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>, now: Instant) {
-        for _ in 0..BUDGET {
-            self.poll_taken(cx, now);
-            if !self.session.wants_input() {
-                break;
-            }
-            self.socket.stop_watching();
-            match self.socket.poll_read(cx) {
-                Poll::Ready(Ok(message)) => self.receive(&message, now),
-                Poll::Ready(Err(cause)) => self.session.fail(cause, now),
-                Poll::Pending => return,
-            }
+        let drained = self.read_messages(cx, now);
+        self.note_bytes_read(now);
+        if drained {
+            return;
         }
         if self.session.wants_input() {
             cx.waker().wake_by_ref();
@@ -36,6 +31,36 @@ impl<C: Call + Unpin> Driver<C> {
         }
     }
 
+    /// Returns whether everything that has come was read.
+    fn read_messages(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+        for _ in 0..BUDGET {
+            self.poll_taken(cx, now);
+            if !self.session.wants_input() {
+                return false;
+            }
+            self.socket.stop_watching();
+            let Self { socket, session, call, codec, observer, .. } = self;
+            match socket.poll_read(cx) {
+                Poll::Ready(Ok(message)) => {
+                    let (call, codec) = (call.as_mut(), codec.as_deref());
+                    Receiver { session, call, codec, observer }.receive(message, now);
+                }
+                Poll::Ready(Err(cause)) => session.fail(cause, now),
+                Poll::Pending => return true,
+            }
+        }
+        false
+    }
+
+    /// Tells the session of bytes that came, if only a part of a frame.
+    pub(super) fn note_bytes_read(&mut self, now: Instant) {
+        let bytes_read = self.socket.bytes_read();
+        if bytes_read != self.bytes_read {
+            self.bytes_read = bytes_read;
+            self.session.bytes_received(self.socket.is_inside_message(), now);
+        }
+    }
+
     fn poll_taken(&mut self, cx: &mut Context<'_>, now: Instant) {
         let Some(call) = &mut self.call else { return };
         while let Poll::Ready(cost) = call.poll_taken(cx) {
@@ -43,15 +68,77 @@ impl<C: Call + Unpin> Driver<C> {
         }
     }
 
-    fn receive(&mut self, message: &Incoming, now: Instant) {
-        let (frame, bytes, length) = match message {
-            Incoming::Text(text) => (Frame::Text(text), None, text.len()),
-            Incoming::Binary(bytes) => (Frame::Binary(bytes), Some(bytes), bytes.len()),
-            Incoming::Ping => (Frame::Ping, None, 0),
-            Incoming::Pong => (Frame::Pong, None, 0),
-            Incoming::Close(code) => (Frame::Close(*code), None, 0),
-        };
-        match self.session.receive(frame, now) {
+    /// Reads and discards what the client still sends after the end. Only its close frame, and the end of the connection,
+    /// mean something.
+    pub(super) fn discard_input(&mut self, cx: &mut Context<'_>, now: Instant) {
+        for _ in 0..BUDGET {
+            if matches!(self.session.stage(), Stage::Finishing | Stage::Closed) {
+                return;
+            }
+            let frame = if self.socket.can_read() {
+                self.socket.poll_read(cx).map_ok(|frame| match frame {
+                    Incoming::Close(code) => Some(code),
+                    _ => None,
+                })
+            } else {
+                // Nothing is read as frames after the client's close frame, or after a violation.
+                self.socket.poll_discard(cx).map(|()| Err(Cause::ConnectionLost))
+            };
+            self.note_bytes_read(now);
+            match frame {
+                Poll::Ready(Ok(Some(code))) => _ = self.session.receive(Frame::Close(code), now),
+                Poll::Ready(Err(Cause::ConnectionLost)) => self.connection_lost(now),
+                Poll::Ready(_) => {}
+                Poll::Pending => return,
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+}
+
+/// What takes a message of the client while that borrows from the socket.
+struct Receiver<'a, C> {
+    session: &'a mut Session,
+    call: Option<&'a mut C>,
+    codec: Option<&'a Codec>,
+    observer: &'a mut Observer,
+}
+
+impl<C: Call> Receiver<'_, C> {
+    fn receive(&mut self, message: Incoming<'_>, now: Instant) {
+        match message {
+            Incoming::Text(text) => {
+                let event = self.session.receive(Frame::Text(&text), now);
+                self.handle(event, text.len(), now);
+            }
+            Incoming::Binary(bytes) => self.receive_binary(bytes, now),
+            Incoming::Ping => _ = self.session.receive(Frame::Ping, now),
+            Incoming::Pong => {
+                let event = self.session.receive(Frame::Pong, now);
+                self.handle(event, 0, now);
+            }
+            Incoming::Close(code) => _ = self.session.receive(Frame::Close(code), now),
+        }
+    }
+
+    fn receive_binary(&mut self, bytes: Cow<'_, [u8]>, now: Instant) {
+        let length = bytes.len();
+        match self.session.receive(Frame::Binary(&bytes), now) {
+            // The whole frame is the message.
+            Event::Message { payload: Payload::Proto(_), last, cost } => {
+                self.observer.received(length);
+                let message = match bytes {
+                    Cow::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+                    Cow::Owned(bytes) => bytes.into(),
+                };
+                self.send(Ok(message), cost, last, now);
+            }
+            event => self.handle(event, length, now),
+        }
+    }
+
+    fn handle(&mut self, event: Event<'_>, length: usize, now: Instant) {
+        match event {
             Event::None | Event::Ping => {}
             Event::Pong => self.observer.pong(),
             Event::HalfClose => {
@@ -61,47 +148,28 @@ impl<C: Call + Unpin> Driver<C> {
             }
             Event::Message { payload, last, cost } => {
                 self.observer.received(length);
-                let message = match (payload, bytes) {
-                    // The whole frame is the message.
-                    (Payload::Proto(_), Some(frame)) => Ok(frame.clone()),
-                    (payload, _) => self.decode(payload),
-                };
-                if let Err(text) = message.and_then(|message| self.send(message, cost, last)) {
-                    self.session.fail(Cause::InvalidMessage(text), now);
-                }
+                let message = self.decode(payload);
+                self.send(message, cost, last, now);
             }
         }
     }
 
     fn decode(&self, payload: Payload<'_>) -> Result<Bytes, String> {
-        let codec = self.codec.as_ref().ok_or("the types of this method are not known")?;
+        let codec = self.codec.ok_or("the types of this method are not known")?;
         codec.decode_request(payload).map_err(|error| error.to_string())
     }
 
-    fn send(&mut self, message: Bytes, cost: u64, last: bool) -> Result<(), String> {
-        let Some(call) = &mut self.call else { return Ok(()) };
-        call.send(message, cost).map_err(|status| status.message().to_owned())?;
-        if last {
-            call.half_close();
-        }
-        Ok(())
-    }
-
-    /// After the end, what the client still sends is thrown away; its close or its loss still counts.
-    fn discard_input(&mut self, cx: &mut Context<'_>, now: Instant) {
-        if self.close_flushed {
-            return;
-        }
-        for _ in 0..BUDGET {
-            if !self.socket.can_read() {
-                return;
+    fn send(&mut self, message: Result<Bytes, String>, cost: u64, last: bool, now: Instant) {
+        let sent = message.and_then(|message| {
+            let Some(call) = &mut self.call else { return Ok(()) };
+            call.send(message, cost).map_err(|status| status.message().to_owned())?;
+            if last {
+                call.half_close();
             }
-            match self.socket.poll_read(cx) {
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(Cause::ConnectionLost)) => return self.session.abandon(now),
-                Poll::Ready(Err(_)) | Poll::Pending => return,
-            }
+            Ok(())
+        });
+        if let Err(text) = sent {
+            self.session.fail(Cause::InvalidMessage(text), now);
         }
-        cx.waker().wake_by_ref();
     }
 }

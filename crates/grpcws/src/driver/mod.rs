@@ -6,8 +6,11 @@
 //! ```
 //!
 //! One hand-written poll does all of it: no split, no lock, and no future that is dropped half done. The
-//! order inside a poll matters: what the client says is read before anything is written, so that a cancel
-//! is never behind data; what is written is gathered while both sides are ready and flushed once.
+//! order inside a poll matters: what the client says is read before a timer judges the client, and before anything
+//! is written, so that a cancel is never behind data; what is written is gathered while both sides are ready and
+//! flushed once.
+//!
+//! The life of a socket is the session's: [`Stage`] says what a poll does, and the session's module has the diagram.
 
 mod inbound;
 mod observer;
@@ -22,7 +25,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use grpcws_proto::close::Cause;
-use grpcws_proto::session::Session;
+use grpcws_proto::session::{Session, Stage};
 use tokio::time::Sleep;
 
 use crate::call::Call;
@@ -62,8 +65,8 @@ pub(crate) struct Driver<C> {
     observer: Observer,
     timer: Pin<Box<Sleep>>,
     timer_at: Option<Instant>,
-    written_at_last_poll: u64,
-    close_flushed: bool,
+    /// The bytes read of the socket that the session knows of.
+    bytes_read: u64,
     faulted: bool,
 }
 
@@ -80,8 +83,7 @@ impl<C: Call + Unpin> Driver<C> {
             observer: Observer::new(parts.hooks, parts.info),
             timer: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
             timer_at: None,
-            written_at_last_poll: 0,
-            close_flushed: false,
+            bytes_read: 0,
             faulted: false,
         }
     }
@@ -89,17 +91,17 @@ impl<C: Call + Unpin> Driver<C> {
     fn poll_once(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let now = Instant::now();
         self.observer.started();
-        if let Some(at) = self.registration.poll_drain(cx) {
-            self.session.drain(at);
-        }
-        if self.session.poll_timeout().is_some_and(|due| due <= now) {
-            self.session.handle_timeout(now);
+        if let Some(drain) = self.registration.poll_drain(cx) {
+            self.session.drain(drain.end_at, drain.gone_by);
         }
         self.poll_inbound(cx, now);
+        if self.session.poll_timeout().is_some_and(|due| due <= now) {
+            self.session.handle_timeout(self.socket.progress(), now);
+        }
         let more = self.poll_outbound(cx, now);
         if !self.session.is_live() {
             self.release_call();
-            if self.session.is_closed() || self.poll_ending(cx, now).is_ready() {
+            if self.poll_ending(cx, now).is_ready() {
                 self.observer.closed(self.session.outcome());
                 return Poll::Ready(());
             }
@@ -107,7 +109,8 @@ impl<C: Call + Unpin> Driver<C> {
         if more {
             cx.waker().wake_by_ref();
         }
-        self.poll_timer(cx)
+        self.poll_timer(cx);
+        Poll::Pending
     }
 
     /// A stream that has ended needs its call no longer: dropping it cancels it upstream.
@@ -117,49 +120,66 @@ impl<C: Call + Unpin> Driver<C> {
         self.observer.ended(self.session.outcome());
     }
 
-    /// Delivers what is left to say, then ends the connection.
+    /// Takes the stream from its end to the end of its connection; ready when the socket can be dropped.
     fn poll_ending(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        loop {
+            let before = self.session.stage();
+            match before {
+                Stage::Live => return Poll::Pending,
+                Stage::Ending => self.poll_said(cx, now),
+                Stage::Closing => self.discard_input(cx, now),
+                Stage::Finishing => {
+                    let finished = self.socket.poll_finish(cx);
+                    self.note_bytes_read(now);
+                    if finished.is_ready() {
+                        self.session.finished(self.socket.progress());
+                    }
+                }
+                Stage::Closed => return Poll::Ready(()),
+            }
+            if self.session.stage() == before {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Hands the transport what is left to say.
+    fn poll_said(&mut self, cx: &mut Context<'_>, now: Instant) {
         if !self.session.end_is_said() {
             // The turn ended before all was said. A blocked socket wakes the task; any other needs a nudge.
             if !self.socket.is_blocked() {
                 cx.waker().wake_by_ref();
             }
-            return Poll::Pending;
+            return;
         }
-        if !self.close_flushed {
-            match self.socket.poll_flush(cx) {
-                Poll::Ready(Ok(())) => {
-                    self.close_flushed = true;
-                    self.session.close_sent(now);
-                }
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
-            }
+        match self.socket.poll_flush(cx) {
+            Poll::Ready(Ok(())) => self.session.close_sent(now),
+            Poll::Ready(Err(_)) => self.connection_lost(now),
+            Poll::Pending => {}
         }
-        self.socket.poll_finish(cx)
+    }
+
+    fn connection_lost(&mut self, now: Instant) {
+        self.session.connection_lost(self.socket.progress(), now);
     }
 
     /// Arms the timer for what the session waits for next. A timer that fires early costs one poll, so it
     /// is only set anew where it would be late.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(due) = self.session.poll_timeout() else { return Poll::Pending };
+    fn poll_timer(&mut self, cx: &mut Context<'_>) {
+        let Some(due) = self.session.poll_timeout() else { return };
         if self.timer_at.is_none_or(|at| due < at) {
             self.timer.as_mut().reset(due.into());
             self.timer_at = Some(due);
         }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let now = Instant::now();
-            self.session.handle_timeout(now);
-            let Some(due) = self.session.poll_timeout() else {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            };
+            if due <= Instant::now() {
+                // Another turn does what is due, after it has read.
+                self.timer_at = None;
+                return cx.waker().wake_by_ref();
+            }
             self.timer.as_mut().reset(due.into());
             self.timer_at = Some(due);
-            // What became due is sent by another turn.
-            cx.waker().wake_by_ref();
         }
-        Poll::Pending
     }
 
     /// A hook or the program's own stream panicked: this stream ends, and no other.

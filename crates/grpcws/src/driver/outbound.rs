@@ -78,13 +78,15 @@ impl<C: Call + Unpin> Driver<C> {
 
     fn transmit(&mut self, cx: &mut Context<'_>, transmit: Transmit) -> Result<(), Cause> {
         match transmit {
-            Transmit::Text(text) => self.socket.feed_text(cx, text.into()),
+            Transmit::Text(text) => self.socket.feed_text(cx, &text),
             Transmit::Ping { ping_id, text } => {
                 self.observer.ping(ping_id);
-                self.socket.feed_text(cx, text.into())?;
-                self.socket.feed_ping(cx)
+                self.socket.feed_text(cx, &text)?;
+                self.socket.feed_ping(cx)?;
+                self.session.ping_queued(self.socket.bytes_queued());
+                Ok(())
             }
-            Transmit::Close(close) => self.socket.feed_close(cx, close),
+            Transmit::Close(close) => self.socket.feed_close(cx, &close),
         }
     }
 
@@ -117,13 +119,11 @@ impl<C: Call + Unpin> Driver<C> {
                 Poll::Ready(())
             }
             Poll::Ready(Err(_)) => {
-                self.session.abandon(now);
+                self.connection_lost(now);
                 Poll::Ready(())
             }
             Poll::Pending => {
-                let written = self.socket.bytes_written();
-                self.session.write_pending(written != self.written_at_last_poll, now);
-                self.written_at_last_poll = written;
+                self.session.write_pending(now);
                 Poll::Pending
             }
         }

@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
@@ -22,9 +22,11 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::overload::Overload;
+use super::patience::{PatientSleep, PatientTimer};
 use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
 use crate::shutdown::Shutdown;
+use crate::transport::bound_unsent;
 use crate::upgrade::{close_connection, is_handshake};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -75,7 +77,7 @@ pub async fn serve_on<S, B>(
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    send_at_once(&listener);
+    set_options(&listener);
     let connections = Arc::new(Semaphore::new(options.max_connections));
     let overload = Overload::default();
     let tasks = TaskTracker::new();
@@ -129,9 +131,11 @@ pub async fn serve_on<S, B>(
     server.abort.cancel();
 }
 
-/// Small frames are the normal case here, and none of them is to wait for more.
-fn send_at_once(listener: &TcpListener) {
+/// Sets the options that the connections of a listener inherit. Small frames are the normal case here, and none of them
+/// is to wait for more.
+fn set_options(listener: &TcpListener) {
     let _ = SockRef::from(listener).set_tcp_nodelay(true);
+    bound_unsent(listener);
 }
 
 /// The next connection. Errors of a single connection are passed over; those of the process make it rest,
@@ -142,6 +146,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, PeerAddress) {
             Ok((stream, peer)) => {
                 if !INHERITED {
                     let _ = stream.set_nodelay(true);
+                    bound_unsent(&stream);
                 }
                 return (stream, PeerAddress(peer));
             }
@@ -162,9 +167,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 fn http(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
     let mut http = auto::Builder::new(TokioExecutor::new());
     let buffer = usize::try_from(options.max_header_size).unwrap_or(usize::MAX).max(8 * 1024);
-    http.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout).max_buf_size(buffer);
+    http.http1().timer(PatientTimer).header_read_timeout(options.header_timeout).max_buf_size(buffer);
     http.http2()
-        .timer(TokioTimer::new())
+        .timer(PatientTimer)
         .enable_connect_protocol()
         .max_header_list_size(options.max_header_size)
         .max_concurrent_streams(options.max_concurrent_streams)
@@ -218,7 +223,7 @@ impl Server {
         let io = TokioIo::new(Connection::new(stream, guard));
         let mut connection = pin!(self.http.serve_connection_with_upgrades(io, service));
         // hyper's own timeout begins with the first byte of a request, and a silent client sends none.
-        let mut silence = pin!(tokio::time::sleep(self.options.header_timeout));
+        let mut silence = pin!(PatientSleep::new(self.options.header_timeout));
         let mut draining = false;
         loop {
             tokio::select! {
@@ -251,7 +256,7 @@ mod tests {
     #[tokio::test]
     async fn no_frame_waits_for_more() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        send_at_once(&listener);
+        set_options(&listener);
         let client = TcpStream::connect(listener.local_addr().expect("bound"));
         let ((accepted, _), client) = tokio::join!(accept(&listener), client);
         assert!(client.is_ok());

@@ -22,6 +22,7 @@ mod accept;
 mod connection;
 mod options;
 mod overload;
+mod patience;
 mod workers;
 
 pub use accept::{serve, serve_on};

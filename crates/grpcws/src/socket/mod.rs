@@ -1,191 +1,148 @@
 //! The WebSocket: frames in, frames out, and an end that loses no close code.
 //!
-//! This is the seam to the codec: nothing outside knows tungstenite. The codec runs without a runtime
-//! on whatever implements `Read` and `Write`, so one adapter that carries the task's context is all that
-//! stands between it and the transport.
-//!
-//! The codec reads, and writes the frames of control. Those of data, which are nearly all, are written without it
-//! into the queue that both share: their payload then comes into being where it is sent from.
+//! `grpcws-frame` has the frames; this is what moves their bytes. There is one reader and one queue for all that is
+//! written, so frames leave in the order in which they were fed.
 
-mod adapter;
-mod finish;
-mod outgoing;
-mod unread;
-
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use grpcws_frame::{Encoder, FrameError, Message, Reader, Role};
+use grpcws_proto::Progress;
 use grpcws_proto::close::{Cause, Close};
-use tokio::io::AsyncWrite;
-use tungstenite::protocol::frame::CloseFrame;
-use tungstenite::protocol::frame::coding::CloseCode as WireCloseCode;
-use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
-use tungstenite::{Error, Message, Utf8Bytes};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use crate::transport::Transport;
-use adapter::Adapter;
-use finish::Finish;
-pub(crate) use outgoing::DataKind;
-use outgoing::Outgoing;
-use unread::Unread;
+pub(crate) use grpcws_frame::DataKind;
 
-/// How many bytes the codec takes at once, and what an idle socket holds for reading. Of a smaller buffer `bytes` would
-/// forget the size when it makes a new one, beside messages that are still in use.
-const READ_BUFFER: usize = 1024;
-
-/// How many bytes are gathered before they are written without waiting for a flush. With small messages nearly all
-/// that the kernel does is done for each write, whatever its size.
-const WRITE_BUFFER: usize = 32 * 1024;
-
-/// The same where messages are large. Copying dominates there, and a system call that has more to copy pays off
-/// still; what a socket that is not read holds is only a few messages more.
-const WRITE_BUFFER_LARGE: usize = 64 * 1024;
-
-/// From this length on a message is large.
-const LARGE: usize = 8 * 1024;
-
-/// How many bytes are gathered at most, where messages have this length.
-const fn enough(length: usize) -> usize {
-    if length < LARGE { WRITE_BUFFER } else { WRITE_BUFFER_LARGE }
-}
-
-/// How many bytes of its own answers, to pings, the codec keeps while the queue is full.
-const ANSWERS: usize = 1024;
+/// How many times 4 KiB are discarded before other tasks get their turn.
+const DISCARD_BUDGET: usize = 64;
 
 /// A WebSocket on the server's side.
 #[derive(Debug)]
 pub(crate) struct Socket {
     transport: Transport,
-    unread: Unread,
-    codec: WebSocketContext,
-    outgoing: Outgoing,
-    max_message_size: usize,
-    written: u64,
-    /// The codec has asked for more than there was.
-    starved: bool,
+    reader: Reader,
+    encoder: Encoder,
+    max_message_size: u64,
     /// The transport takes no more for now; nothing is fed until a flush has gone through.
     blocked: bool,
-    /// A frame could not be read, so the place where the next one begins is not known.
-    unreadable: bool,
-    finish: Finish,
+    /// The transport is at its end, or broken.
+    lost: bool,
+    /// FIN is sent.
+    shut_down: bool,
 }
 
 /// A message of the peer. Control frames but `Close` need no answer of the caller's.
+///
+/// It borrows from the buffer that the transport is read into, unless it came in parts.
 #[derive(Debug)]
-pub(crate) enum Incoming {
-    Text(Utf8Bytes),
-    Binary(Bytes),
+pub(crate) enum Incoming<'a> {
+    Text(Cow<'a, str>),
+    Binary(Cow<'a, [u8]>),
     Ping,
     Pong,
     Close(Option<u16>),
 }
 
 impl Socket {
-    pub(crate) fn new(transport: Transport, already_read: &Bytes, max_message_size: u64) -> Self {
-        let max_message_size = usize::try_from(max_message_size).unwrap_or(usize::MAX);
-        // The driver feeds nothing to a blocked socket, so the queue holds what is `enough` and at most one
-        // message more. Only the codec's own answers could grow further; see `with_bounded_answers`.
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(max_message_size))
-            .max_frame_size(Some(max_message_size));
+    pub(crate) fn new(transport: Transport, already_read: &[u8], max_message_size: u64) -> Self {
+        let limit = usize::try_from(max_message_size).unwrap_or(usize::MAX);
         Self {
             transport,
-            unread: Unread::new(already_read),
-            codec: WebSocketContext::new(Role::Server, Some(config)),
-            outgoing: Outgoing::default(),
+            reader: Reader::new(Role::Server, limit, already_read),
+            // The driver feeds nothing to a blocked socket, so the queue holds what is worth a write and at most one
+            // message more.
+            encoder: Encoder::server(),
             max_message_size,
-            written: 0,
-            starved: false,
             blocked: false,
-            unreadable: false,
-            finish: Finish::default(),
+            lost: false,
+            shut_down: false,
         }
     }
 
-    /// Lets the codec work while its own answers, to pings, find little room. It then keeps the newest pong back and
-    /// drops the ones before, in place of a buffer that a flood of pings would fill.
-    ///
-    /// Messages need no such limit, since they come one at a time; nor does the answer to the peer's close,
-    /// which is the last.
-    fn with_bounded_answers<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        work: impl FnOnce(&mut WebSocketContext, &mut Adapter<'_, '_>) -> T,
-    ) -> T {
-        let bounded = self.codec.can_read();
-        if bounded {
-            self.codec.set_config(|config| config.max_write_buffer_size = ANSWERS);
+    /// The next message of the peer, or why there is none and never will be. Pings and the close frame are answered
+    /// here.
+    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, Cause>> {
+        loop {
+            match self.reader.advance() {
+                Ok(true) => break,
+                Ok(false) => {}
+                Err(error) => return Poll::Ready(Err(cause(error, self.max_message_size))),
+            }
+            if !matches!(ready!(self.poll_fill(cx)), Ok(1..)) {
+                self.lost = true;
+                return Poll::Ready(Err(Cause::ConnectionLost));
+            }
         }
-        let Self { transport, unread, outgoing, .. } = self;
-        let mut adapter = Adapter { transport, unread, outgoing, cx };
-        let result = work(&mut self.codec, &mut adapter);
-        if bounded {
-            self.codec.set_config(|config| config.max_write_buffer_size = usize::MAX);
-        }
-        result
+        Poll::Ready(match self.reader.message() {
+            Ok(Some(Message::Text(text))) => Ok(Incoming::Text(text)),
+            Ok(Some(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
+            Ok(Some(Message::Ping(payload))) => {
+                self.encoder.pong(&payload);
+                Ok(Incoming::Ping)
+            }
+            Ok(Some(Message::Pong(_)) | None) => Ok(Incoming::Pong),
+            Ok(Some(Message::Close(close))) => {
+                // The answer repeats code and reason (PROTOCOL §6.2).
+                let code = close.as_ref().map(|close| close.code);
+                self.encoder.close(code, close.as_ref().map_or("", |close| &close.reason));
+                Ok(Incoming::Close(code))
+            }
+            Err(error) => Err(cause(error, self.max_message_size)),
+        })
     }
 
-    /// The next message of the peer, or why there is none and never will be.
-    pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming, Cause>> {
-        // The codec clears its buffer before it asks, and a task that is woken to write asks as well.
-        if self.starved && self.transport.poll_read_ready(cx).is_pending() {
-            return Poll::Pending;
-        }
-        self.starved = false;
-        let message = match self.with_bounded_answers(cx, |codec, adapter| codec.read(adapter)) {
-            Ok(message) => message,
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.starved = true;
-                return Poll::Pending;
-            }
-            Err(error) => {
-                self.unreadable = true;
-                return Poll::Ready(Err(self.cause(&error)));
-            }
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Self { reader, transport, .. } = self;
+        reader.poll_fill(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            let polled = Pin::new(transport).poll_read(cx, &mut buffer);
+            polled.map_ok(|()| buffer.filled().len())
+        })
+    }
+
+    /// Queues a text message. Its bytes leave when there are enough of them, or with the next flush.
+    pub(crate) fn feed_text(&mut self, cx: &mut Context<'_>, text: &str) -> Result<(), Cause> {
+        let write = |bytes: &mut Vec<u8>| {
+            bytes.extend_from_slice(text.as_bytes());
+            Ok(())
         };
-        Poll::Ready(Ok(match message {
-            Message::Text(text) => Incoming::Text(text),
-            Message::Binary(bytes) => Incoming::Binary(bytes),
-            Message::Ping(_) => Incoming::Ping,
-            Message::Pong(_) => Incoming::Pong,
-            Message::Close(frame) => Incoming::Close(frame.map(|frame| frame.code.into())),
-            Message::Frame(_) => {
-                self.unreadable = true;
-                return Poll::Ready(Err(Cause::ProtocolViolation("raw frame".to_owned())));
-            }
-        }))
+        self.feed_data(cx, DataKind::Text, write).map(drop)
     }
 
-    /// Queues a message of control. Its bytes leave when there are enough of them, or with the next flush.
-    pub(crate) fn feed_text(&mut self, cx: &mut Context<'_>, text: Utf8Bytes) -> Result<(), Cause> {
-        self.feed(cx, Message::Text(text))
-    }
-
-    /// Queues a message of data, whose payload `write` appends; returns the length of that. A text has to be
-    /// UTF-8, and no close frame may have been fed.
+    /// Queues a message of data, whose payload `write` appends; returns the length of that. A text has to be UTF-8.
+    /// Behind a close frame nothing is queued.
     pub(crate) fn feed_data(
         &mut self,
         cx: &mut Context<'_>,
         kind: DataKind,
         write: impl FnOnce(&mut Vec<u8>) -> Result<(), Cause>,
     ) -> Result<usize, Cause> {
-        let length = self.outgoing.append_frame(kind, write)?;
-        // Of large messages only as many as fit.
-        let room = if length < LARGE { 0 } else { length };
-        if self.outgoing.len().saturating_add(room) > enough(length) {
+        let length = self.encoder.data(kind, write)?;
+        if self.encoder.is_full() {
             self.write_out(cx)?;
         }
         Ok(length)
     }
 
+    /// Queues a ping frame.
+    pub(crate) fn feed_ping(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
+        self.encoder.ping(&[]);
+        if self.encoder.is_full() { self.write_out(cx) } else { Ok(()) }
+    }
+
+    /// Queues the close frame, unless the peer's own was answered already.
+    pub(crate) fn feed_close(&mut self, cx: &mut Context<'_>, close: &Close) -> Result<(), Cause> {
+        self.encoder.close(Some(close.code.number()), &close.reason);
+        if self.encoder.is_full() { self.write_out(cx) } else { Ok(()) }
+    }
+
     /// Writes what is queued without waiting for a flush.
     fn write_out(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
-        match self.outgoing.poll_write(&mut self.transport, &mut self.written, cx) {
-            Poll::Ready(result) => result.map_err(|_| Cause::ConnectionLost),
+        match self.poll_write(cx) {
+            Poll::Ready(result) => result,
             Poll::Pending => {
                 self.blocked = true;
                 Ok(())
@@ -193,28 +150,17 @@ impl Socket {
         }
     }
 
-    /// Queues a ping frame.
-    pub(crate) fn feed_ping(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
-        self.feed(cx, Message::Ping(Bytes::new()))
-    }
-
-    /// Queues the close frame.
-    pub(crate) fn feed_close(&mut self, cx: &mut Context<'_>, close: Close) -> Result<(), Cause> {
-        let code = WireCloseCode::from(close.code.number());
-        self.feed(cx, Message::Close(Some(CloseFrame { code, reason: close.reason.into() })))
-    }
-
-    fn feed(&mut self, cx: &mut Context<'_>, message: Message) -> Result<(), Cause> {
-        let Self { transport, unread, outgoing, .. } = self;
-        let mut adapter = Adapter { transport, unread, outgoing, cx };
-        match self.codec.write(&mut adapter, message) {
-            // A close frame that meets the peer's own is answered by the codec already.
-            Ok(()) | Err(Error::ConnectionClosed) => Ok(()),
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                // The queue is full, and the codec keeps the message until there is room.
-                self.write_out(cx)
+    /// Hands the transport what is queued; ready when it has taken all.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        loop {
+            let pending = self.encoder.pending();
+            if pending.is_empty() {
+                return Poll::Ready(Ok(()));
             }
-            Err(error) => Err(self.cause(&error)),
+            match ready!(Pin::new(&mut self.transport).poll_write(cx, pending)) {
+                Ok(taken @ 1..) => self.encoder.advance(taken),
+                Ok(0) | Err(_) => return Poll::Ready(Err(Cause::ConnectionLost)),
+            }
         }
     }
 
@@ -225,37 +171,42 @@ impl Socket {
 
     /// Writes out what is queued.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
-        loop {
-            match self.outgoing.poll_write(&mut self.transport, &mut self.written, cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(Cause::ConnectionLost)),
-                Poll::Pending => {
-                    self.blocked = true;
-                    return Poll::Pending;
-                }
+        // A turn that has stopped reading gives an empty buffer back.
+        self.reader.release();
+        let flushed = match self.poll_write(cx) {
+            Poll::Ready(Ok(())) => {
+                Pin::new(&mut self.transport).poll_flush(cx).map_err(|_| Cause::ConnectionLost)
             }
-            // What the codec has kept back finds room now.
-            match self.with_bounded_answers(cx, |codec, adapter| codec.flush(adapter)) {
-                Ok(()) | Err(Error::ConnectionClosed | Error::AlreadyClosed) => {}
-                Err(error) => return Poll::Ready(Err(self.cause(&error))),
-            }
-            if self.outgoing.is_empty() {
-                break;
-            }
-        }
-        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+            unfinished => unfinished,
+        };
         self.blocked = flushed.is_pending();
-        flushed.map_err(|_| Cause::ConnectionLost)
+        flushed
     }
 
-    /// How many bytes the transport has taken so far.
-    pub(crate) const fn bytes_written(&self) -> u64 {
-        self.written
+    /// How many bytes were read of the connection so far, frames or parts of them.
+    pub(crate) const fn bytes_read(&self) -> u64 {
+        self.transport.bytes_read()
+    }
+
+    /// How many bytes were queued so far.
+    pub(crate) fn bytes_queued(&mut self) -> u64 {
+        let pending = u64::try_from(self.encoder.pending().len()).unwrap_or(0);
+        self.transport.bytes_written().saturating_add(pending)
+    }
+
+    /// How far the bytes to the peer have come. It may cost a system call.
+    pub(crate) fn progress(&self) -> Progress {
+        self.transport.progress()
+    }
+
+    /// Whether a part of a message has arrived and the rest is still to come.
+    pub(crate) fn is_inside_message(&self) -> bool {
+        self.reader.is_inside_message()
     }
 
     /// Whether frames can still be read.
     pub(crate) fn can_read(&self) -> bool {
-        !self.unreadable && self.codec.can_read()
+        !self.lost && !self.reader.has_ended()
     }
 
     /// Resolves when the peer is gone, for as long as the socket is not read.
@@ -267,25 +218,38 @@ impl Socket {
         self.transport.stop_watching();
     }
 
-    /// Ends the connection so that what was written still arrives: FIN, then the peer's bytes are read and
-    /// thrown away until it closes, or until there are too many of them. Dropping a socket with unread
-    /// bytes makes the kernel send RST, which destroys what the peer has not read yet.
-    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.finish.poll(&mut self.transport, cx)
+    /// Reads and discards what the peer sends; ready at the end of the connection. Dropping a socket with unread bytes
+    /// makes the kernel send RST, which destroys what the peer has not read yet.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [0; 4096];
+        for _ in 0..DISCARD_BUDGET {
+            let mut buf = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.transport).poll_read(cx, &mut buf)) {
+                Ok(()) if !buf.filled().is_empty() => {}
+                _ => return Poll::Ready(()),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
-    /// Who is to blame for an error of the codec.
-    fn cause(&self, error: &Error) -> Cause {
-        match error {
-            Error::Capacity(_) => {
-                Cause::MessageTooLarge(u64::try_from(self.max_message_size).unwrap_or(u64::MAX))
-            }
-            Error::Utf8(_) => Cause::InvalidUtf8,
-            Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake) => {
-                Cause::ConnectionLost
-            }
-            Error::Protocol(error) => Cause::ProtocolViolation(error.to_string()),
-            _ => Cause::ConnectionLost,
+    /// Sends FIN, then discards what the peer sends; ready at the end of the connection.
+    pub(crate) fn poll_finish(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.shut_down {
+            // What cannot be shut down is closed already.
+            let _ = ready!(Pin::new(&mut self.transport).poll_shutdown(cx));
+            self.shut_down = true;
         }
+        self.poll_discard(cx)
+    }
+}
+
+/// What a frame that cannot be read means for the stream (PROTOCOL §6.1).
+fn cause(error: FrameError, max_message_size: u64) -> Cause {
+    match error {
+        FrameError::TooLarge => Cause::MessageTooLarge(max_message_size),
+        FrameError::TooManyFragments => Cause::Policy(error.to_string()),
+        FrameError::InvalidUtf8 | FrameError::CloseReason => Cause::InvalidUtf8,
+        error => Cause::ProtocolViolation(error.to_string()),
     }
 }

@@ -7,19 +7,27 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
+use grpcws_proto::Progress;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-pub(crate) use tcp::Tcp;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+pub(crate) use tcp::{Tcp, bound_unsent};
 pub(crate) use upgraded::unwrap_upgraded;
 
 /// The most bytes that are handed to hyper's upgraded stream in one piece: a DATA frame of HTTP/2.
 const MAX_PIECE: usize = 16 * 1024;
 
-/// The byte stream under a WebSocket.
+/// The byte stream under a WebSocket, and how far the bytes on it have come.
 #[derive(Debug)]
-pub(crate) enum Transport {
+pub(crate) struct Transport {
+    io: Io,
+    bytes_read: u64,
+    bytes_written: u64,
+}
+
+#[derive(Debug)]
+enum Io {
     /// A plain TCP connection, taken back from hyper: it can tell that its peer is gone without being
     /// read.
     Tcp(Tcp),
@@ -28,13 +36,32 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    /// Resolves when there may be something to read, or the end.
-    pub(crate) fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self {
-            Self::Tcp(tcp) => tcp.poll_read_ready(cx),
-            // This tells only by reading.
-            Self::Upgraded(_) => Poll::Ready(()),
-        }
+    pub(crate) const fn tcp(tcp: Tcp) -> Self {
+        Self { io: Io::Tcp(tcp), bytes_read: 0, bytes_written: 0 }
+    }
+
+    pub(crate) const fn upgraded(upgraded: TokioIo<Upgraded>) -> Self {
+        Self { io: Io::Upgraded(upgraded), bytes_read: 0, bytes_written: 0 }
+    }
+
+    /// How many bytes were read so far.
+    pub(crate) const fn bytes_read(&self) -> u64 {
+        self.bytes_read
+    }
+
+    /// How many bytes were written so far.
+    pub(crate) const fn bytes_written(&self) -> u64 {
+        self.bytes_written
+    }
+
+    /// How far the bytes to the peer have come. It may cost a system call.
+    pub(crate) fn progress(&self) -> Progress {
+        let outstanding = match &self.io {
+            Io::Tcp(tcp) => tcp.outstanding(),
+            Io::Upgraded(_) => None,
+        };
+        let delivered = self.bytes_written.saturating_sub(outstanding.unwrap_or(0));
+        Progress { delivered, outstanding }
     }
 
     /// Resolves when the peer has closed or reset the connection, without reading from it.
@@ -42,15 +69,15 @@ impl Transport {
     /// A stream inside an HTTP/2 connection tells this only to those who read it, so it never resolves
     /// there.
     pub(crate) fn poll_peer_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self {
-            Self::Tcp(tcp) => tcp.poll_peer_closed(cx),
-            Self::Upgraded(_) => Poll::Pending,
+        match &mut self.io {
+            Io::Tcp(tcp) => tcp.poll_peer_closed(cx),
+            Io::Upgraded(_) => Poll::Pending,
         }
     }
 
     /// Lets go of what [`Transport::poll_peer_closed`] keeps.
     pub(crate) fn stop_watching(&mut self) {
-        if let Self::Tcp(tcp) = self {
+        if let Io::Tcp(tcp) = &mut self.io {
             tcp.stop_watching();
         }
     }
@@ -58,37 +85,50 @@ impl Transport {
 
 impl AsyncRead for Transport {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Upgraded(io) => Pin::new(io).poll_read(cx, buf),
-        }
+        let transport = self.get_mut();
+        let before = buf.filled().len();
+        let polled = match &mut transport.io {
+            Io::Tcp(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Upgraded(io) => Pin::new(io).poll_read(cx, buf),
+        };
+        count(&mut transport.bytes_read, buf.filled().len().saturating_sub(before));
+        polled
     }
 }
 
 impl AsyncWrite for Transport {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(io) => Pin::new(io).poll_write(cx, buf),
+        let transport = self.get_mut();
+        let polled = match &mut transport.io {
+            Io::Tcp(io) => Pin::new(io).poll_write(cx, buf),
             // A stream of HTTP/2 takes whatever it is given, at once, into a buffer of its own; small pieces keep
             // that buffer small, and progress visible.
-            Self::Upgraded(io) => {
+            Io::Upgraded(io) => {
                 let piece = buf.get(..MAX_PIECE).unwrap_or(buf);
                 Pin::new(io).poll_write(cx, piece)
             }
+        };
+        if let Poll::Ready(Ok(bytes)) = polled {
+            count(&mut transport.bytes_written, bytes);
         }
+        polled
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(io) => Pin::new(io).poll_flush(cx),
-            Self::Upgraded(io) => Pin::new(io).poll_flush(cx),
+        match &mut self.get_mut().io {
+            Io::Tcp(io) => Pin::new(io).poll_flush(cx),
+            Io::Upgraded(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Upgraded(io) => Pin::new(io).poll_shutdown(cx),
+        match &mut self.get_mut().io {
+            Io::Tcp(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Upgraded(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
+}
+
+fn count(counter: &mut u64, bytes: usize) {
+    *counter = counter.saturating_add(u64::try_from(bytes).unwrap_or(0));
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::io::{self, Read as _};
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,6 +16,18 @@ use tokio::net::TcpStream;
 /// Whether a short read says that nothing is left: where the system tells of every arrival anew, as epoll does when
 /// it is edge-triggered.
 const DRAINED_BY_SHORT_READ: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// How many bytes the kernel keeps for a connection that it has not sent. With less, a writer is woken too often; what
+/// lies there is not seen by the timers, and holds up a ping or a close frame behind it.
+const UNSENT: u32 = 128 * 1024;
+
+/// Bounds what the kernel keeps unsent on a connection, or on those that a listener accepts. Where that fails, the
+/// connection works all the same.
+pub(crate) fn bound_unsent(socket: &(impl AsFd + ?Sized)) {
+    if let Err(error) = grpcws_tcp::limit_unsent(&socket.as_fd(), UNSENT) {
+        tracing::debug!(%error, "cannot set TCP_NOTSENT_LOWAT");
+    }
+}
 
 type Watch = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -31,9 +44,15 @@ impl Tcp {
         Self { stream: Arc::new(stream), watch: None, _guard: guard }
     }
 
-    /// Resolves when there may be something to read. An error is for the read to tell.
-    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.stream.poll_read_ready(cx).map(drop)
+    /// How many bytes the peer has not acknowledged, if the system tells.
+    #[cfg(unix)]
+    pub(crate) fn outstanding(&self) -> Option<u64> {
+        grpcws_tcp::outstanding(&*self.stream)
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn outstanding(&self) -> Option<u64> {
+        None
     }
 
     /// Resolves when the peer has sent FIN or RST, though there may be bytes before it that nobody reads.

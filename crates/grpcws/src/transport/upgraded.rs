@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
 
-use super::{Tcp, Transport};
+use super::{Tcp, Transport, bound_unsent};
 #[cfg(feature = "server")]
 use crate::server::Connection;
 
@@ -21,12 +21,16 @@ pub(crate) fn unwrap_upgraded(upgraded: Upgraded) -> (Transport, Bytes) {
             let (stream, left, guard) = parts.io.into_inner().into_parts();
             // hyper reads more at once than there can be left.
             let read = if left.is_empty() { parts.read_buf } else { [parts.read_buf, left].concat().into() };
-            return (Transport::Tcp(Tcp::new(stream, Some(guard))), read);
+            return (Transport::tcp(Tcp::new(stream, Some(guard))), read);
         }
         Err(upgraded) => upgraded,
     };
     match downcast::<TokioIo<TcpStream>>(upgraded) {
-        Ok(parts) => (Transport::Tcp(Tcp::new(parts.io.into_inner(), None)), parts.read_buf),
-        Err(upgraded) => (Transport::Upgraded(TokioIo::new(upgraded)), Bytes::new()),
+        Ok(parts) => {
+            let stream = parts.io.into_inner();
+            bound_unsent(&stream);
+            (Transport::tcp(Tcp::new(stream, None)), parts.read_buf)
+        }
+        Err(upgraded) => (Transport::upgraded(TokioIo::new(upgraded)), Bytes::new()),
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
 use super::super::handshake::{check_selected, violation};
-use super::super::{Connector, Failure, OpenRequest, Opened, Transport, refusal};
+use super::super::{Connector, Failure, Io, OpenRequest, Opened, Transport, refusal};
 use super::Http2Stream;
 use super::connection::{Connection, Place};
 use crate::{ClientOptions, Code, Status};
@@ -89,7 +89,7 @@ impl Pool {
             unanswered.disarm();
             match opened {
                 Ok(stream) => {
-                    let transport = Transport::Http2(Box::new(stream));
+                    let transport = Transport::from(Io::Http2(Box::new(stream)));
                     return Ok(Opened { transport, already_read: Bytes::new() });
                 }
                 Err(Refusal::Final(failure)) => return Err(failure),

@@ -1,0 +1,242 @@
+//! The end of a stream reaches its client, however slow the client is and whatever it says meanwhile.
+
+mod common;
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use common::raw::{Handshake, text_frame};
+use common::{Bridge, SOON};
+use grpcws::proto::session::{Delivery, Outcome};
+use grpcws::{ConnectionOptions, StreamHooks, StreamInfo, StreamMetrics};
+use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
+const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
+
+/// A client that reads by hand, so that it can be slow, with a receive buffer so small that TCP holds the gateway back.
+struct SlowClient {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+/// What the frames of a gateway were.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Seen {
+    data: usize,
+    terminal: Option<String>,
+    close: Option<u16>,
+}
+
+impl SlowClient {
+    async fn open(address: SocketAddr, path: &str, subprotocol: &str) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(16 * 1024).expect("a socket option");
+        socket.connect(&address.into()).expect("the server listens");
+        socket.set_nonblocking(true).expect("a socket option");
+        let mut stream = TcpStream::from_std(socket.into()).expect("a runtime");
+        let mut handshake = Handshake::new(&format!("/ws/test/{path}"));
+        if !subprotocol.is_empty() {
+            handshake = handshake.with("Sec-WebSocket-Protocol", subprotocol);
+        }
+        stream.write_all(&handshake.bytes()).await.expect("the server reads");
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.expect("a whole answer"));
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        Self { stream, received: Vec::new() }
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.expect("the connection is open");
+    }
+
+    /// Reads so many bytes a second, and says something every 100 ms, until `until` holds or the connection ends.
+    /// Returns whether it ended.
+    async fn read_slowly(
+        &mut self,
+        rate: usize,
+        say: &[u8],
+        until: impl Fn(&Seen, Duration) -> bool,
+    ) -> bool {
+        let begin = Instant::now();
+        let mut buffer = vec![0; rate / 20];
+        for turn in 0.. {
+            if until(&self.seen(), begin.elapsed()) {
+                return false;
+            }
+            if turn % 2 == 0 && !say.is_empty() && self.stream.write_all(say).await.is_err() {
+                return true;
+            }
+            let read = tokio::time::timeout(Duration::from_millis(50), self.stream.read(&mut buffer)).await;
+            match read {
+                Ok(Ok(0) | Err(_)) => return true,
+                Ok(Ok(bytes)) => self.received.extend_from_slice(&buffer[..bytes]),
+                Err(_) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        true
+    }
+
+    /// Waits for FIN or RST.
+    async fn end(&mut self) {
+        let mut rest = Vec::new();
+        let read = tokio::time::timeout(SOON, self.stream.read_to_end(&mut rest)).await;
+        let _ = read.expect("the gateway closes the connection");
+        self.received.extend(rest);
+    }
+
+    /// The whole frames that were received.
+    fn seen(&self) -> Seen {
+        let (mut seen, mut rest) = (Seen::default(), &self.received[..]);
+        while let [first, length, ..] = *rest {
+            let (head, length) = match length {
+                126 if rest.len() >= 4 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
+                127 if rest.len() >= 10 => {
+                    let length = u64::from_be_bytes(rest[2..10].try_into().expect("8 bytes"));
+                    (10, usize::try_from(length).expect("a frame that fits"))
+                }
+                126 | 127 => break,
+                short => (2, usize::from(short)),
+            };
+            let Some(payload) = rest.get(head..head + length) else { break };
+            match first {
+                0x81 if payload.starts_with(br#"{"type":"data""#) => seen.data += 1,
+                0x81 if payload.starts_with(br#"{"type":"stream_end""#)
+                    || payload.starts_with(br#"{"type":"error""#) =>
+                {
+                    seen.terminal = Some(String::from_utf8_lossy(payload).into_owned());
+                }
+                0x82 => seen.data += 1,
+                0x88 => seen.close = payload.first_chunk().map(|code| u16::from_be_bytes(*code)),
+                _ => {}
+            }
+            rest = &rest[head + length..];
+        }
+        seen
+    }
+}
+
+/// Tells what became of each stream.
+struct Outcomes(mpsc::Sender<(u16, Delivery)>);
+
+impl StreamHooks for Outcomes {
+    fn on_close(&self, _: &StreamInfo, outcome: Option<&Outcome>, _: &StreamMetrics) {
+        let outcome = outcome.expect("the stream ends");
+        let close = outcome.close.as_ref().map_or(0, |close| close.code.number());
+        self.0.try_send((close, outcome.delivery)).expect("there is room");
+    }
+}
+
+async fn start(options: ConnectionOptions) -> (Bridge, mpsc::Receiver<(u16, Delivery)>) {
+    let (sender, outcomes) = mpsc::channel(100);
+    (Bridge::start_with(options, |ws| ws.hooks(Outcomes(sender))).await, outcomes)
+}
+
+/// Times that are so short that a slow client needs longer than all of them.
+fn short() -> ConnectionOptions {
+    let mut options = ConnectionOptions::default()
+        .ping_period(Some(Duration::from_millis(200)))
+        .pong_timeout(Some(Duration::from_millis(600)))
+        .write_stall_timeout(Some(Duration::from_millis(800)));
+    options.session.linger = Duration::from_millis(200);
+    options
+}
+
+const LONG: &str = "server-stream?count=20&size=60000";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_client_gets_everything_whatever_it_says() {
+    let (bridge, _) = start(short()).await;
+    let says: [&[u8]; 3] = [&[], &PING, &text_frame(r#"{"type":"ping","pingId":1}"#)];
+    let clients = says.map(|say| {
+        let (address, say) = (bridge.address, say.to_owned());
+        tokio::spawn(async move {
+            let mut client = SlowClient::open(address, LONG, "").await;
+            // 1.2 MB, for about 3 s.
+            client.read_slowly(400_000, &say, |seen, _| seen.close.is_some()).await;
+            client.seen()
+        })
+    });
+    for client in clients {
+        let seen = client.await.expect("no panic");
+        assert_eq!((seen.data, seen.close), (20, Some(1000)), "{seen:?}");
+        assert!(seen.terminal.is_some_and(|terminal| terminal.contains("stream_end")));
+    }
+}
+
+#[tokio::test]
+async fn fin_comes_behind_the_clients_close_frame_and_not_before() {
+    let (bridge, mut outcomes) = start(ConnectionOptions::default()).await;
+    let mut client = SlowClient::open(bridge.address, "server-stream?count=1", "grpcws.v1.json").await;
+    assert!(!client.read_slowly(1_000_000, &[], |seen, _| seen.close.is_some()).await);
+    let early = tokio::time::timeout(Duration::from_millis(300), client.stream.read_u8()).await;
+    assert!(early.is_err(), "{early:?} before the client's close frame");
+    client.send(&CLOSE).await;
+    let began = Instant::now();
+    client.end().await;
+    assert!(began.elapsed() < Duration::from_secs(2), "FIN after {:?}", began.elapsed());
+    assert_eq!(outcomes.recv().await, Some((1000, Delivery::Confirmed)));
+}
+
+#[tokio::test]
+async fn a_client_that_never_closes_is_left_after_the_linger() {
+    let (bridge, mut outcomes) = start(short()).await;
+    let mut client = SlowClient::open(bridge.address, "server-stream?count=1", "").await;
+    let began = Instant::now();
+    client.end().await;
+    let after = began.elapsed();
+    assert!(after >= Duration::from_millis(200), "{after:?}");
+    assert_eq!(client.seen().close, Some(1000));
+    // After FIN the client's own is waited for, for 2 s.
+    assert_eq!(outcomes.recv().await, Some((1000, Delivery::Acknowledged)));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_has_lost_the_rest() {
+    let (bridge, mut outcomes) = start(ConnectionOptions::default()).await;
+    let client = SlowClient::open(bridge.address, LONG, "").await;
+    socket2::SockRef::from(&client.stream).set_linger(Some(Duration::ZERO)).expect("a socket option");
+    drop(client);
+    assert_eq!(outcomes.recv().await.map(|(_, delivery)| delivery), Some(Delivery::Lost));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_message_on_a_slow_way_up_is_a_sign_of_life() {
+    let (bridge, mut outcomes) = start(short()).await;
+    let mut client = SlowClient::open(bridge.address, "client-stream", "").await;
+    let text = format!(r#"{{"type":"data","data":{{"payload":"{}"}}}}"#, "A".repeat(300_000));
+    let length = u64::try_from(text.len()).expect("it fits");
+    let mut frame = [&[0x81, 0xff][..], &length.to_be_bytes(), &[0; 4], text.as_bytes()].concat();
+    frame.extend(text_frame(r#"{"type":"end_send"}"#));
+    // 100 KB/s: five times the pong timeout.
+    for piece in frame.chunks(5_000) {
+        client.send(piece).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    client.read_slowly(1_000_000, &[], |seen, _| seen.close.is_some()).await;
+    assert_eq!(client.seen().close, Some(1000), "{:?}", client.seen());
+    drop(client);
+    assert_eq!(outcomes.recv().await.map(|(close, _)| close), Some(1000));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_steady_reader_does_not_stall_and_one_that_stops_does() {
+    let (bridge, mut outcomes) = start(short()).await;
+    let mut client = SlowClient::open(bridge.address, "server-stream?count=100000&size=1000", "").await;
+    // Never a pong: what its TCP acknowledges is the only sign of life until the ping has come through.
+    let pong = [0x8a, 0x80, 0, 0, 0, 0];
+    let ended = client.read_slowly(60_000, &pong, |_, elapsed| elapsed > Duration::from_secs(4)).await;
+    assert!(!ended, "cut off while it reads: {:?}", client.seen());
+    let stopped = Instant::now();
+    let (close, delivery) = outcomes.recv().await.expect("it ends");
+    assert!([1008, 4408].contains(&close), "{close}");
+    assert_eq!(delivery, Delivery::Lost);
+    let after = stopped.elapsed();
+    assert!(after >= Duration::from_millis(500), "cut off after {after:?}");
+}
