@@ -10,6 +10,8 @@ pub(crate) struct Context {
     pub(crate) root: PathBuf,
     /// Cargo's target folder.
     pub(crate) target: PathBuf,
+    /// Whether steps run in their long forms.
+    pub(crate) all: bool,
 }
 
 impl Context {
@@ -19,7 +21,7 @@ impl Context {
         let root = manifest.parent().map(Path::to_owned).unwrap_or(manifest);
         let target =
             std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |path| root.join(path));
-        Self { root, target }
+        Self { root, target, all: false }
     }
 
     /// The folder of the tools that are installed for the gate alone.

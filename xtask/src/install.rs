@@ -30,6 +30,8 @@ pub(crate) enum Need {
     Browsers,
     /// What counts instructions.
     Valgrind,
+    /// The proxies that stand before gateways.
+    Proxies,
 }
 
 impl Need {
@@ -44,6 +46,7 @@ impl Need {
             Self::GoPrograms => go_programs(context),
             Self::Browsers => browsers(context),
             Self::Valgrind => debian(context, &[("valgrind", "valgrind")]),
+            Self::Proxies => debian(context, &[("nginx", "nginx"), ("haproxy", "haproxy")]),
         }
     }
 }

@@ -8,6 +8,7 @@
 mod autobahn;
 mod bench;
 mod browsers;
+mod campaign;
 mod connect;
 mod context;
 mod count;
@@ -31,6 +32,8 @@ The project's own commands.
 Usage: cargo xtask test [OPTIONS]
        cargo xtask bench [OPTIONS]
        cargo xtask count [--record]
+       cargo xtask link [OPTIONS]
+       cargo xtask campaign [--calls N] [--minutes M] [--seed S]
 
 test runs every check of the project, in this order, and stops at the first that fails.
 What a check needs and the machine does not have is installed: below the target
@@ -42,7 +45,12 @@ by side, and writes target/bench/report.{json,md,svg}. See cargo xtask bench --h
 count counts the instructions of a message in each hop, which test does too; with
 --record it writes the counts and the profiles down.
 
+link and campaign run the long forms of these steps, on programs built in release:
+1,000 streams over slow links; cuts at every byte, stops of 2, 20 and 40 s, and a
+million calls that are broken at random. With options they run as these say.
+
 Options of test:
+      --all         also run what takes hours: the long forms of link and campaign
       --only NAMES  run these steps only (comma-separated)
       --skip NAMES  leave these steps out (comma-separated)
       --list        print the steps
@@ -61,8 +69,10 @@ fn main() -> ExitCode {
             print!("{}", step_list());
             ExitCode::SUCCESS
         }
-        Ok(Request::Test(chosen)) => test(&chosen),
+        Ok(Request::Test { chosen, all }) => test(&chosen, all),
         Ok(Request::Bench(arguments)) => finish(bench::bench(&Context::new(), &arguments)),
+        Ok(Request::Link(arguments)) => finish(campaign::link(&Context::new(), &arguments).map(drop)),
+        Ok(Request::Campaign(arguments)) => finish(campaign::campaign(&Context::new(), &arguments).map(drop)),
         Ok(Request::Count { record }) => finish(count::count(&Context::new(), record).map(drop)),
         Err(error) => {
             eprintln!("xtask: {error}\nTry: cargo xtask --help");
@@ -84,9 +94,16 @@ fn finish(result: Result<(), Failure>) -> ExitCode {
 enum Request {
     Help,
     List,
-    Test(Vec<&'static Step>),
+    Test {
+        chosen: Vec<&'static Step>,
+        /// In their long forms, where they have one.
+        all: bool,
+    },
     /// With the arguments of the benchmark itself.
     Bench(Vec<OsString>),
+    /// With the arguments of the program itself, as the next one.
+    Link(Vec<OsString>),
+    Campaign(Vec<OsString>),
     Count {
         record: bool,
     },
@@ -96,16 +113,23 @@ fn arguments() -> Result<Request, lexopt::Error> {
     use lexopt::prelude::{Long, Short, Value, ValueExt as _};
 
     let mut parser = lexopt::Parser::from_env();
-    let (mut command, mut only, mut skip) = (None, Vec::new(), Vec::new());
+    let (mut command, mut only, mut skip, mut all) = (None, Vec::new(), Vec::new(), false);
     while let Some(argument) = parser.next()? {
         match argument {
             Short('h') | Long("help") => return Ok(Request::Help),
             Long("list") => return Ok(Request::List),
+            Long("all") => all = true,
             Long("only") => only.extend(names(&parser.value()?.string()?)?),
             Long("skip") => skip.extend(names(&parser.value()?.string()?)?),
             Value(value) if command.is_none() && value == "test" => command = Some(value),
             Value(value) if command.is_none() && value == "bench" => {
                 return Ok(Request::Bench(parser.raw_args()?.collect()));
+            }
+            Value(value) if command.is_none() && value == "link" => {
+                return Ok(Request::Link(parser.raw_args()?.collect()));
+            }
+            Value(value) if command.is_none() && value == "campaign" => {
+                return Ok(Request::Campaign(parser.raw_args()?.collect()));
             }
             Value(value) if command.is_none() && value == "count" => {
                 let record = match parser.next()? {
@@ -122,7 +146,7 @@ fn arguments() -> Result<Request, lexopt::Error> {
         return Ok(Request::Help);
     }
     let chosen = |step: &&Step| (only.is_empty() || only.contains(&step.name)) && !skip.contains(&step.name);
-    Ok(Request::Test(STEPS.iter().filter(chosen).collect()))
+    Ok(Request::Test { chosen: STEPS.iter().filter(chosen).collect(), all })
 }
 
 /// The steps of a comma-separated list.
@@ -141,8 +165,8 @@ fn step_list() -> String {
 
 /// Runs the steps until one fails. The last line is `N passed, N failed`: a step that runs tests counts
 /// as its tests, every other as one.
-fn test(steps: &[&Step]) -> ExitCode {
-    let context = Context::new();
+fn test(steps: &[&Step], all: bool) -> ExitCode {
+    let context = Context { all, ..Context::new() };
     let mut passed = 0;
     let mut durations = Vec::new();
     for step in steps {

@@ -155,6 +155,20 @@ pub(crate) const STEPS: &[Step] = &[
         run: autobahn,
     },
     Step {
+        name: "link",
+        about: "streams over slow links, and through nginx and HAProxy, are complete",
+        remedy: "the output names the streams, with the command that repeats one",
+        needs: &[Need::Proxies],
+        run: crate::campaign::link_step,
+    },
+    Step {
+        name: "campaign",
+        about: "calls that are broken at random and at every byte, and processes that stand still",
+        remedy: "the output names the calls, with the command that repeats one",
+        needs: &[],
+        run: crate::campaign::campaign_step,
+    },
+    Step {
         name: "browser",
         about: "streams of every kind of end, and the demo page, in Chromium, Firefox and WebKitGTK",
         remedy: "the output names the case; tests/README.md says how to repeat one in one browser",

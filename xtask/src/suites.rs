@@ -260,7 +260,12 @@ fn listen(command: &mut Command, prefix: &str) -> Result<(Server, String), Failu
 
 /// Runs one program and reads its last line.
 pub(crate) fn count(command: &mut Command, name: &str) -> Result<usize, Failure> {
-    let finished = run_and_read(command, LIMIT)?;
+    count_within(command, name, LIMIT)
+}
+
+/// Runs one program that may take this long, and reads its last line.
+pub(crate) fn count_within(command: &mut Command, name: &str, limit: Duration) -> Result<usize, Failure> {
+    let finished = run_and_read(command, limit)?;
     match finished.lines.iter().rev().find_map(|line| totals(line)) {
         Some((passed, 0)) if passed > 0 && finished.success => Ok(passed),
         Some((passed, failed)) if failed > 0 => {

@@ -121,6 +121,7 @@ impl BidiResponses {
             Some(Ok(request)) => {
                 self.call.received += 1;
                 self.sequence.enter(request.sequence);
+                self.call.gaps = self.sequence.gaps;
                 Poll::Ready(Ok(Some(request)))
             }
             Some(Err(status)) => Poll::Ready(Err(status)),

@@ -26,6 +26,9 @@ struct Arguments {
     /// The largest frame that a client may send.
     #[arg(long, value_name = "BYTES")]
     max_frame_size: Option<u32>,
+    /// How many ended calls `Stats` can list.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_024)]
+    remember: usize,
 }
 
 impl From<&Arguments> for ServeOptions {
@@ -50,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             std::future::pending().await
         }
     };
-    serve_with_shutdown(listener, TestService::default(), ServeOptions::from(&arguments), interrupted)
-        .await?;
+    let service = TestService::remembering(arguments.remember);
+    serve_with_shutdown(listener, service, ServeOptions::from(&arguments), interrupted).await?;
     Ok(())
 }

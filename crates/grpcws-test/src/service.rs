@@ -24,6 +24,12 @@ pub struct TestService {
 }
 
 impl TestService {
+    /// A service that remembers this many ended calls for `Stats`, in place of 1,024.
+    #[must_use]
+    pub fn remembering(calls: usize) -> Self {
+        Self { stats: Arc::new(Stats::remembering(calls)) }
+    }
+
     /// The tower service to add to tonic's `Routes` or `Server`. It sends trailers with status OK too, which
     /// the plain [`TestServiceServer`] does not. Messages may have any size.
     #[must_use]
@@ -34,13 +40,13 @@ impl TestService {
     /// What the method `Stats` answers for all calls: how many are live, and how the others ended.
     #[must_use]
     pub fn stats(&self) -> StatsResponse {
-        self.stats.read("", 0)
+        self.stats.read("", 0, 0)
     }
 
     /// What the method `Stats` answers for the calls with a tag, with at most `recent` of those that ended.
     #[must_use]
     pub fn stats_of(&self, tag: &str, recent: usize) -> StatsResponse {
-        self.stats.read(tag, recent)
+        self.stats.read(tag, recent, 0)
     }
 }
 
@@ -145,7 +151,7 @@ impl test_service_server::TestService for TestService {
     async fn stats(&self, request: Request<StatsRequest>) -> Result<Response<StatsResponse>, Status> {
         let request = request.into_inner();
         let recent = usize::try_from(request.recent).unwrap_or(usize::MAX);
-        Ok(Response::new(self.stats.read(&request.tag, recent)))
+        Ok(Response::new(self.stats.read(&request.tag, recent, request.after_end)))
     }
 }
 
@@ -180,6 +186,7 @@ async fn hold_open(milliseconds: i64) {
 struct Summary {
     sequence: Sequence,
     bytes: usize,
+    checksum: crc32fast::Hasher,
     values: Option<crate::pb::Values>,
 }
 
@@ -213,7 +220,9 @@ impl Summary {
     fn enter(&mut self, call: &mut CallGuard, request: ClientStreamRequest) {
         call.received += 1;
         self.sequence.enter(request.sequence);
+        call.gaps = self.sequence.gaps;
         self.bytes += request.payload.len();
+        self.checksum.update(&request.payload);
         self.values = request.values.or_else(|| self.values.take());
     }
 
@@ -225,6 +234,7 @@ impl Summary {
             last_sequence: self.sequence.last.unwrap_or_default(),
             in_order: self.sequence.gaps == 0,
             gaps: self.sequence.gaps,
+            checksum: self.checksum.finalize(),
             values: self.values,
             ..Default::default()
         }

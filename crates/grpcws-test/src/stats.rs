@@ -10,13 +10,20 @@ use tonic::{Code, Status};
 use crate::pb::call::Outcome;
 use crate::pb::{Call, StatsResponse};
 
-/// The number of ended calls that are remembered.
+/// The number of ended calls that are remembered unless another one is asked for.
 const REMEMBERED: usize = 1_024;
 
 /// The books of one service.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Stats {
+    remembered: usize,
     books: Mutex<Books>,
+}
+
+impl Default for Stats {
+    fn default() -> Self {
+        Self::remembering(REMEMBERED)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -24,9 +31,16 @@ struct Books {
     totals: StatsResponse,
     live: BTreeMap<i64, Call>,
     ended: VecDeque<Call>,
+    /// How many calls have ended.
+    ends: i64,
 }
 
 impl Stats {
+    /// Books that remember this many ended calls.
+    pub(crate) fn remembering(remembered: usize) -> Self {
+        Self { remembered: remembered.max(1), books: Mutex::default() }
+    }
+
     /// Enters a call that has arrived.
     pub(crate) fn begin(self: &Arc<Self>, method: &str) -> CallGuard {
         let now = Some(Timestamp::from(SystemTime::now()));
@@ -36,11 +50,11 @@ impl Stats {
         let id = books.totals.started;
         let call = Call { id, method: method.to_owned(), started_at: now, ..Default::default() };
         books.live.insert(id, call);
-        CallGuard { stats: Arc::clone(self), id, outcome: Outcome::Cancelled, received: 0, sent: 0 }
+        CallGuard { stats: Arc::clone(self), id, outcome: Outcome::Cancelled, received: 0, sent: 0, gaps: 0 }
     }
 
-    /// Counts every call, or those with the tag, and lists the newest that ended.
-    pub(crate) fn read(&self, tag: &str, recent: usize) -> StatsResponse {
+    /// Counts every call, or those with the tag, and lists the newest of those behind the end `after`.
+    pub(crate) fn read(&self, tag: &str, recent: usize, after: i64) -> StatsResponse {
         let books = self.books();
         let mut answer = match tag {
             "" => StatsResponse {
@@ -50,7 +64,8 @@ impl Stats {
             tag => books.count(tag),
         };
         let tagged = |call: &&Call| tag.is_empty() || call.tag == tag;
-        answer.recent = books.ended.iter().rev().filter(tagged).take(recent).cloned().collect();
+        let newer = books.ended.iter().rev().take_while(|call| call.end > after);
+        answer.recent = newer.filter(tagged).take(recent).cloned().collect();
         answer
     }
 
@@ -100,6 +115,8 @@ pub(crate) struct CallGuard {
     outcome: Outcome,
     pub(crate) received: i64,
     pub(crate) sent: i64,
+    /// How often the requests were not in sequence.
+    pub(crate) gaps: i64,
 }
 
 impl CallGuard {
@@ -132,8 +149,11 @@ impl Drop for CallGuard {
         call.set_outcome(self.outcome);
         call.received = self.received;
         call.sent = self.sent;
+        call.gaps = self.gaps;
+        books.ends += 1;
+        call.end = books.ends;
         books.totals.enter_end(&call);
-        if books.ended.len() == REMEMBERED {
+        if books.ended.len() >= self.stats.remembered {
             books.ended.pop_front();
         }
         books.ended.push_back(call);
@@ -154,18 +174,21 @@ mod tests {
         let cancelled = stats.begin("Bidi");
         cancelled.tag("mine");
         let live = stats.begin("Bidi");
-        assert_eq!(stats.read("", 0).live, 4);
+        assert_eq!(stats.read("", 0, 0).live, 4);
         drop((completed, failed, cancelled));
 
-        let read = stats.read("", 2);
+        let read = stats.read("", 2, 0);
         assert_eq!((read.live, read.started, read.completed, read.failed, read.cancelled), (1, 4, 1, 1, 1));
         assert!(read.last_cancelled_at.is_some());
         assert_eq!(read.recent.len(), 2);
         assert_eq!(read.recent[0].outcome(), Outcome::Cancelled);
 
-        let mine = stats.read("mine", 9);
+        let mine = stats.read("mine", 9, 0);
         assert_eq!((mine.live, mine.started, mine.cancelled, mine.recent.len()), (0, 1, 1, 1));
         drop(live);
+
+        let newer = stats.read("", 9, 1).recent;
+        assert_eq!(newer.iter().map(|call| call.end).collect::<Vec<_>>(), [4, 3, 2]);
     }
 
     #[test]
@@ -174,7 +197,7 @@ mod tests {
         for _ in 0..REMEMBERED + 10 {
             drop(stats.begin("Unary"));
         }
-        assert_eq!(stats.read("", usize::MAX).recent.len(), REMEMBERED);
-        assert_eq!(stats.read("", 0).cancelled, 1_034);
+        assert_eq!(stats.read("", usize::MAX, 0).recent.len(), REMEMBERED);
+        assert_eq!(stats.read("", 0, 0).cancelled, 1_034);
     }
 }
