@@ -11,7 +11,7 @@ use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
 
-use crate::upgrade::single;
+use crate::handshake::single;
 
 /// Options of the connections of a route: times, limits, JSON options, who may connect.
 ///

@@ -24,8 +24,8 @@ use tower_service::Service;
 use super::overload::Overload;
 use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
+use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
-use crate::upgrade::{close_connection, is_handshake};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
