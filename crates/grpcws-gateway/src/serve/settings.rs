@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use grpcws::ConnectionOptions;
+use grpcws::bridge::GenericRoute;
 use grpcws::routes::ExtraRoute;
 use grpcws_upstream::{TlsOptions, UpstreamOptions};
 
@@ -21,6 +22,7 @@ use crate::descriptors::DescriptorOptions;
 pub(super) struct Settings {
     pub(super) listen: SocketAddr,
     pub(super) prefix: String,
+    pub(super) generic_route: GenericRoute,
     pub(super) upstreams: Vec<UpstreamSettings>,
     pub(super) descriptors: DescriptorOptions,
     pub(super) fallback: Option<String>,
@@ -62,6 +64,11 @@ impl Settings {
                 .or(config.listen)
                 .unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
             prefix: checked_prefix(prefix)?,
+            generic_route: arguments
+                .generic_route
+                .or(config.generic_route)
+                .map(GenericRoute::from)
+                .unwrap_or_default(),
             workers: workers(arguments.workers.or(config.workers), &upstreams),
             upstreams,
             descriptors,
