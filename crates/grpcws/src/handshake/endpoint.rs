@@ -37,7 +37,7 @@ impl Endpoint {
         let reason = refusal.to_string();
         let refused = RefusedHandshake {
             path: client.path,
-            method: client.method,
+            method: client.method.filter(|method| !method.is_empty()),
             peer: client.peer,
             http_status,
             status: refusal.status(),
