@@ -156,6 +156,67 @@ async fn the_config_file_has_routes_and_the_fallback_gets_the_rest() {
     assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
 }
 
+/// The close code of a call of `Subscribe` at its generic route, in every mode that has one.
+async fn generic_codes(address: &str) -> [u16; 2] {
+    let mut codes = [0; 2];
+    for (code, mode) in codes.iter_mut().zip(["grpcws.v1.json", "grpcws.v1.proto"]) {
+        let mut socket = connect(address, SUBSCRIBE, mode).await;
+        // max_events (field 3) = 1, game_id = "g1"
+        let request = match mode {
+            "grpcws.v1.json" => Message::text(r#"{"type":"data","data":{"gameId":"g1","maxEvents":1}}"#),
+            _ => Message::binary(b"\x0a\x02g1\x18\x01".to_vec()),
+        };
+        // It may have been refused already.
+        let _ = socket.send(request).await;
+        *code = rest(&mut socket).await.1;
+    }
+    codes
+}
+
+#[tokio::test]
+async fn generic_routes_can_be_closed() {
+    let demo = Demo::start("1").await;
+    let upstream = format!("http://{}", demo.grpc_address);
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = |name: &str, head: &str| {
+        let path = folder.path().join(name);
+        let route = "[[route]]\npath = \"/watch/{game_id}\"\nmethod = \"game.v1.GameService/Subscribe\"\n\
+                     [route.fields]\nmax_events = 1\n";
+        std::fs::write(&path, format!("{head}{route}")).expect("it can be written");
+        path.to_str().expect("a path").to_owned()
+    };
+    let route = written("route.toml", "");
+    let unbound = written("unbound.toml", "generic-route = \"unbound\"\n");
+    let seed = format!(
+        "GET {SUBSCRIBE} HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    for (arguments, status, code) in [
+        (&["--config", &route] as &[&str], "101", 1000),
+        (&["--config", &unbound], "404", 4012),
+        (&["--config", &route, "--generic-route", "unbound"], "404", 4012),
+        (&["--config", &route, "--generic-route", "off"], "404", 4012),
+        // The command line counts.
+        (&["--config", &unbound, "--generic-route", "open"], "101", 1000),
+        // Without a route of its own it is open.
+        (&["--generic-route", "unbound"], "101", 1000),
+    ] {
+        let gateway = Gateway::start(&[&["--upstream", &upstream], arguments].concat()).await;
+        // Until the descriptors are there, calls get another status.
+        let since = Instant::now();
+        while generic_codes(&gateway.address).await.contains(&4014) && since.elapsed() < SOON {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(generic_codes(&gateway.address).await, [code; 2], "{arguments:?}");
+        let answer = http(&gateway.address, &seed, "\r\n\r\n").await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{arguments:?}: {answer}");
+        if arguments.contains(&"--config") {
+            let (texts, code) = rest(&mut connect(&gateway.address, "/ws/watch/g1", "").await).await;
+            assert_eq!(code, 1000, "{arguments:?}: {texts:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn grpc_and_grpc_web_on_the_same_port_reach_the_upstream() {
     let demo = Demo::start("1").await;
@@ -211,6 +272,7 @@ async fn what_is_wrong_is_told_before_anything_listens() {
         (["--config", "/nonexistent.toml"], "/nonexistent.toml"),
         (["--fallback", "https://x"], "fallback"),
         (["--prefix", "ws"], "prefix"),
+        (["--generic-route", "closed"], "unbound"),
     ] {
         refused(&[NOBODY, arguments].concat(), text).await;
     }

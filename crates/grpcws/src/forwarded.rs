@@ -36,7 +36,8 @@ pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
     }
 }
 
-fn peer(request: &Parts) -> Option<SocketAddr> {
+/// The address of the client's end of the connection, if the server tells it.
+pub(crate) fn peer(request: &Parts) -> Option<SocketAddr> {
     if let Some(PeerAddress(address)) = request.extensions.get() {
         return Some(*address);
     }

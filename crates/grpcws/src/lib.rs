@@ -9,7 +9,8 @@
 //! client ◀─ frame ── socket ◀─ session ◀─ codec ◀─ stream of responses ◀─ your closure
 //! ```
 //!
-//! A handler checks the handshake, calls its closure and answers with the upgrade. From then on one task owns
+//! A handler checks the handshake, asks the program's [`Authorize`] if there is one, calls its closure and answers with
+//! the upgrade. From then on one task owns
 //! the socket: it decodes frames ([`proto::session::Session`] says what each one means), turns JSON into
 //! protobuf bytes ([`Codec`]) and those into your message type, and the same in reverse. Nothing is queued
 //! between the hops but what the receive window permits: when the call does not take requests, the client is
@@ -32,6 +33,8 @@
 //! | what | default | option |
 //! | --- | --- | --- |
 //! | who may connect | pages of the same origin, and clients that are no browsers | [`ConnectionOptions::origin`] |
+//! | authorization | every call is allowed | [`GrpcWs::authorize`], [`bridge::Bridge::authorize`] |
+//! | methods that a bridge has at `/package.Service/Method` | all | [`bridge::Bridge::generic_route`] |
 //! | headers that become metadata | `authorization`, `x-request-id`, `traceparent`, `tracestate`, `grpc-metadata-*` | [`ConnectionOptions::metadata`] |
 //! | a client's message | 4 MiB | [`SessionOptions::max_message_size`](proto::session::SessionOptions::max_message_size) |
 //! | a response message | 4 MiB | [`ConnectionOptions::max_response_size`] |
@@ -83,10 +86,10 @@ mod context;
 mod driver;
 mod forwarded;
 mod grpc;
+mod handshake;
 mod hooks;
 mod options;
 mod queue;
-mod route;
 pub mod routes;
 #[cfg(feature = "server")]
 pub mod server;
@@ -96,7 +99,6 @@ mod socket;
 mod transport;
 #[cfg(feature = "axum")]
 pub mod typed;
-mod upgrade;
 
 pub use codec::{Codec, UnknownMessage};
 pub use context::CallContext;
@@ -104,11 +106,11 @@ pub use forwarded::{PeerAddress, set_forwarded};
 pub use grpcws_json as json;
 pub use grpcws_proto as proto;
 pub use grpcws_proto::{Code, MethodKind, Mode, OptionsError, Status};
-pub use hooks::{Direction, StreamHooks, StreamInfo, StreamMetrics};
+pub use handshake::{Authorize, is_handshake};
+pub use hooks::{Direction, RefusedHandshake, StreamHooks, StreamInfo, StreamMetrics};
 pub use options::{ConnectionOptions, ConnectionOptionsBuilder};
 pub use shutdown::{Shutdown, ShutdownGuard};
 #[cfg(feature = "axum")]
 pub use typed::{
     BidiStreamHandler, ClientStreamHandler, GrpcWs, ProtoMessage, Requests, ServerStreamHandler,
 };
-pub use upgrade::is_handshake;

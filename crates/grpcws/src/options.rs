@@ -9,7 +9,7 @@ use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
 
-use crate::upgrade::single;
+use crate::handshake::single;
 
 /// The fewest bytes of headers that a limit may leave room for: a handshake from a browser has more.
 pub(crate) const MIN_HEADER_SIZE: u64 = 256;

@@ -13,7 +13,11 @@ const PIPELINED: &str = "GET /ws/test/bidi HTTP/1.1\r\nHost: example.com\r\n\r\n
 /// Sends the handshake with a request behind it, which must not be answered.
 async fn refused(bridge: &Bridge, handshake: &Handshake) -> common::raw::Answer {
     let (answer, mut raw) = handshake.clone().then(PIPELINED).send(bridge.address).await;
-    assert_eq!(answer.header("connection").as_deref(), Some("close"), "{answer:?}");
+    // What stands in `Upgrade` has to be named in `Connection` (RFC 9110 §7.8).
+    let (connection, upgrade) =
+        if answer.status == 426 { ("upgrade, close", Some("websocket")) } else { ("close", None) };
+    assert_eq!(answer.header("connection").as_deref(), Some(connection), "{answer:?}");
+    assert_eq!(answer.header("upgrade").as_deref(), upgrade, "{answer:?}");
     let rest = raw.rest().await;
     assert!(rest.is_empty(), "{:?} after {answer:?}", String::from_utf8_lossy(&rest));
     answer
@@ -30,6 +34,13 @@ async fn what_is_no_handshake_is_refused_with_a_reason_and_a_closed_connection()
         (good().replace("Upgrade", "h2c"), 426, "Upgrade: websocket"),
         (good().without("Connection"), 400, "Connection: Upgrade"),
         (good().replace("Connection", "keep-alive"), 400, "Connection: Upgrade"),
+        (good().without("Host"), 400, "Host"),
+        (good().with("Host", "example.com"), 400, "Host"),
+        (good().with("Host", "evil.example"), 400, "Host"),
+        (good().replace("Host", ""), 400, "Host"),
+        (good().replace("Host", "user@example.com"), 400, "Host"),
+        (good().replace("Host", "example.com/path"), 400, "Host"),
+        (good().without("Host").line("GET http://example.com/ws/test/bidi HTTP/1.1"), 400, "Host"),
         (good().without("Sec-WebSocket-Version"), 426, "use 13"),
         (good().replace("Sec-WebSocket-Version", "8"), 426, "use 13"),
         (good().with("Sec-WebSocket-Version", "13"), 426, "use 13"),
@@ -142,7 +153,6 @@ async fn pages_of_other_origins_are_refused() {
     for two in [
         from("example.com", "https://example.com").with("Origin", "https://evil.example"),
         from("example.com", "https://example.com").with("Origin", "https://example.com"),
-        from("example.com", "https://example.com").without("Host"),
     ] {
         assert_eq!(refused(&bridge, &two).await.status, 403);
     }
@@ -154,7 +164,14 @@ async fn pages_of_other_origins_are_refused() {
 #[tokio::test]
 async fn an_offer_of_unknown_sub_protocols_is_told_what_to_offer() {
     let bridge = Bridge::start(ConnectionOptions::default()).await;
-    for offer in ["chat", "GRPCWS.V1.JSON", "grpc-websockets", "grpcws.bearer.c2VjcmV0LXRva2Vu"] {
+    for offer in [
+        "chat",
+        "GRPCWS.V1.JSON",
+        "grpc-websockets",
+        "grpcws.bearer.c2VjcmV0LXRva2Vu",
+        "grpcws.Bearer.c2VjcmV0LXRva2Vu",
+        "GRPCWS.metadata.c2VjcmV0LXRva2Vu",
+    ] {
         let answer = refused(&bridge, &Handshake::new(PATH).with("Sec-WebSocket-Protocol", offer)).await;
         assert_eq!(answer.status, 400, "{offer}");
         let text = &answer.body;

@@ -2,106 +2,21 @@
 
 mod common;
 
-use bytes::{Buf, Bytes};
-use common::{Bridge, Client, Received, SOON};
+use bytes::Bytes;
+use common::http2::{connect, handshake, open, request, send};
+use common::{Bridge, Received, SOON};
 use grpcws::ConnectionOptions;
-use h2::client::SendRequest;
 use h2::ext::Protocol;
-use h2::{RecvStream, SendStream};
-use http::{Method, Request, Response, Version};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::Role;
-
-/// An HTTP/2 connection to the bridge, after its settings have come.
-async fn connect(bridge: &Bridge) -> SendRequest<Bytes> {
-    let stream = TcpStream::connect(bridge.address).await.expect("the bridge listens");
-    let (mut send_request, connection) = h2::client::handshake(stream).await.expect("HTTP/2");
-    tokio::spawn(connection);
-    // The settings come before the answer to any request.
-    let request = request(bridge, Method::GET, "/nowhere");
-    let (response, _) = send_request.send_request(request, true).expect("the connection is open");
-    assert_eq!(response.await.expect("an answer").status(), 404);
-    send_request
-}
-
-fn request(bridge: &Bridge, method: Method, path: &str) -> Request<()> {
-    Request::builder()
-        .version(Version::HTTP_2)
-        .method(method)
-        .uri(format!("http://{}{path}", bridge.address))
-        .body(())
-        .expect("valid")
-}
-
-fn handshake(bridge: &Bridge, path: &str, subprotocol: &str) -> Request<()> {
-    let mut request = request(bridge, Method::CONNECT, path);
-    request.extensions_mut().insert(Protocol::from_static("websocket"));
-    request.headers_mut().insert("sec-websocket-version", "13".parse().expect("valid"));
-    if !subprotocol.is_empty() {
-        request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().expect("valid"));
-    }
-    request
-}
-
-async fn send(
-    connection: &mut SendRequest<Bytes>,
-    request: Request<()>,
-) -> (Response<RecvStream>, SendStream<Bytes>) {
-    let (response, stream) = connection.send_request(request, false).expect("the connection is open");
-    (response.await.expect("an answer"), stream)
-}
-
-async fn open(
-    connection: &mut SendRequest<Bytes>,
-    bridge: &Bridge,
-    path: &str,
-    subprotocol: &str,
-) -> Client<DuplexStream> {
-    let (response, to_server) = send(connection, handshake(bridge, path, subprotocol)).await;
-    assert_eq!(response.status(), 200);
-    let echoed = response.headers().get("sec-websocket-protocol").map(http::HeaderValue::as_bytes);
-    assert_eq!(echoed, (!subprotocol.is_empty()).then_some(subprotocol.as_bytes()));
-    for absent in ["connection", "upgrade", "sec-websocket-accept"] {
-        assert!(!response.headers().contains_key(absent), "{absent}");
-    }
-    let (near, far) = tokio::io::duplex(64 * 1024);
-    let (reader, writer) = tokio::io::split(far);
-    tokio::spawn(copy_out(reader, to_server));
-    tokio::spawn(copy_in(response.into_body(), writer));
-    Client { socket: WebSocketStream::from_raw_socket(near, Role::Client, None).await }
-}
-
-async fn copy_out(mut reader: ReadHalf<DuplexStream>, mut to_server: SendStream<Bytes>) {
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let read = reader.read(&mut buffer).await.expect("a pipe does not fail");
-        let chunk = Bytes::copy_from_slice(buffer.get(..read).expect("what was read is in the buffer"));
-        if to_server.send_data(chunk, read == 0).is_err() || read == 0 {
-            return;
-        }
-    }
-}
-
-async fn copy_in(mut from_server: RecvStream, mut writer: WriteHalf<DuplexStream>) {
-    while let Some(Ok(chunk)) = from_server.data().await {
-        let _ = from_server.flow_control().release_capacity(chunk.remaining());
-        if writer.write_all(&chunk).await.is_err() {
-            return;
-        }
-    }
-    let _ = writer.shutdown().await;
-}
+use http::Method;
 
 #[tokio::test]
 async fn two_sockets_share_a_connection() {
     let bridge = Bridge::start(ConnectionOptions::default()).await;
-    let mut connection = connect(&bridge).await;
+    let mut connection = connect(bridge.address).await;
     assert!(connection.is_extended_connect_protocol_enabled());
 
-    let mut first = open(&mut connection, &bridge, "/ws/test/bidi", "").await;
-    let mut second = open(&mut connection, &bridge, "/ws/test/client-stream", "grpcws.v1.json").await;
+    let mut first = open(&mut connection, bridge.address, "/ws/test/bidi", "").await;
+    let mut second = open(&mut connection, bridge.address, "/ws/test/client-stream", "grpcws.v1.json").await;
     second.send(r#"{"type":"data","data":{"sequence":"1"}}"#).await;
     for sequence in 1..=3 {
         first.send(&format!(r#"{{"type":"data","data":{{"sequence":"{sequence}"}}}}"#)).await;
@@ -130,12 +45,12 @@ async fn two_sockets_share_a_connection() {
 async fn the_streams_of_all_connections_count_together() {
     let options = ConnectionOptions::builder().max_streams(3).build().expect("valid options");
     let bridge = Bridge::start(options).await;
-    let (mut one, mut other) = (connect(&bridge).await, connect(&bridge).await);
-    let first = open(&mut one, &bridge, "/ws/test/bidi", "").await;
-    let _second = open(&mut one, &bridge, "/ws/test/bidi", "grpcws.v1.proto").await;
-    let _third = open(&mut other, &bridge, "/ws/test/bidi", "").await;
+    let (mut one, mut other) = (connect(bridge.address).await, connect(bridge.address).await);
+    let first = open(&mut one, bridge.address, "/ws/test/bidi", "").await;
+    let _second = open(&mut one, bridge.address, "/ws/test/bidi", "grpcws.v1.proto").await;
+    let _third = open(&mut other, bridge.address, "/ws/test/bidi", "").await;
     for connection in [&mut one, &mut other] {
-        let (response, _) = send(connection, handshake(&bridge, "/ws/test/bidi", "grpcws.v1.json")).await;
+        let (response, _) = send(connection, handshake(bridge.address, "/ws/test/bidi", "grpcws.v1.json")).await;
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["retry-after"], "1");
     }
@@ -146,14 +61,14 @@ async fn the_streams_of_all_connections_count_together() {
         }
     };
     tokio::time::timeout(SOON, freed).await.expect("the stream ends");
-    open(&mut other, &bridge, "/ws/test/bidi", "").await;
+    open(&mut other, bridge.address, "/ws/test/bidi", "").await;
 }
 
 #[tokio::test]
 async fn a_client_that_resets_its_stream_is_lost() {
     let bridge = Bridge::start(ConnectionOptions::default()).await;
-    let mut connection = connect(&bridge).await;
-    let (response, mut stream) = send(&mut connection, handshake(&bridge, "/ws/test/bidi", "")).await;
+    let mut connection = connect(bridge.address).await;
+    let (response, mut stream) = send(&mut connection, handshake(bridge.address, "/ws/test/bidi", "")).await;
     assert_eq!(response.status(), 200);
     let live = async {
         while bridge.service.stats().live == 0 {
@@ -169,9 +84,9 @@ async fn a_client_that_resets_its_stream_is_lost() {
 #[tokio::test]
 async fn a_large_stream_arrives_whole() {
     let bridge = Bridge::start(ConnectionOptions::default()).await;
-    let mut connection = connect(&bridge).await;
+    let mut connection = connect(bridge.address).await;
     let path = "/ws/test/server-stream?count=2000&size=1000&first_sequence=1";
-    let mut client = open(&mut connection, &bridge, path, "").await;
+    let mut client = open(&mut connection, bridge.address, path, "").await;
     let (texts, code, _) = client.rest().await;
     assert_eq!((texts.len(), code), (2001, 1000));
     for (sequence, text) in (1..=2000).zip(&texts) {
@@ -182,8 +97,8 @@ async fn a_large_stream_arrives_whole() {
 #[tokio::test]
 async fn what_is_no_handshake_is_refused() {
     let bridge = Bridge::start(ConnectionOptions::default()).await;
-    let mut connection = connect(&bridge).await;
-    let good = || handshake(&bridge, "/ws/test/bidi", "");
+    let mut connection = connect(bridge.address).await;
+    let good = || handshake(bridge.address, "/ws/test/bidi", "");
     let mut other_protocol = good();
     other_protocol.extensions_mut().insert(Protocol::from_static("connect-udp"));
     let mut other_version = good();
@@ -194,11 +109,11 @@ async fn what_is_no_handshake_is_refused() {
     let origin = format!("http://{}", bridge.address);
     same_origin.headers_mut().insert("origin", origin.parse().expect("valid"));
     for (request, status) in [
-        (request(&bridge, Method::GET, "/ws/test/bidi"), 426),
+        (request(bridge.address, Method::GET, "/ws/test/bidi"), 426),
         (other_protocol, 426),
         (other_version, 426),
         (other_origin, 403),
-        (handshake(&bridge, "/ws/test/bidi", "chat"), 400),
+        (handshake(bridge.address, "/ws/test/bidi", "chat"), 400),
         (same_origin, 200),
     ] {
         let (response, _) = send(&mut connection, request).await;
@@ -213,8 +128,8 @@ const UNREAD: usize = 10_000;
 #[tokio::test]
 async fn a_socket_that_is_not_read_holds_no_other_one_of_its_connection_up() {
     let bridge = Bridge::start(ConnectionOptions::default()).await;
-    let mut connection = connect(&bridge).await;
-    let mut stuck = handshake(&bridge, "/ws/test/client-stream", "");
+    let mut connection = connect(bridge.address).await;
+    let mut stuck = handshake(bridge.address, "/ws/test/client-stream", "");
     stuck
         .headers_mut()
         .insert("grpc-metadata-test-script", "ignore_input=true&hold_open_ms=-1".parse().expect("valid"));
@@ -226,7 +141,7 @@ async fn a_socket_that_is_not_read_holds_no_other_one_of_its_connection_up() {
     for _ in 0..UNREAD {
         stream.send_data(Bytes::copy_from_slice(&frame), false).expect("the stream is open");
     }
-    let mut other = open(&mut connection, &bridge, "/ws/test/bidi", "").await;
+    let mut other = open(&mut connection, bridge.address, "/ws/test/bidi", "").await;
     for sequence in 1..=100 {
         other.send(&format!(r#"{{"type":"data","data":{{"sequence":"{sequence}"}}}}"#)).await;
         let Received::Text(answer) = other.next().await else { panic!("no answer") };

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::RawQuery;
 use axum::routing::any;
+use common::http2;
 use common::raw::{Handshake, serve_app};
 use common::recorder::{Recorded, recorder};
 use common::{Bridge, Client, Received, app};
@@ -194,4 +196,34 @@ async fn a_panic_in_a_stream_of_the_program_ends_it_with_a_status() {
     go.send(true).expect("the stream waits");
     let (texts, code, _) = other.rest().await;
     assert_eq!((texts.len(), code), (2, 1000), "{texts:?}");
+}
+
+#[tokio::test]
+async fn a_panic_in_a_request_parser_ends_its_own_handshake() {
+    let shutdown = Shutdown::new();
+    let ws = app::grpcws(ConnectionOptions::default(), &shutdown);
+    let answer = |_: ServerStreamRequest, _| async {
+        Ok::<_, Status>(tokio_stream::pending::<Result<ServerStreamResponse, Status>>())
+    };
+    let parse = |RawQuery(query): RawQuery| async move {
+        assert!(query.is_none(), "a panic that the test asks for");
+        ServerStreamRequest::default()
+    };
+    let handler = ServerStreamHandler::new(&ws, answer, parse).expect("known");
+    let app = Router::new().route("/watch", any(handler));
+    let (address, _) = serve_app(app, ServerOptions::default(), &shutdown).await;
+    let mut connection = http2::connect(address).await;
+    let mut other = http2::open(&mut connection, address, "/watch", "").await;
+
+    let (answer, _) = Handshake::new("/watch?panic").send(address).await;
+    assert_eq!((answer.status, answer.body.as_str()), (500, "internal error\n"));
+    let seed = http2::handshake(address, "/watch?panic", "");
+    assert_eq!(http2::send(&mut connection, seed).await.0.status(), 500);
+    let (texts, code, _) =
+        http2::open(&mut connection, address, "/watch?panic", "grpcws.v1.json").await.rest().await;
+    assert_eq!(code, 4013, "{texts:?}");
+
+    // The other stream of the connection goes on.
+    other.send(r#"{"type":"ping","pingId":7}"#).await;
+    assert_eq!(other.next().await, Received::Text(r#"{"type":"pong","pingId":7}"#.to_owned()));
 }

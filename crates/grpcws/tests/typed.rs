@@ -2,8 +2,13 @@
 
 mod common;
 
-use common::{Bridge, Received};
-use grpcws::ConnectionOptions;
+use axum::Router;
+use axum::routing::any;
+use common::raw::{Handshake, serve_app};
+use common::{Bridge, Received, app};
+use grpcws::server::ServerOptions;
+use grpcws::{ConnectionOptions, ServerStreamHandler, Shutdown, Status};
+use grpcws_test::pb::{ServerStreamRequest, ServerStreamResponse};
 
 const V1: &str = "grpcws.v1.json";
 
@@ -114,4 +119,28 @@ async fn the_end_is_said_however_many_messages_come_before_it() {
             assert_eq!(texts.last().map(String::as_str), Some(r#"{"type":"stream_end"}"#));
         }
     }
+}
+
+#[tokio::test]
+async fn an_error_with_status_ok_is_no_success() {
+    type Responses = tokio_stream::Once<Result<ServerStreamResponse, Status>>;
+    let shutdown = Shutdown::new();
+    let ws = app::grpcws(ConnectionOptions::default(), &shutdown);
+    let request = || async { ServerStreamRequest::default() };
+    let no_request = || async { Err::<ServerStreamRequest, _>(Status::ok()) };
+    let in_closure = |_: ServerStreamRequest, _| async { Err::<Responses, _>(Status::ok()) };
+    let in_stream =
+        |_: ServerStreamRequest, _| async { Ok::<Responses, Status>(tokio_stream::once(Err(Status::ok()))) };
+    let app = Router::new()
+        .route("/closure", any(ServerStreamHandler::new(&ws, in_closure, request).expect("known")))
+        .route("/stream", any(ServerStreamHandler::new(&ws, in_stream, request).expect("known")))
+        .route("/parser", any(ServerStreamHandler::new(&ws, in_stream, no_request).expect("known")));
+    let (address, _) = serve_app(app, ServerOptions::default(), &shutdown).await;
+    for path in ["/closure", "/stream", "/parser"] {
+        let handshake = Handshake::new(path).with("Sec-WebSocket-Protocol", V1);
+        let (texts, code, _) = handshake.open(address).await.rest().await;
+        assert_eq!(code, 4013, "{path}: {texts:?}");
+        assert!(texts.iter().all(|text| !text.contains("stream_end")), "{path}: {texts:?}");
+    }
+    assert_eq!(Handshake::new("/parser").send(address).await.0.status, 500);
 }

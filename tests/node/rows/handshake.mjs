@@ -157,6 +157,8 @@ async function rawHandshakes(checks, url) {
     ["no upgrade at all", [], { without: ["Upgrade", "Connection"] }, 400, 426],
     ["an upgrade with a body", ["Content-Length: 2"], { body: "{}" }, 400],
     ["an upgrade with a chunked body", ["Transfer-Encoding: chunked"], { body: "0\r\n\r\n" }, 400],
+    ["no host", [], { without: ["Host"] }, 400],
+    ["two hosts", ["Host: evil.example"], {}, 400],
     ["two deadlines", ["grpc-timeout: 1S", "grpc-timeout: 2S"], {}, 400],
     ["headers of 17 KiB", [`x-long: ${"a".repeat(17 * 1024)}`], {}, 431],
   ];
@@ -165,7 +167,9 @@ async function rawHandshakes(checks, url) {
       const { status, headers, text } = await answer(lines, options);
       assert.ok(statuses.includes(status), text);
       if (status === 426) assert.equal(headers["sec-websocket-version"], "13");
-      assert.equal(headers.connection?.toLowerCase(), "close");
+      // What stands in `Upgrade` is named in `Connection` (RFC 9110 §7.8).
+      assert.equal(headers.connection?.toLowerCase(), status === 426 ? "upgrade, close" : "close");
+      assert.equal(headers.upgrade, status === 426 ? "websocket" : undefined);
     });
   }
   await checks.check("handshake: headers of 15 KiB are accepted", async () => {

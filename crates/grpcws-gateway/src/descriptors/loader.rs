@@ -211,24 +211,9 @@ fn finish(sources: &[SourceFiles], extra: &[ExtraRoute]) -> Result<Loaded, Descr
     let mut files = merge(sources);
     let omitted = resolve(&mut files);
     let set = EncodedSet(files.encode());
-    let (services, routes) = with_routes(Services::from_file_descriptor_set(&set.0)?, extra);
+    // A method that is not there may come with the next descriptors.
+    let (services, routes) = Services::from_file_descriptor_set(&set.0)?.with_valid_routes(extra);
     Ok(Loaded { services, files, set, omitted, routes, failed: Vec::new() })
-}
-
-/// Adds the routes that can be added. A method that is not there may come with the next descriptors.
-fn with_routes(services: Services, extra: &[ExtraRoute]) -> (Services, Vec<RouteError>) {
-    let mut good: Vec<ExtraRoute> = Vec::new();
-    let mut errors = Vec::new();
-    for route in extra {
-        good.push(route.clone());
-        if let Err(error) = services.clone().with_routes(&good) {
-            good.pop();
-            errors.push(error);
-        }
-    }
-    // They were all added before.
-    let services = services.clone().with_routes(&good).unwrap_or(services);
-    (services, errors)
 }
 
 impl<S> fmt::Debug for Loader<S> {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::generic_route::GenericRouteSetting;
+
 /// The options of `grpcws serve`.
 #[derive(Debug, Args)]
 pub struct ServeArguments {
@@ -39,6 +41,12 @@ pub struct ServeArguments {
     /// The path in front of /package.Service/Method [default: /ws]
     #[arg(long, value_name = "PATH")]
     pub(super) prefix: Option<String>,
+
+    /// Which methods can be called at /package.Service/Method [default: open]
+    ///
+    /// A proxy in front that authorizes by the path needs "unbound" or "off".
+    #[arg(long, value_name = "WHICH", value_enum)]
+    pub(super) generic_route: Option<GenericRouteSetting>,
 
     /// An origin that may open WebSockets besides the gateway's own. May be given more than once.
     #[arg(long, value_name = "ORIGIN")]

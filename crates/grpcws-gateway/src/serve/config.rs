@@ -11,6 +11,7 @@ use grpcws::routes::ExtraRoute;
 use serde::{Deserialize, Deserializer};
 
 use super::ServeError;
+use super::generic_route::GenericRouteSetting;
 
 /// What a configuration file may say. What the command line says too counts there, and lists are joined.
 #[derive(Debug, Default, Deserialize)]
@@ -18,6 +19,7 @@ use super::ServeError;
 pub(super) struct Config {
     pub(super) listen: Option<SocketAddr>,
     pub(super) prefix: Option<String>,
+    pub(super) generic_route: Option<GenericRouteSetting>,
     pub(super) allow_origin: Vec<String>,
     pub(super) fallback: Option<String>,
     #[serde(deserialize_with = "duration")]
@@ -189,6 +191,7 @@ mod tests {
             r#"
             listen = "0.0.0.0:8080"
             prefix = "/ws"
+            generic-route = "unbound"
             allow-origin = ["https://app.example.com"]
             fallback = "http://127.0.0.1:8081"
             grace = "30s"
@@ -216,6 +219,7 @@ mod tests {
         )
         .expect("a valid file");
         config.resolve(Path::new("/etc/grpcws"));
+        assert_eq!(config.generic_route, Some(GenericRouteSetting::Unbound));
         assert_eq!(config.grace, Some(Duration::from_secs(30)));
         assert_eq!(
             (config.receive_window, config.receive_window_max, config.receive_window_budget),
@@ -234,5 +238,7 @@ mod tests {
         );
         let duration = parse("grace = \"30 parsecs\"").expect_err("no duration");
         assert!(duration.contains("line 1") && duration.contains("30s"), "{duration}");
+        let closed = parse("generic-route = \"closed\"").expect_err("no such value");
+        assert!(closed.contains("line 1") && closed.contains("`unbound`"), "{closed}");
     }
 }

@@ -15,6 +15,7 @@ mod config;
 mod draining;
 mod error;
 mod fallback;
+mod generic_route;
 mod grpc;
 mod headers;
 mod settings;
@@ -63,6 +64,7 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
         let bridge = Bridge::new(router.clone())
             .prefix(&settings.prefix)
             .descriptors(descriptors.clone())
+            .generic_route(settings.generic_route)
             .options(settings.connection.clone())
             .shutdown(shutdown.clone());
         let grpc = Passthrough::new(router.clone(), settings.connection.clone(), shutdown.clone());

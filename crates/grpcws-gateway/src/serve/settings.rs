@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use grpcws::ConnectionOptions;
+use grpcws::bridge::GenericRoute;
 use grpcws::proto::session::WindowBudget;
 use grpcws::routes::ExtraRoute;
 use grpcws::server::ServerOptions;
@@ -25,6 +26,7 @@ use crate::descriptors::DescriptorOptions;
 pub(super) struct Settings {
     pub(super) listen: SocketAddr,
     pub(super) prefix: String,
+    pub(super) generic_route: GenericRoute,
     pub(super) upstreams: Vec<UpstreamSettings>,
     pub(super) descriptors: DescriptorOptions,
     pub(super) fallback: Option<String>,
@@ -68,6 +70,11 @@ impl Settings {
         Ok(Self {
             listen,
             prefix: checked_prefix(prefix)?,
+            generic_route: arguments
+                .generic_route
+                .or(config.generic_route)
+                .map(GenericRoute::from)
+                .unwrap_or_default(),
             workers: workers(arguments.workers.or(config.workers), &upstreams),
             upstreams,
             descriptors,

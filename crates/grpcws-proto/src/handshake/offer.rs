@@ -115,10 +115,7 @@ impl Offer {
     }
 
     fn refusal(&self, supported: &[Mode]) -> Refusal {
-        // Names are printed cut and cleaned; tokens and metadata are not printed at all.
-        let clean =
-            |name: &String| -> String { name.chars().filter(char::is_ascii_graphic).take(40).collect() };
-        let names: Vec<String> = self.names.iter().take(8).map(clean).collect();
+        let names: Vec<String> = self.names.iter().take(8).map(|name| printable(name)).collect();
         let offered = if names.is_empty() { "the offer".to_owned() } else { names.join(", ") };
         let names: Vec<&str> = supported.iter().filter_map(|mode| mode.subprotocol()).collect();
         let mut supported_names = names.join(" or ");
@@ -129,10 +126,23 @@ impl Offer {
     }
 }
 
+/// A name as it may be printed: cut, and cleaned. What begins as the protocol's own names do is not printed unless it
+/// is one of them, in whatever case: a name that is misspelt may carry a credential all the same.
+fn printable(name: &str) -> String {
+    const OWN: &str = "grpcws.";
+    let modes = [Mode::V1Json, Mode::V1Proto].map(Mode::subprotocol);
+    let is_mode = modes.into_iter().flatten().any(|mode| name.eq_ignore_ascii_case(mode));
+    let is_own = name.get(..OWN.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(OWN));
+    if is_own && !is_mode {
+        return format!("{OWN}\u{2026}");
+    }
+    name.chars().filter(char::is_ascii_graphic).take(40).collect()
+}
+
 impl std::fmt::Debug for Offer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Offer")
-            .field("names", &self.names)
+            .field("names", &self.names.iter().map(|name| printable(name)).collect::<Vec<_>>())
             .field("bearer", &self.bearer.len())
             .field("metadata", &self.metadata.len())
             .finish()
@@ -171,5 +181,21 @@ mod tests {
         assert_eq!(offer.bearer_token().expect("valid"), Some("secret".to_owned()));
         let printed = format!("{offer:?}");
         assert!(!printed.contains("c2Vj") && !printed.contains("eyJ"), "{printed}");
+    }
+
+    #[test]
+    fn secrets_are_not_printed_under_a_misspelt_name() {
+        for name in
+            ["grpcws.Bearer.c2VjcmV0", "GRPCWS.METADATA.c2VjcmV0", "grpcws.token.c2VjcmV0", "Grpcws.c2VjcmV0"]
+        {
+            let offer = Offer::parse([name.as_bytes(), b"chat"]);
+            let refusal = offer.select(ALL).expect_err(name).to_string();
+            assert!(refusal.starts_with("no supported sub-protocol in grpcws.\u{2026}, chat:"), "{refusal}");
+            let printed = format!("{offer:?}");
+            assert!(!printed.contains("c2Vj") && printed.contains("chat"), "{printed}");
+        }
+        // A mode in another case is no secret, and shows what is wrong.
+        let refusal = Offer::parse([&b"GRPCWS.V1.JSON"[..]]).select(ALL).expect_err("case counts");
+        assert!(refusal.to_string().contains("in GRPCWS.V1.JSON:"), "{refusal}");
     }
 }

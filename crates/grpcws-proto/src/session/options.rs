@@ -52,8 +52,8 @@ options! {
         /// The size up to which the receive window grows if the round trip to the client is what holds an upload back
         /// (PROTOCOL §7.2): about twice what the link carries in a round trip is enough. It grows for client-streaming
         /// and bidi calls of clients that keep to their window (v1). Not above
-        /// [`receive_window`](Self::receive_window) for a window that keeps its size. From 1 to 2^53 − 1. Default: 1 MiB.
-        number receive_window_max [1..=MAX_SAFE_INTEGER]: u64 = 1024 * 1024;
+        /// [`receive_window`](Self::receive_window) for a window that keeps its size. At most 2^53 − 1. Default: 1 MiB.
+        number receive_window_max [0..=MAX_SAFE_INTEGER]: u64 = 1024 * 1024;
         /// What the windows of all streams may grow by, together. Clones of these options share it; options that are
         /// made separately share it if they are given clones of one budget. Default: 256 MiB.
         held receive_window_budget: WindowBudget = WindowBudget::default();

@@ -86,6 +86,18 @@ impl Status {
         &self.0.metadata
     }
 
+    /// The status of a call that failed with this one: code OK, which is no error, becomes INTERNAL.
+    #[must_use]
+    pub fn into_error(mut self) -> Self {
+        if self.is_ok() {
+            self.0.code = Code::Internal;
+            if self.0.message.is_empty() {
+                "the call failed with status OK".clone_into(&mut self.0.message);
+            }
+        }
+        self
+    }
+
     /// Whether the call succeeded.
     #[must_use]
     pub fn is_ok(&self) -> bool {

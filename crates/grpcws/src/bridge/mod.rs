@@ -30,12 +30,19 @@
 //! # Who may call
 //!
 //! What [`typed`](crate::typed) says of origins, headers and credentials holds here too. The bridge itself knows no
-//! users: a service that does checks the metadata `authorization` as it would without a bridge.
+//! users: a service that does checks the metadata `authorization` as it would without a bridge, or
+//! [`Bridge::authorize`] does before the call starts.
+//!
+//! A method with a [route](crate::routes) of its own keeps its generic route besides. If a proxy in front authorizes
+//! by the path, close the generic route with [`Bridge::generic_route`].
 
+mod generic_route;
+mod resolver;
 mod service;
-mod target;
 
 pub use crate::grpc::{Encoding, RequestBody};
+pub use crate::handshake::ResponseFuture;
+pub use generic_route::GenericRoute;
 pub use service::Bridge;
 #[cfg(feature = "tonic")]
 pub use service::TonicChannel;

@@ -1,28 +1,28 @@
 //! The bridge as a tower service: handshakes in, calls of the wrapped service out.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
-use grpcws_proto::MethodKind;
+use grpcws_proto::{Code, Status};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::uri::PathAndQuery;
+use http::{Request, Response};
 use http_body::Body;
 use http_body_util::Full;
 use tower_service::Service;
 
-use super::target::{Bound, Target};
+use super::GenericRoute;
+use super::resolver::Resolver;
+use crate::context::CallContext;
 use crate::forwarded::set_forwarded;
 use crate::grpc::{CallRequest, Encoding, GrpcCall, RequestBody};
+use crate::handshake::{Authorize, Client, Endpoint, Handshake, Refusal, ResponseFuture};
 use crate::hooks::StreamHooks;
 use crate::options::ConnectionOptions;
-use crate::route::{Opened, Route, refuse};
 use crate::services::Descriptors;
 use crate::shutdown::Shutdown;
-use crate::upgrade::Refusal;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -38,9 +38,8 @@ pub struct Bridge<S> {
 /// Behind one pointer, since a router clones its services for every request.
 #[derive(Debug, Clone, Default)]
 struct Settings {
-    route: Route,
-    prefix: String,
-    descriptors: Option<Descriptors>,
+    endpoint: Endpoint,
+    resolver: Resolver,
     request_encoding: Option<Encoding>,
 }
 
@@ -55,7 +54,7 @@ impl<S> Bridge<S> {
     /// [`Services`](crate::services::Services), or a handle on those that come later.
     #[must_use]
     pub fn descriptors(self, descriptors: impl Into<Descriptors>) -> Self {
-        self.with(|settings| settings.descriptors = Some(descriptors.into()))
+        self.with(|settings| settings.resolver.descriptors = Some(descriptors.into()))
     }
 
     /// The path in front of `/package.Service/Method`, such as `/ws`. Not to be set where a router strips it, as
@@ -63,25 +62,37 @@ impl<S> Bridge<S> {
     #[must_use]
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         let prefix = prefix.into().trim_end_matches('/').to_owned();
-        self.with(|settings| settings.prefix = prefix)
+        self.with(|settings| settings.resolver.prefix = prefix)
+    }
+
+    /// Which methods can be called at `/package.Service/Method`. Default: all.
+    #[must_use]
+    pub fn generic_route(self, generic_route: GenericRoute) -> Self {
+        self.with(|settings| settings.resolver.generic_route = generic_route)
     }
 
     /// Options of the connections.
     #[must_use]
     pub fn options(self, options: ConnectionOptions) -> Self {
-        self.with(|settings| settings.route.options = Arc::new(options))
+        self.with(|settings| settings.endpoint.options = Arc::new(options))
     }
 
     /// Hooks that watch the streams.
     #[must_use]
     pub fn hooks(self, hooks: impl StreamHooks) -> Self {
-        self.with(|settings| settings.route.hooks = Some(Arc::new(hooks)))
+        self.with(|settings| settings.endpoint.hooks = Some(Arc::new(hooks)))
+    }
+
+    /// The program's authorization check: see [`Authorize`]. Default: every call is allowed.
+    #[must_use]
+    pub fn authorize(self, authorize: impl Authorize) -> Self {
+        self.with(|settings| settings.endpoint.authorizer = Some(Arc::new(authorize)))
     }
 
     /// The handle that ends the streams.
     #[must_use]
     pub fn shutdown(self, shutdown: Shutdown) -> Self {
-        self.with(|settings| settings.route.shutdown = shutdown)
+        self.with(|settings| settings.endpoint.shutdown = shutdown)
     }
 
     /// Compresses every request message on its way to the service. Default: none is compressed, since few
@@ -106,49 +117,59 @@ where
     B::Error: Into<BoxError>,
 {
     /// Answers a handshake: with an upgrade and a task that bridges the call, or with a refusal.
-    fn respond(&self, mut parts: Parts) -> Response<Full<Bytes>> {
-        let Settings { route, prefix, descriptors, .. } = &*self.settings;
-        let path = parts.uri.path().strip_prefix(prefix.as_str()).unwrap_or_default();
-        let Some(target) = Target::find(path, parts.uri.query(), descriptors.as_ref()) else {
-            return refuse(Refusal::NoRoute, &parts);
+    fn respond(&self, parts: Parts) -> BridgeFuture {
+        let Settings { endpoint, resolver, .. } = &*self.settings;
+        let resolved = resolver.resolve(parts.uri.path(), parts.uri.query(), &endpoint.options);
+        let Some(resolved) = resolved else {
+            return answered(endpoint.refuse(&Refusal::NoRoute, &Client::of(&parts)));
         };
-        // A method that is not known may be of any kind, and bidi is the one that forbids nothing.
-        let opened = route.open(&mut parts, target.kind().unwrap_or(MethodKind::Bidi));
-        let Opened { mut opening, metadata } = match opened {
+        let (mut handshake, context) = match endpoint.open(parts, resolved) {
             Ok(opened) => opened,
-            Err(refusal) => return refuse(refusal, &parts),
+            Err(refused) => return answered(refused),
         };
-        let codec = target.codec(opening.handshake.mode, &route.options);
-        if matches!(&target.bound, Some(Ok(Bound { complete: true, .. }))) {
-            opening.start = opening.start.request_bound();
+        if !handshake.needs_authorization() {
+            return answered(self.accept(handshake, context));
         }
-        let (call, codec) = match codec.and_then(|codec| Ok((codec, metadata?))) {
-            Ok((codec, metadata)) => {
-                (Ok(self.call(target, &parts, metadata, opening.deadline)), codec.map(Arc::new))
-            }
-            Err(status) => (Err(status), None),
-        };
-        route.accept(&parts, opening, codec, call)
+        let bridge = self.clone();
+        ResponseFuture::waiting(async move {
+            let context = handshake.authorize(context).await;
+            Ok(bridge.accept(handshake, context))
+        })
     }
 
-    fn call(
+    fn accept(
         &self,
-        target: Target,
-        parts: &Parts,
-        mut metadata: HeaderMap,
-        deadline: Option<Instant>,
-    ) -> GrpcCall<B> {
-        let kind = target.kind();
-        set_forwarded(parts, &mut metadata);
-        let request =
-            CallRequest { path: target.path, metadata, deadline, encoding: self.settings.request_encoding };
-        let call = GrpcCall::new(self.service.clone(), request, kind, &self.settings.route.options);
-        match target.bound {
-            Some(Ok(Bound { request, complete: true, .. })) => call.with_request(request.message()),
-            Some(Ok(Bound { request, .. })) => call.bound(request),
-            Some(Err(_)) | None => call,
-        }
+        mut handshake: Handshake,
+        context: Result<CallContext, Status>,
+    ) -> Response<Full<Bytes>> {
+        let call = context.and_then(|context| {
+            handshake.check_callable()?;
+            self.call(&mut handshake, context)
+        });
+        handshake.accept(call)
     }
+
+    fn call(&self, handshake: &mut Handshake, context: CallContext) -> Result<GrpcCall<B>, Status> {
+        let CallContext { mut metadata, request, deadline, .. } = context;
+        set_forwarded(&request, &mut metadata);
+        let path = PathAndQuery::from_maybe_shared(Bytes::from(format!("/{}", handshake.method())));
+        let path = path.map_err(|_| Status::new(Code::Internal, "the method's name is not a path"))?;
+        let request = CallRequest { path, metadata, deadline, encoding: self.settings.request_encoding };
+        let call =
+            GrpcCall::new(self.service.clone(), request, handshake.kind, &self.settings.endpoint.options);
+        Ok(match handshake.bound.take() {
+            Some(bound) if handshake.complete => call.with_request(bound.message()),
+            Some(bound) => call.bound(bound),
+            None => call,
+        })
+    }
+}
+
+/// What a bridge answers, at once or after the program's check.
+type BridgeFuture = ResponseFuture<Result<Response<Full<Bytes>>, Infallible>>;
+
+fn answered(response: Response<Full<Bytes>>) -> BridgeFuture {
+    ResponseFuture::ready(Ok(response))
 }
 
 impl<S, B, ReqBody> Service<Request<ReqBody>> for Bridge<S>
@@ -161,7 +182,7 @@ where
 {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Infallible>>;
+    type Future = ResponseFuture<Result<Self::Response, Infallible>>;
 
     /// Always ready: the wrapped service is asked in the task of each call, which may wait for it.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
@@ -171,7 +192,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         // A body of a handshake is refused by its headers.
         let (parts, _) = request.into_parts();
-        ready(Ok(self.respond(parts)))
+        self.respond(parts)
     }
 }
 

@@ -30,27 +30,12 @@ use tokio::time::Sleep;
 
 use crate::call::Call;
 use crate::codec::Codec;
-use crate::hooks::{StreamHooks, StreamInfo};
 use crate::shutdown::Registration;
 use crate::socket::Socket;
 pub(crate) use observer::Observer;
 
 /// How many messages are read before other tasks get their turn.
 const BUDGET: usize = 128;
-
-/// What a driver is made of.
-pub(crate) struct DriverParts<C> {
-    pub(crate) socket: Socket,
-    pub(crate) session: Session,
-    /// `None` where the session ended before there was a call.
-    pub(crate) call: Option<C>,
-    /// `None` where messages are not transcoded, which no JSON mode can do without.
-    pub(crate) codec: Option<Arc<Codec>>,
-    pub(crate) max_response_size: usize,
-    pub(crate) registration: Registration,
-    pub(crate) info: StreamInfo,
-    pub(crate) hooks: Option<Arc<dyn StreamHooks>>,
-}
 
 /// The task of one socket.
 pub(crate) struct Driver<C> {
@@ -71,16 +56,26 @@ pub(crate) struct Driver<C> {
 }
 
 impl<C: Call + Unpin> Driver<C> {
-    pub(crate) fn new(parts: DriverParts<C>) -> Self {
+    /// The driver of a stream that begins now. `call` is `None` if the session ended before there was one, `codec` if
+    /// the messages are not transcoded, which no JSON mode can do without.
+    pub(crate) fn new(
+        socket: Socket,
+        session: Session,
+        call: Option<C>,
+        codec: Option<Arc<Codec>>,
+        max_response_size: usize,
+        registration: Registration,
+        observer: Observer,
+    ) -> Self {
         Self {
-            socket: parts.socket,
-            session: parts.session,
-            call: parts.call,
-            codec: parts.codec,
-            max_response_size: parts.max_response_size,
+            socket,
+            session,
+            call,
+            codec,
+            max_response_size,
             held: None,
-            registration: parts.registration,
-            observer: Observer::new(parts.hooks, parts.info),
+            registration,
+            observer,
             timer: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
             timer_at: None,
             bytes_read: 0,

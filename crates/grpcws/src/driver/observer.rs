@@ -19,7 +19,7 @@ pub(crate) struct Observer {
 }
 
 impl Observer {
-    pub(super) fn new(hooks: Option<Arc<dyn StreamHooks>>, info: StreamInfo) -> Self {
+    pub(crate) fn new(hooks: Option<Arc<dyn StreamHooks>>, info: StreamInfo) -> Self {
         Self { hooks, info, metrics: StreamMetrics::new(), started: false, ended: false, closed: false }
     }
 

@@ -13,11 +13,11 @@ type BoxError = Box<dyn Error + Send + Sync>;
 pub(super) fn status(error: BoxError) -> Status {
     for error in causes(&*error) {
         if let Some(status) = error.downcast_ref::<Status>() {
-            return status.clone();
+            return status.clone().into_error();
         }
         #[cfg(feature = "tonic")]
         if let Some(status) = error.downcast_ref::<tonic::Status>() {
-            return status.clone().into();
+            return Status::from(status.clone()).into_error();
         }
         if let Some(error) = error.downcast_ref::<h2::Error>() {
             return http2(error);
@@ -52,6 +52,8 @@ mod tests {
         assert_eq!(status(error.into()).code(), Code::DataLoss);
         let reset = h2::Error::from(h2::Reason::REFUSED_STREAM);
         assert_eq!(status(reset.into()).code(), Code::Unavailable);
+        let no_error = status(Status::ok().into());
+        assert_eq!(no_error.code(), Code::Internal, "an error is never a success");
         let lost = status("connect to 10.0.0.1:443 failed".into());
         assert_eq!(lost.code(), Code::Unavailable);
         assert!(!lost.message().contains("10.0.0.1"), "{lost}");

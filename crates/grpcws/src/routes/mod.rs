@@ -16,9 +16,11 @@
 //! | client streaming, bidi | none or `*` | each `data` is a request |
 //! | any | a field | each `data` is the value of that field, and the request is made around it |
 //!
-//! **What the path and the query set is set in every request message, whatever the client's message has there.** So
-//! whoever checks the path of a handshake, a proxy that knows who may enter which room, for instance, has checked
-//! the requests of the stream as well. Lists and messages with a text form are replaced, not extended.
+//! **What the path and the query set is set in every request message, whatever the client's message has there.** Lists
+//! and messages with a text form are replaced, not extended. So a proxy that checks the path of a handshake, because
+//! it knows who may enter which room, has checked the requests of the stream as well, **but only if the method's
+//! generic route is closed**: there the client sets every field. [`GenericRoute`](crate::bridge::GenericRoute) closes
+//! it, and it is open by default.
 //!
 //! `response_body` is not looked at: a response is always the whole message.
 //!
@@ -35,6 +37,7 @@
 //! A variable for one segment is decoded; one for several keeps `%2F`, so that it has as many slashes as its pattern.
 //! A path with `.` or `..` as a segment, with a NUL or with an escape that is not valid is refused.
 
+mod binding;
 mod decode;
 mod error;
 mod extra;
@@ -42,7 +45,6 @@ mod field_path;
 mod fields;
 mod merge;
 mod request;
-mod route;
 mod router;
 mod table;
 mod template;

@@ -4,12 +4,12 @@ use bytes::Bytes;
 use grpcws_json::Message;
 use grpcws_proto::{Code, Status};
 
+use super::binding::{Binding, Body};
 use super::decode;
 use super::error::{FieldError, Source, shortened};
 use super::field_path::FieldPath;
 use super::fields::Fields;
 use super::merge::merge;
-use super::route::{Body, Route};
 use super::router::split_verb;
 use super::template::Variable;
 use super::value::put_message;
@@ -18,39 +18,39 @@ use crate::services::Method;
 /// The route that a path takes.
 #[derive(Debug, Clone, Copy)]
 pub struct RouteMatch<'a> {
-    route: &'a Route,
+    binding: &'a Binding,
     path: &'a str,
 }
 
 impl<'a> RouteMatch<'a> {
-    pub(super) fn new(route: &'a Route, path: &'a str) -> Self {
-        Self { route, path }
+    pub(super) fn new(binding: &'a Binding, path: &'a str) -> Self {
+        Self { binding, path }
     }
 
     /// The method to call.
     #[must_use]
     pub fn method(&self) -> &'a Method {
-        &self.route.method
+        &self.binding.method
     }
 
     /// The path template, which is the same for all paths that take this route.
     #[must_use]
     pub fn template(&self) -> &'a str {
-        &self.route.path
+        &self.binding.path
     }
 
     /// Whether path and query are the whole request, so that the call starts at once and the client sends no request
     /// message.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.route.is_complete()
+        self.binding.is_complete()
     }
 
     /// The type of the request messages that the client sends: the method's request, or the field of it that the
     /// route has as its body.
     #[must_use]
     pub fn payload(&self) -> &'a Message {
-        self.route.payload()
+        self.binding.payload()
     }
 
     /// Sets fields of the request by the path and by the query, which is percent-encoded and without its `?`.
@@ -60,23 +60,23 @@ impl<'a> RouteMatch<'a> {
     /// INVALID_ARGUMENT, with the segment or parameter that sets no field of the request, sets it twice, or has no
     /// value of its type.
     pub fn bind(&self, query: Option<&str>) -> Result<BoundRequest, Status> {
-        let mut fields = self.route.fixed.clone();
+        let mut fields = self.binding.fixed.clone();
         self.bind_path(&mut fields)?;
         for parameter in query.unwrap_or_default().split('&').filter(|parameter| !parameter.is_empty()) {
             self.bind_parameter(parameter, &mut fields)?;
         }
-        Ok(BoundRequest { fields, body: self.route.body.clone() })
+        Ok(BoundRequest { fields, body: self.binding.body.clone() })
     }
 
     fn bind_path(&self, fields: &mut Fields) -> Result<(), Status> {
-        let template = &self.route.template;
+        let template = &self.binding.template;
         let segments = self.path.strip_prefix('/').unwrap_or(self.path);
         let segments = match &template.verb {
             Some(_) => split_verb(segments).map_or(segments, |(segments, _)| segments),
             None => segments,
         };
         check_captured(segments)?;
-        for (variable, target) in template.variables.iter().zip(&self.route.targets) {
+        for (variable, target) in template.variables.iter().zip(&self.binding.targets) {
             let invalid = |reason: &dyn std::fmt::Display| {
                 Status::invalid_argument(format!("path variable {:?}: {reason}", &*variable.field_path))
             };
@@ -103,8 +103,8 @@ impl<'a> RouteMatch<'a> {
 
     /// The field that a parameter sets.
     fn target(&self, name: &str) -> Result<FieldPath, FieldError> {
-        let target = FieldPath::resolve(self.route.method.request(), name)?;
-        match &self.route.body {
+        let target = FieldPath::resolve(self.binding.method.request(), name)?;
+        match &self.binding.body {
             Body::Field { field, .. } if field.number() == target.outermost().number() => {
                 Err(FieldError::Body)
             }

@@ -1,9 +1,11 @@
 //! All routes of the services.
 
+use std::collections::HashSet;
+
+use super::binding::Binding;
 use super::error::{RouteError, RouteErrorReason};
 use super::extra::ExtraRoute;
 use super::request::RouteMatch;
-use super::route::Route;
 use super::router::Router;
 use crate::services::{HttpRule, Method, Service};
 
@@ -15,9 +17,11 @@ use crate::services::{HttpRule, Method, Service};
 /// [`problems`](Self::problems).
 #[derive(Debug, Default)]
 pub struct Routes {
-    routes: Vec<Route>,
+    bindings: Vec<Binding>,
     router: Router,
     problems: Vec<RouteError>,
+    /// The paths of the methods for which there is to be a route, bound or not.
+    bound: HashSet<Box<str>>,
 }
 
 impl Routes {
@@ -26,13 +30,22 @@ impl Routes {
     /// A path with a fault (an escape that is not valid, say) may have a route; binding then tells the fault.
     #[must_use]
     pub fn find<'a>(&'a self, path: &'a str) -> Option<RouteMatch<'a>> {
-        let route = self.routes.get(self.router.find(path)?)?;
-        Some(RouteMatch::new(route, path))
+        let binding = self.bindings.get(self.router.find(path)?)?;
+        Some(RouteMatch::new(binding, path))
     }
 
     /// The path templates and their methods, those that are kept first in a conflict coming first.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Method)> {
-        self.routes.iter().map(|route| (&*route.path, &route.method))
+        self.bindings.iter().map(|binding| (&*binding.path, &binding.method))
+    }
+
+    /// Whether a method has a route, by an annotation or an extra one. One that is among the
+    /// [`problems`](Self::problems) counts too, and so does an extra route that
+    /// [`Services::with_valid_routes`](crate::services::Services::with_valid_routes) has left out: a method whose
+    /// routes restrict its requests stays restricted if one of them is wrong.
+    #[must_use]
+    pub fn is_bound(&self, method: &Method) -> bool {
+        self.bound.contains(method.path())
     }
 
     /// The annotations that are not bound, and why.
@@ -43,19 +56,20 @@ impl Routes {
 
     /// The routes of the annotations.
     pub(crate) fn new(services: &[Service]) -> Self {
-        let mut routes = Self::default();
-        routes.add_annotations(services);
-        routes
+        Self::with_extra(services, &[]).0
     }
 
-    /// The extra routes, and those of the annotations behind them.
-    pub(crate) fn with_extra(services: &[Service], extra: &[ExtraRoute]) -> Result<Self, RouteError> {
+    /// The extra routes, and those of the annotations behind them; and the extra routes that cannot be added.
+    pub(crate) fn with_extra(services: &[Service], extra: &[ExtraRoute]) -> (Self, Vec<RouteError>) {
         let mut routes = Self::default();
+        let mut errors = Vec::new();
         for extra in extra {
-            routes.add_extra(services, extra).map_err(|reason| error(&extra.path, &extra.method, reason))?;
+            if let Err(reason) = routes.add_extra(services, extra) {
+                errors.push(error(&extra.path, &extra.method, reason));
+            }
         }
         routes.add_annotations(services);
-        Ok(routes)
+        (routes, errors)
     }
 
     fn add_annotations(&mut self, services: &[Service]) {
@@ -64,8 +78,7 @@ impl Routes {
             methods.flat_map(|method| method.http_rules().iter().map(move |rule| (method, rule))).collect();
         rules.sort_by_key(|(_, rule)| rank(rule.verb()));
         for (method, rule) in rules {
-            let added = Route::of_rule(method, rule).and_then(|route| self.add(route));
-            match added {
+            match self.add(method, Binding::of_rule(method, rule)) {
                 // One method by two HTTP methods is one route.
                 Err(RouteErrorReason::Taken { method: taken }) if taken == method.full_name() => {}
                 Err(reason) => self.problems.push(error(rule.path(), &method.full_name(), reason)),
@@ -79,17 +92,25 @@ impl Routes {
         let service = services.iter().find(|found| found.full_name() == service);
         let method =
             service.and_then(|service| service.method(name)).ok_or(RouteErrorReason::UnknownMethod)?;
-        self.add(Route::of_extra(method, extra)?)
+        self.add(method, Binding::of_extra(method, extra))
     }
 
-    fn add(&mut self, route: Route) -> Result<(), RouteErrorReason> {
-        match self.router.insert(&route.template, self.routes.len()) {
+    fn add(
+        &mut self,
+        method: &Method,
+        binding: Result<Binding, RouteErrorReason>,
+    ) -> Result<(), RouteErrorReason> {
+        if !self.is_bound(method) {
+            self.bound.insert(method.path().into());
+        }
+        let binding = binding?;
+        match self.router.insert(&binding.template, self.bindings.len()) {
             Ok(()) => {
-                self.routes.push(route);
+                self.bindings.push(binding);
                 Ok(())
             }
             Err(before) => {
-                let taken = self.routes.get(before).map(|route| route.method.full_name());
+                let taken = self.bindings.get(before).map(|binding| binding.method.full_name());
                 Err(RouteErrorReason::Taken { method: taken.unwrap_or_default() })
             }
         }

@@ -25,9 +25,9 @@ use super::overload::Overload;
 use super::patience::{PatientSleep, PatientTimer};
 use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
+use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
 use crate::transport::bound_unsent;
-use crate::upgrade::{close_connection, is_handshake};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -43,7 +43,15 @@ impl Services {
     ///
     /// A route is not valid, its method is not there, or another one of them has its path.
     pub fn with_routes(self, extra: &[ExtraRoute]) -> Result<Self, RouteError> {
-        Ok(Self { routes: Arc::new(Routes::with_extra(&self.data.services, extra)?), data: self.data })
+        let (services, errors) = self.with_valid_routes(extra);
+        errors.into_iter().next().map_or(Ok(services), Err)
+    }
+
+    /// The same with those of the routes that can be added, and why the others cannot.
+    #[must_use]
+    pub fn with_valid_routes(self, extra: &[ExtraRoute]) -> (Self, Vec<RouteError>) {
+        let (routes, errors) = Routes::with_extra(&self.data.services, extra);
+        (Self { routes: Arc::new(routes), data: self.data }, errors)
     }
 
     /// The method of this name of the service of this full name: `("game.v1.GameService", "Subscribe")`.

@@ -138,7 +138,7 @@ where
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
         Poll::Ready(match ready!(self.stream.as_mut().poll_next(cx)) {
             Some(Ok(message)) => Answer::Message(message.encode_message()),
-            Some(Err(error)) => Answer::End(error.into()),
+            Some(Err(error)) => Answer::End(error.into().into_error()),
             None => {
                 let trailers = trailers::<S, T>(&mut self.stream);
                 let trailers = trailers.unwrap_or_else(|| std::mem::take(&mut self.trailers));

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
@@ -11,12 +12,12 @@ use grpcws_proto::{MethodKind, Status};
 
 use super::answers::IntoResponses;
 use super::call::{Create, TypedCall, create as create_call};
+use super::method::TypedMethod;
 use super::requests::{Requests, channel};
-use super::route::{Route, refuse};
 use super::{GrpcWs, ProtoMessage};
 use crate::codec::UnknownMessage;
 use crate::context::CallContext;
-use crate::route::Opened;
+use crate::handshake::{Handshake, ResponseFuture};
 
 /// A handler of a bidi-streaming method, for [`axum::routing::any`].
 ///
@@ -36,36 +37,45 @@ impl<Req: ProtoMessage> BidiStreamHandler<Req> {
         R: IntoResponses<RM>,
         E: Into<Status>,
     {
-        let route = ws.route::<Req, R::Message>(MethodKind::Bidi)?;
-        Ok(Self(StreamingHandler { route, create: create_call(create) }))
+        let method = ws.method::<Req, R::Message>(MethodKind::Bidi)?;
+        Ok(Self(StreamingHandler { method, create: create_call(create) }))
     }
 }
 
 /// What the two kinds of handler with a stream of requests have in common.
 pub(super) struct StreamingHandler<Req> {
-    pub(super) route: Route,
+    pub(super) method: TypedMethod,
     pub(super) create: Create<Requests<Req>>,
 }
 
 impl<Req> Clone for StreamingHandler<Req> {
     fn clone(&self) -> Self {
-        Self { route: self.route.clone(), create: Arc::clone(&self.create) }
+        Self { method: self.method.clone(), create: Arc::clone(&self.create) }
     }
 }
 
 impl<Req: ProtoMessage> StreamingHandler<Req> {
-    pub(super) fn respond(&self, request: Request) -> Response {
-        let (mut parts, _) = request.into_parts();
-        let Opened { opening, metadata } = match self.route.open(&mut parts) {
+    pub(super) fn respond(self, request: Request) -> ResponseFuture<Response> {
+        let (parts, _) = request.into_parts();
+        let (mut handshake, context) = match self.method.open(parts) {
             Ok(opened) => opened,
-            Err(refusal) => return refuse(refusal, &parts),
+            Err(refused) => return ResponseFuture::ready(refused),
         };
-        let call = metadata.map(|metadata| {
-            let context = opening.context(&parts, metadata);
-            let (sender, requests) = channel(self.route.receive_window());
+        if !handshake.needs_authorization() {
+            return ResponseFuture::ready(self.accept(handshake, context));
+        }
+        ResponseFuture::waiting(async move {
+            let context = handshake.authorize(context).await;
+            self.accept(handshake, context)
+        })
+    }
+
+    fn accept(&self, handshake: Handshake, context: Result<CallContext, Status>) -> Response {
+        let call = context.map(|context| {
+            let (sender, requests) = channel(self.method.receive_window());
             TypedCall::new((self.create)(requests, context), Some(sender))
         });
-        self.route.accept(&parts, opening, call)
+        handshake.accept(call).map(Body::new)
     }
 }
 
@@ -77,14 +87,14 @@ impl<Req> Clone for BidiStreamHandler<Req> {
 
 impl<Req> std::fmt::Debug for BidiStreamHandler<Req> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BidiStreamHandler").field("route", &self.0.route).finish_non_exhaustive()
+        f.debug_struct("BidiStreamHandler").field("method", &self.0.method).finish_non_exhaustive()
     }
 }
 
 impl<Req: ProtoMessage, S: Send + Sync + 'static> Handler<(PhantomData<Req>,), S> for BidiStreamHandler<Req> {
-    type Future = std::future::Ready<Response>;
+    type Future = ResponseFuture<Response>;
 
     fn call(self, request: Request, _: S) -> Self::Future {
-        std::future::ready(self.0.respond(request))
+        self.0.respond(request)
     }
 }

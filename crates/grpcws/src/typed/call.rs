@@ -34,7 +34,8 @@ where
     Arc::new(move |argument, context| {
         let closure = Arc::clone(&closure);
         Box::pin(async move {
-            closure(argument, context).await.map(IntoAnswered::into_answered).map_err(Into::into)
+            let answered = closure(argument, context).await;
+            answered.map(IntoAnswered::into_answered).map_err(|error| error.into().into_error())
         })
     })
 }

@@ -15,6 +15,7 @@ use super::requests::Requests;
 use super::{GrpcWs, ProtoMessage};
 use crate::codec::UnknownMessage;
 use crate::context::CallContext;
+use crate::handshake::ResponseFuture;
 
 /// A handler of a client-streaming method, for [`axum::routing::any`].
 ///
@@ -34,8 +35,8 @@ impl<Req: ProtoMessage> ClientStreamHandler<Req> {
         R: IntoResponse<RM>,
         E: Into<Status>,
     {
-        let route = ws.route::<Req, R::Message>(MethodKind::ClientStreaming)?;
-        Ok(Self(StreamingHandler { route, create: create_call(create) }))
+        let method = ws.method::<Req, R::Message>(MethodKind::ClientStreaming)?;
+        Ok(Self(StreamingHandler { method, create: create_call(create) }))
     }
 }
 
@@ -47,16 +48,16 @@ impl<Req> Clone for ClientStreamHandler<Req> {
 
 impl<Req> std::fmt::Debug for ClientStreamHandler<Req> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientStreamHandler").field("route", &self.0.route).finish_non_exhaustive()
+        f.debug_struct("ClientStreamHandler").field("method", &self.0.method).finish_non_exhaustive()
     }
 }
 
 impl<Req: ProtoMessage, S: Send + Sync + 'static> Handler<(PhantomData<Req>,), S>
     for ClientStreamHandler<Req>
 {
-    type Future = std::future::Ready<Response>;
+    type Future = ResponseFuture<Response>;
 
     fn call(self, request: Request, _: S) -> Self::Future {
-        std::future::ready(self.0.respond(request))
+        self.0.respond(request)
     }
 }

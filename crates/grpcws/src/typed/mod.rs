@@ -60,13 +60,14 @@
 //! what belongs to the transport. A client of the v1 sub-protocols may send any other metadata, and
 //! credentials, as sub-protocols; neither is echoed or logged.
 //!
-//! Check credentials in [`CallContext::metadata`](crate::CallContext), where the token is whichever way it
-//! came; a layer in front of the route sees only the header. A status that a closure returns reaches the
-//! client as the call's own:
+//! Check credentials with [`GrpcWs::authorize`], before the socket opens and the request parser runs. The token is in
+//! the [`CallContext`](crate::CallContext) whether a header or a sub-protocol carried it; a layer in front of the route
+//! sees only the header. [`Authorize`](crate::Authorize) documents the effects of the decision.
 //!
 //! ```
+//! use grpcws::json::Table;
 //! use grpcws::proto::metadata::MetadataPolicy;
-//! use grpcws::{CallContext, Code, ConnectionOptions, Status};
+//! use grpcws::{CallContext, Code, ConnectionOptions, GrpcWs, Status};
 //!
 //! # fn options() -> Result<ConnectionOptions, grpcws::OptionsError> {
 //! let options = ConnectionOptions::builder()
@@ -76,33 +77,37 @@
 //! # Ok(options)
 //! # }
 //!
-//! // At the head of a closure: check_token(&call)?;
-//! fn check_token(call: &CallContext) -> Result<(), Status> {
-//!     match call.metadata.get("authorization") {
-//!         Some(value) if value == "Bearer my-token" => Ok(()),
-//!         _ => Err(Status::new(Code::Unauthenticated, "a token is required")),
+//! async fn check(mut call: CallContext) -> Result<CallContext, Status> {
+//!     if call.bearer() != Some("my-token") {
+//!         return Err(Status::new(Code::Unauthenticated, "a token is required"));
 //!     }
+//!     call.principal = Some("the owner of the token".into());
+//!     Ok(call)
 //! }
-//! # let _ = (options, check_token);
+//! let ws = GrpcWs::new(Table::from_file_descriptor_set(&[])?).options(options).authorize(check);
+//! # let _ = ws;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod answers;
 mod bidi_stream;
 mod call;
 mod client_stream;
+mod grpc_ws;
 mod message;
+mod method;
 mod request_parser;
 mod requests;
-mod route;
 mod server_stream;
 
+pub use crate::handshake::ResponseFuture;
 pub use answers::{IntoResponse, IntoResponses};
 pub use bidi_stream::BidiStreamHandler;
 pub use client_stream::ClientStreamHandler;
+pub use grpc_ws::GrpcWs;
 pub use message::{DecodeError, ProtoMessage};
 pub use request_parser::{IntoParsed, RequestParser};
 pub use requests::{ClientRequests, Requests};
-pub use route::GrpcWs;
 pub use server_stream::ServerStreamHandler;
 
 /// Which implementation of a trait applies; inferred, and never named by users.

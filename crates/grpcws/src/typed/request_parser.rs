@@ -11,7 +11,7 @@ use http::request::Parts;
 use http_body_util::BodyExt;
 
 use super::{ProtoMessage, marker};
-use crate::upgrade::Refusal;
+use crate::handshake::Refusal;
 
 /// Makes the request message of a server-streaming call from the HTTP request: an async function of up to
 /// eight axum extractors that returns the message, or a `Result` with anything that axum takes for a
@@ -52,7 +52,8 @@ impl<Req: ProtoMessage, E: IntoResponse> IntoParsed<Req, marker::Fallible> for R
 impl<Req: ProtoMessage> IntoParsed<Req, marker::Status> for Result<Req, Status> {
     fn into_parsed(self) -> Result<Req, Response> {
         self.map_err(|status| {
-            let mut response = Refusal::Status(status.clone()).response().map(Body::new);
+            let status = status.into_error();
+            let mut response = Refusal::Status(status.clone()).plain_response().map(Body::new);
             response.extensions_mut().insert(Rejected(status));
             response
         })
@@ -99,12 +100,17 @@ struct Rejected(Status);
 /// The most bytes of a rejection's text that are shown to a client of the v1 protocol.
 const MAX_TEXT: usize = 1024;
 
+/// The status that a request parser has rejected a request with.
+pub(super) fn rejected_status(response: &Response) -> Option<Status> {
+    response.extensions().get::<Rejected>().map(|Rejected(status)| status.clone())
+}
+
 /// The status that stands for a rejection in the v1 protocol.
 pub(super) async fn rejection_status(response: Response) -> Status {
-    let (parts, body) = response.into_parts();
-    if let Some(Rejected(status)) = parts.extensions.get::<Rejected>() {
-        return status.clone();
+    if let Some(status) = rejected_status(&response) {
+        return status;
     }
+    let (parts, body) = response.into_parts();
     let code = match parts.status {
         StatusCode::UNAUTHORIZED => Code::Unauthenticated,
         StatusCode::FORBIDDEN => Code::PermissionDenied,

@@ -2,9 +2,9 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::response::Response;
@@ -12,13 +12,12 @@ use grpcws_proto::{MethodKind, Status};
 
 use super::answers::IntoResponses;
 use super::call::{Create, TypedCall, create as create_call};
-use super::request_parser::rejection_status;
-use super::route::{Route, refuse};
+use super::method::TypedMethod;
+use super::request_parser::{rejected_status, rejection_status};
 use super::{GrpcWs, ProtoMessage, RequestParser};
 use crate::codec::UnknownMessage;
 use crate::context::CallContext;
-use crate::route::Opened;
-use crate::upgrade::close_connection;
+use crate::handshake::ResponseFuture;
 
 /// A handler of a server-streaming method, for [`axum::routing::any`].
 ///
@@ -47,7 +46,7 @@ use crate::upgrade::close_connection;
 /// # }
 /// ```
 pub struct ServerStreamHandler<Req, P, M> {
-    route: Route,
+    method: TypedMethod,
     create: Create<Req>,
     parse: P,
     marker: PhantomData<fn() -> M>,
@@ -66,21 +65,21 @@ impl<Req: ProtoMessage, P, M> ServerStreamHandler<Req, P, M> {
         R: IntoResponses<RM>,
         E: Into<Status>,
     {
-        let route = ws.route::<Req, R::Message>(MethodKind::ServerStreaming)?;
-        Ok(Self { route, create: create_call(create), parse, marker: PhantomData })
+        let method = ws.method::<Req, R::Message>(MethodKind::ServerStreaming)?;
+        Ok(Self { method, create: create_call(create), parse, marker: PhantomData })
     }
 }
 
 impl<Req, P: Clone, M> Clone for ServerStreamHandler<Req, P, M> {
     fn clone(&self) -> Self {
-        let Self { route, create, parse, marker } = self;
-        Self { route: route.clone(), create: Arc::clone(create), parse: parse.clone(), marker: *marker }
+        let Self { method, create, parse, marker } = self;
+        Self { method: method.clone(), create: Arc::clone(create), parse: parse.clone(), marker: *marker }
     }
 }
 
 impl<Req, P, M> std::fmt::Debug for ServerStreamHandler<Req, P, M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ServerStreamHandler").field("route", &self.route).finish_non_exhaustive()
+        f.debug_struct("ServerStreamHandler").field("method", &self.method).finish_non_exhaustive()
     }
 }
 
@@ -91,30 +90,31 @@ where
     M: 'static,
     S: Send + Sync + 'static,
 {
-    type Future = Pin<Box<dyn Future<Output = Response> + Send>>;
+    type Future = ResponseFuture<Response>;
 
     fn call(self, request: Request, state: S) -> Self::Future {
-        Box::pin(async move {
-            let (mut parts, _) = request.into_parts();
-            let Opened { mut opening, metadata } = match self.route.open(&mut parts) {
-                Ok(opened) => opened,
-                Err(refusal) => return refuse(refusal, &parts),
-            };
-            let context = metadata.map(|metadata| opening.context(&parts, metadata));
-            let call = match context {
+        let (parts, _) = request.into_parts();
+        let (mut handshake, context) = match self.method.open(parts) {
+            Ok(opened) => opened,
+            Err(refused) => return ResponseFuture::ready(refused),
+        };
+        ResponseFuture::waiting(async move {
+            let call = match handshake.authorize(context).await {
                 Err(status) => Err(status),
-                Ok(context) => match opening.within_deadline(self.parse.parse(&mut parts, &state)).await {
-                    Ok(Ok(request)) => Ok(TypedCall::<Req>::new((self.create)(request, context), None)),
-                    Ok(Err(mut rejection)) if !opening.handshake.mode.is_v1() => {
-                        close_connection(&mut rejection, parts.version);
-                        return rejection;
+                Ok(mut context) => {
+                    let parsed = handshake.run(self.parse.parse(&mut context.request, &state)).await;
+                    match parsed {
+                        Ok(Ok(request)) => Ok(TypedCall::<Req>::new((self.create)(request, context), None)),
+                        Ok(Err(rejection)) if !handshake.mode().is_v1() => {
+                            let status = rejected_status(&rejection);
+                            return handshake.reject(rejection, status);
+                        }
+                        Ok(Err(rejection)) => Err(rejection_status(rejection).await),
+                        Err(status) => Err(status),
                     }
-                    Ok(Err(rejection)) => Err(rejection_status(rejection).await),
-                    Err(timed_out) => Err(timed_out),
-                },
+                }
             };
-            opening.start = opening.start.request_bound();
-            self.route.accept(&parts, opening, call)
+            handshake.accept(call).map(Body::new)
         })
     }
 }

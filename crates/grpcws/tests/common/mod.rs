@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod app;
+pub(crate) mod both;
+pub(crate) mod http2;
 pub(crate) mod raw;
 pub(crate) mod recorder;
 pub(crate) mod whole;

@@ -1,15 +1,27 @@
-//! What a program may watch of its streams.
+//! The hooks, and what they get.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use grpcws_proto::session::Outcome;
 use grpcws_proto::{MethodKind, Mode, Status};
+use http::StatusCode;
 
 /// Watches the life of streams. Every method does nothing by default.
 ///
-/// The methods run in the task of the socket, between two messages of it: they must not block. One that
-/// panics ends its own stream with code 13, and no other.
+/// The methods run in the task of the socket, between two messages of it, or in that of the HTTP connection: they must
+/// not block. One that panics ends its own stream with code 13, and no other.
+///
+/// An [`Arc`] of hooks is hooks too, so one object can serve handlers and a bridge. Several hooks are one as a tuple,
+/// which calls them in their order: `(metrics, (audit, log))`.
 pub trait StreamHooks: Send + Sync + 'static {
+    /// A handshake is refused, so there is no call. If the refusal is a status and the client speaks v1, a stream
+    /// follows that ends with this status; the other hooks are called for that stream as well.
+    fn on_refused(&self, handshake: &RefusedHandshake<'_>) {
+        let _ = handshake;
+    }
+
     /// A stream begins: the handshake is done, and the call is about to start.
     fn on_start(&self, stream: &StreamInfo) {
         let _ = stream;
@@ -48,7 +60,7 @@ pub trait StreamHooks: Send + Sync + 'static {
     }
 }
 
-/// Which stream a hook is told of.
+/// The stream that a hook is called for.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StreamInfo {
@@ -56,13 +68,41 @@ pub struct StreamInfo {
     pub id: u64,
     /// The path of the request.
     pub path: String,
+    /// The method: `package.Service/Method` for a bridge, the path of its route (`/games/{game_id}`) for a typed
+    /// handler. It can be the label of a metric, with one caveat: a method that is not in the descriptors has the
+    /// name that the client chose. Empty if the path is one of descriptors that have not been loaded yet.
+    pub method: Arc<str>,
     /// The mode of the socket.
     pub mode: Mode,
-    /// The kind of the method.
+    /// The kind of the method; bidi if it is not known.
     pub kind: MethodKind,
+    /// The address of the client's end of the connection, if the server tells it: see
+    /// [`PeerAddress`](crate::PeerAddress).
+    pub peer: Option<SocketAddr>,
+    /// The identity of the caller, set by the authorization check: see [`Authorize`](crate::Authorize).
+    pub principal: Option<Arc<str>>,
 }
 
-/// Whither a message goes.
+/// A handshake that is refused.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RefusedHandshake<'a> {
+    /// The path of the request.
+    pub path: &'a str,
+    /// The method, as [`StreamInfo::method`] has it; `None` if the path names none.
+    pub method: Option<&'a str>,
+    /// The address of the client's end of the connection, if the server tells it.
+    pub peer: Option<SocketAddr>,
+    /// The status of the HTTP answer. It is one of success (101, or 200 over HTTP/2) if the client learns the refusal
+    /// by the protocol.
+    pub http_status: StatusCode,
+    /// The status of the call, if it is one that refuses the handshake.
+    pub status: Option<&'a Status>,
+    /// Why, for people.
+    pub reason: &'a str,
+}
+
+/// The direction of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Direction {

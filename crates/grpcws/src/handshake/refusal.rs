@@ -1,10 +1,15 @@
 //! Refused handshakes: HTTP answers with a text that says why.
 
+use std::net::SocketAddr;
+
 use bytes::Bytes;
 use grpcws_proto::{Code, Status};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::request::Parts;
 use http::{Response, StatusCode, Version};
 use http_body_util::Full;
+
+use crate::forwarded::peer;
 
 /// Why a handshake is refused.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,6 +41,10 @@ pub(crate) enum Refusal {
     /// There are as many streams as there may be.
     #[error("too many streams: try again later")]
     Streams,
+    /// The program's request parser rejects the request, with an answer of its own.
+    #[cfg(feature = "axum")]
+    #[error("the request parser rejects the request")]
+    Rejected(StatusCode),
     /// The call cannot be made, and the mode tells so by HTTP (seed mode).
     #[error("{}", .0.message())]
     Status(Status),
@@ -51,14 +60,24 @@ impl Refusal {
             Self::HeaderSize(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Draining | Self::Streams => StatusCode::SERVICE_UNAVAILABLE,
+            #[cfg(feature = "axum")]
+            Self::Rejected(status) => *status,
             Self::Status(status) => http_status(status.code()),
+        }
+    }
+
+    /// The status of the call, if that is why.
+    pub(super) fn status(&self) -> Option<&Status> {
+        match self {
+            Self::Status(status) => Some(status),
+            _ => None,
         }
     }
 
     /// The answer. Over HTTP/1.1 it closes the connection, so that nothing that follows the refused
     /// handshake is taken for a request.
-    pub(crate) fn into_response(self, version: Version) -> Response<Full<Bytes>> {
-        let mut response = self.response();
+    pub(crate) fn response(&self, version: Version) -> Response<Full<Bytes>> {
+        let mut response = self.plain_response();
         if response.status() == StatusCode::UPGRADE_REQUIRED && version < Version::HTTP_2 {
             response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
         }
@@ -67,7 +86,7 @@ impl Refusal {
     }
 
     /// The answer without what depends on the version of HTTP.
-    pub(crate) fn response(&self) -> Response<Full<Bytes>> {
+    pub(crate) fn plain_response(&self) -> Response<Full<Bytes>> {
         let mut response = Response::new(Full::from(format!("{self}\n")));
         *response.status_mut() = self.http_status();
         let headers = response.headers_mut();
@@ -82,19 +101,38 @@ impl Refusal {
     }
 }
 
+/// The client of a handshake, and the method that it asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client<'a> {
+    pub(crate) path: &'a str,
+    /// `package.Service/Method`, or the route of a typed handler, if the path names one.
+    pub(crate) method: Option<&'a str>,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) version: Version,
+}
+
+impl<'a> Client<'a> {
+    /// The client of a request of which no more is known.
+    pub(crate) fn of(parts: &'a Parts) -> Self {
+        Self { path: parts.uri.path(), method: None, peer: peer(parts), version: parts.version }
+    }
+}
+
 /// Makes an answer the last one of its HTTP/1.1 connection.
 pub(crate) fn close_connection<B>(response: &mut Response<B>, version: Version) {
     if version < Version::HTTP_2 {
         // With a later version in the answer, hyper would keep a connection of HTTP/1.0 that asks for it.
         *response.version_mut() = version;
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        let headers = response.headers_mut();
+        // What stands in `Upgrade` is for this connection only, and `Connection` has to say so (RFC 9110 §7.8).
+        let close = if headers.contains_key(UPGRADE) { "upgrade, close" } else { "close" };
+        headers.insert(CONNECTION, HeaderValue::from_static(close));
     }
 }
 
 /// The HTTP status that stands for a gRPC code where a handshake is refused.
 fn http_status(code: Code) -> StatusCode {
     match code {
-        Code::Ok => StatusCode::OK,
         Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,
         Code::PermissionDenied => StatusCode::FORBIDDEN,

@@ -2,10 +2,9 @@
 
 use grpcws_proto::Mode;
 use grpcws_proto::handshake::Offer;
-use grpcws_proto::metadata::RequestMetadata;
-use grpcws_proto::{Status, metadata};
 use http::header::{self, AsHeaderName, HeaderMap, HeaderValue};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{Method, Request, Version};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
@@ -14,45 +13,32 @@ use tungstenite::handshake::derive_accept_key;
 use super::Refusal;
 use crate::options::ConnectionOptions;
 
-/// A handshake that may be answered with an upgrade.
+/// What is needed to answer a handshake with an upgrade.
 #[derive(Debug)]
-pub(crate) struct Handshake {
-    pub(crate) mode: Mode,
-    pub(crate) on_upgrade: OnUpgrade,
+pub(super) struct Upgrade {
+    pub(super) mode: Mode,
+    pub(super) on_upgrade: OnUpgrade,
     /// The value of `Sec-WebSocket-Accept`; `None` over HTTP/2.
-    pub(crate) accept_key: Option<String>,
-    offer: Offer,
+    pub(super) accept_key: Option<String>,
 }
 
-impl Handshake {
-    /// Checks a request, and takes the means to upgrade its connection out of it.
-    pub(crate) fn check(parts: &mut Parts, options: &ConnectionOptions) -> Result<Self, Refusal> {
-        let accept_key =
-            if parts.version >= Version::HTTP_2 { check_http2(parts)? } else { check_http1(parts)? };
-        let size = header_size(&parts.headers);
-        if size > options.max_header_size {
-            return Err(Refusal::HeaderSize(options.max_header_size));
-        }
-        if !options.accepts_origin(parts) {
-            return Err(Refusal::Origin);
-        }
-        let offer = Offer::from_headers(&parts.headers);
-        let mode = offer.select(&options.modes)?;
-        let on_upgrade = parts
-            .extensions
-            .remove::<OnUpgrade>()
-            .ok_or(Refusal::NotWebSocket("the server does not support upgrades on this connection"))?;
-        Ok(Self { mode, on_upgrade, accept_key, offer })
+/// Checks a request, and takes the means to upgrade its connection out of it.
+pub(super) fn check(parts: &mut Parts, options: &ConnectionOptions) -> Result<(Upgrade, Offer), Refusal> {
+    let accept_key = if parts.version >= Version::HTTP_2 { check_http2(parts)? } else { check_http1(parts)? };
+    let size = header_size(&parts.headers);
+    if size > options.max_header_size {
+        return Err(Refusal::HeaderSize(options.max_header_size));
     }
-
-    /// The metadata of the call, from the headers and the sub-protocols.
-    pub(crate) fn metadata(
-        &self,
-        headers: &HeaderMap,
-        policy: &metadata::MetadataPolicy,
-    ) -> Result<RequestMetadata, Status> {
-        RequestMetadata::collect(headers, &self.offer, policy)
+    if !options.accepts_origin(parts) {
+        return Err(Refusal::Origin);
     }
+    let offer = Offer::from_headers(&parts.headers);
+    let mode = offer.select(&options.modes)?;
+    let on_upgrade = parts
+        .extensions
+        .remove::<OnUpgrade>()
+        .ok_or(Refusal::NotWebSocket("the server does not support upgrades on this connection"))?;
+    Ok((Upgrade { mode, on_upgrade, accept_key }, offer))
 }
 
 /// Whether a request asks for a WebSocket, by the upgrade of HTTP/1.1 or the extended CONNECT of HTTP/2, be it well
@@ -79,6 +65,9 @@ fn check_http1(parts: &Parts) -> Result<Option<String>, Refusal> {
     if !has_token(headers, header::CONNECTION, "upgrade") {
         return Err(Refusal::Malformed("there is no \"Connection: Upgrade\""));
     }
+    if !single(headers, header::HOST).is_some_and(is_host) {
+        return Err(Refusal::Malformed("there is not one Host header with a host"));
+    }
     if headers.contains_key(header::TRANSFER_ENCODING)
         || headers.get(header::CONTENT_LENGTH).is_some_and(|length| length != "0")
     {
@@ -89,6 +78,12 @@ fn check_http1(parts: &Parts) -> Result<Option<String>, Refusal> {
         .filter(|key| is_key(key.as_bytes()))
         .ok_or(Refusal::Malformed("Sec-WebSocket-Key is not base64 of 16 bytes"))?;
     Ok(Some(derive_accept_key(key.as_bytes())))
+}
+
+/// Whether a value is a host with or without a port (RFC 9110 §7.2).
+fn is_host(value: &HeaderValue) -> bool {
+    let authority = Authority::try_from(value.as_bytes());
+    authority.is_ok_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'))
 }
 
 fn check_http2(parts: &Parts) -> Result<Option<String>, Refusal> {

@@ -1,4 +1,4 @@
-//! One route: a template whose variables are known to be fields of the request.
+//! The binding of a template to a method: its variables are known to be fields of the request.
 
 use grpcws_json::{FieldDescriptor, FieldKind, Message};
 
@@ -9,9 +9,9 @@ use super::fields::Fields;
 use super::template::{Template, Variable};
 use crate::services::{HttpRule, Method};
 
-/// A route to a method.
+/// A template that is bound to a method.
 #[derive(Debug)]
-pub(super) struct Route {
+pub(super) struct Binding {
     /// The template's text.
     pub(super) path: Box<str>,
     pub(super) template: Template,
@@ -34,7 +34,7 @@ pub(super) enum Body {
     Field { field: FieldDescriptor, message: Message },
 }
 
-impl Route {
+impl Binding {
     pub(super) fn of_rule(method: &Method, rule: &HttpRule) -> Result<Self, RouteErrorReason> {
         Self::new(method, rule.path(), rule.body(), &[])
     }

@@ -1,0 +1,6 @@
+//! What a program may watch of its streams.
+
+mod compose;
+mod stream;
+
+pub use stream::{Direction, RefusedHandshake, StreamHooks, StreamInfo, StreamMetrics};
