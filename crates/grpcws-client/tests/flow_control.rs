@@ -91,7 +91,8 @@ async fn a_deadline_ends_a_call_that_nobody_reads() {
 
 #[tokio::test]
 async fn an_upload_that_nobody_takes_can_be_cancelled() {
-    let gateway = Gateway::start_with(ConnectionOptions::default().receive_window(10_000)).await;
+    let connection = ConnectionOptions::default().receive_window(10_000).receive_window_max(10_000);
+    let gateway = Gateway::start_with(connection).await;
     for version in [Http1, Http2] {
         let client = gateway.client(ClientOptions::default().http_version(version));
         let (mut requests, mut responses) = client.call(&method("ClientStream"), options()).split();
