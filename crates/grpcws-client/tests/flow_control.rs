@@ -95,10 +95,8 @@ async fn a_deadline_ends_a_call_that_nobody_reads() {
 
 #[tokio::test]
 async fn an_upload_that_nobody_takes_can_be_cancelled() {
-    let gateway = Gateway::start_with(
-        ConnectionOptions::builder().receive_window(10_000).build().expect("valid options"),
-    )
-    .await;
+    let connection = ConnectionOptions::builder().receive_window(10_000).receive_window_max(10_000);
+    let gateway = Gateway::start_with(connection.build().expect("valid options")).await;
     for version in [Http1, Http2] {
         let client =
             gateway.client(ClientOptions::builder().http_version(version).build().expect("valid options"));

@@ -46,13 +46,15 @@ pub(crate) struct ReceiveWindow {
     size: u64,
     held: u64,
     ungranted: u64,
+    /// What is worth a grant, at least: half of the size that the window began with.
+    grant_at: u64,
     /// A message came when the window was used up already.
     exceeded: bool,
 }
 
 impl ReceiveWindow {
     pub(crate) const fn new(size: u64) -> Self {
-        Self { size, held: 0, ungranted: 0, exceeded: false }
+        Self { size, held: 0, ungranted: 0, grant_at: size.div_ceil(2), exceeded: false }
     }
 
     pub(crate) const fn size(&self) -> u64 {
@@ -81,8 +83,9 @@ impl ReceiveWindow {
 
     /// Lets go of what the upstream took, and returns the grant to send, if it is worth a message.
     ///
-    /// A grant waits until half the window is taken. A client inside its window still never stalls: what
-    /// is neither granted nor held is less than half the window, so the rest of it is open to the client.
+    /// A grant waits until half the window is taken, or an eighth of one that has grown: what waits is lost to a
+    /// client that is held back. A client inside its window still never stalls: what is neither granted nor held is
+    /// less than half the window, so the rest of it is open to the client.
     pub(crate) fn release(&mut self, bytes: u64) -> Option<u64> {
         self.release_and_shrink(bytes, 0)
     }
@@ -95,13 +98,14 @@ impl ReceiveWindow {
         self.held = self.held.saturating_sub(bytes);
         self.exceeded &= self.held >= self.size;
         self.ungranted = self.ungranted.saturating_add(bytes.saturating_sub(kept));
-        (self.ungranted >= self.size.div_ceil(2)).then(|| std::mem::take(&mut self.ungranted))
+        (self.ungranted >= self.grant_at.max(self.size / 8)).then(|| std::mem::take(&mut self.ungranted))
     }
 
-    /// Makes the window larger; `bytes` are to be granted to the peer.
-    pub(crate) fn grow(&mut self, bytes: u64) {
+    /// Makes the window larger by these bytes, and returns the grant to send: them, and what was not granted yet.
+    pub(crate) fn grow(&mut self, bytes: u64) -> u64 {
         self.size = self.size.saturating_add(bytes);
         self.exceeded &= self.held >= self.size;
+        bytes.saturating_add(std::mem::take(&mut self.ungranted))
     }
 
     /// Makes the window smaller by what a peer that has sent its last message cannot use.

@@ -106,7 +106,7 @@ impl GrowingWindow {
         self.window.is_open()
     }
 
-    /// Counts a request message, and returns how much more than what was taken the client is to be granted.
+    /// Counts a request message, and returns the grant to send if the window grows; 0 for none.
     pub(crate) fn hold(&mut self, bytes: u64, now: Instant) -> u64 {
         let Self { window, tuning: Some(tuning) } = self else {
             self.window.hold(bytes);
@@ -126,10 +126,10 @@ impl GrowingWindow {
         if more == 0 || !tuning.loan.extend(more) {
             return 0;
         }
-        window.grow(more);
+        let grant = window.grow(more);
         tuning.target = window.size();
-        tuning.credit_sent(window, more, now);
-        more
+        tuning.credit_sent(window, grant, now);
+        grant
     }
 
     /// Lets go of what the upstream took, and returns the grant to send, if it is worth a message.
@@ -222,7 +222,7 @@ impl Tuning {
             return Finding::Grow(if waited * 4 >= trip * 3 { 4 } else { 2 });
         }
         // With half the window the client would still not wait, or the upstream would still always have something.
-        if trip >= shortest * 4 || fewest_held >= size / 4 { Finding::Spare } else { Finding::Keep }
+        if trip >= shortest * 4 || fewest_held >= size / 2 { Finding::Spare } else { Finding::Keep }
     }
 
     /// A credit leaves. It begins a round if none is under way and the client can send again with it.
