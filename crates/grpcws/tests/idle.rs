@@ -149,7 +149,7 @@ fn read_message(socket: &mut TcpStream, length: usize) {
         };
         let mut payload = vec![0; usize::try_from(found.expect("the server answers")).expect("it fits")];
         socket.read_exact(&mut payload).expect("the server answers");
-        let is_data = payload[0] == 0x12 || payload.starts_with(br#"{"type":"data""#);
+        let is_data = payload.starts_with(&[0x12]) || payload.starts_with(br#"{"type":"data""#);
         if is_data && payload.len() > length * 9 / 10 {
             return;
         }
