@@ -3,6 +3,7 @@
 //! The time in which a gateway did not run says nothing about its clients: those that answer every ping live on, and
 //! a handshake or a first message that arrived in that time is answered.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -97,11 +98,18 @@ pub(crate) async fn stops(
         let (gateway, gateway_at) = programs.gateway(upstream_at, scene.times, "").await?;
         running.spawn(scene.run(gateway, gateway_at, upstream));
     }
+    let mut lost = BTreeMap::<String, usize>::new();
     while let Some(results) = running.join_next().await {
         for (what, faults) in results?? {
+            if let (Some(kind), false) = (what.rsplitn(3, ' ').nth(2), faults.is_empty()) {
+                *lost.entry(kind.to_owned()).or_default() += 1;
+            }
             let long = if arguments.long { " --long" } else { "" };
             report.check(what, &faults, format!("grpcws-campaign stops{long}"));
         }
+    }
+    for (kind, number) in lost {
+        report.note(format!("{number} failed: {kind}"));
     }
     Ok(())
 }

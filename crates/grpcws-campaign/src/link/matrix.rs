@@ -94,7 +94,7 @@ impl Case {
         // A proxy acknowledges what it still has to deliver. A client that says nothing while a proxy delivers that
         // for longer than the linger, and then answers an old ping, finds the gateway gone (PROTOCOL §5).
         let proxied = self.path != Path::Direct || self.large_buffers;
-        let slow = self.rate < 200_000 && self.times == Times::Scaled;
+        let slow = self.rate <= 200_000 && self.times == Times::Scaled;
         let unheard = proxied && slow && self.client == Client::Answers;
         !(unknown || unheard)
     }
