@@ -75,7 +75,7 @@ impl SlowClient {
             let read = tokio::time::timeout(Duration::from_millis(50), self.stream.read(&mut buffer)).await;
             match read {
                 Ok(Ok(0) | Err(_)) => return true,
-                Ok(Ok(bytes)) => self.received.extend_from_slice(&buffer[..bytes]),
+                Ok(Ok(bytes)) => self.received.extend(buffer.iter().take(bytes)),
                 Err(_) => {}
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -93,18 +93,18 @@ impl SlowClient {
 
     /// The whole frames that were received.
     fn seen(&self) -> Seen {
-        let (mut seen, mut rest) = (Seen::default(), &self.received[..]);
-        while let [first, length, ..] = *rest {
-            let (head, length) = match length {
-                126 if rest.len() >= 4 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
-                127 if rest.len() >= 10 => {
-                    let length = u64::from_be_bytes(rest[2..10].try_into().expect("8 bytes"));
-                    (10, usize::try_from(length).expect("a frame that fits"))
+        let (mut seen, mut rest) = (Seen::default(), self.received.as_slice());
+        while let [first, length, after @ ..] = rest {
+            let (length, after) = match (length, after) {
+                (126, [a, b, after @ ..]) => (u64::from(u16::from_be_bytes([*a, *b])), after),
+                (127, [a, b, c, d, e, f, g, h, after @ ..]) => {
+                    (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), after)
                 }
-                126 | 127 => break,
-                short => (2, usize::from(short)),
+                (126 | 127, _) => break,
+                (length, after) => (u64::from(*length), after),
             };
-            let Some(payload) = rest.get(head..head + length) else { break };
+            let length = usize::try_from(length).expect("a frame that fits");
+            let Some((payload, after)) = after.split_at_checked(length) else { break };
             match first {
                 0x81 if payload.starts_with(br#"{"type":"data""#) => seen.data += 1,
                 0x81 if payload.starts_with(br#"{"type":"stream_end""#)
@@ -116,7 +116,7 @@ impl SlowClient {
                 0x88 => seen.close = payload.first_chunk().map(|code| u16::from_be_bytes(*code)),
                 _ => {}
             }
-            rest = &rest[head + length..];
+            rest = after;
         }
         seen
     }

@@ -50,7 +50,8 @@ async fn the_streams_of_all_connections_count_together() {
     let _second = open(&mut one, bridge.address, "/ws/test/bidi", "grpcws.v1.proto").await;
     let _third = open(&mut other, bridge.address, "/ws/test/bidi", "").await;
     for connection in [&mut one, &mut other] {
-        let (response, _) = send(connection, handshake(bridge.address, "/ws/test/bidi", "grpcws.v1.json")).await;
+        let (response, _) =
+            send(connection, handshake(bridge.address, "/ws/test/bidi", "grpcws.v1.json")).await;
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["retry-after"], "1");
     }

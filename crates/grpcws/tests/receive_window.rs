@@ -50,7 +50,7 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
     let reading = async move {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
-            let chunk = Bytes::copy_from_slice(&buffer[..length]);
+            let chunk = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
             if sender.send((Instant::now() + DELAY, chunk)).await.is_err() {
                 break;
             }

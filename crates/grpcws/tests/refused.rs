@@ -269,7 +269,8 @@ async fn walk(bridge: &Bridge) {
 #[tokio::test]
 async fn two_hooks_as_one_are_both_called_in_their_order() {
     let (hooks, mut called) = pair(None);
-    let options = ConnectionOptions::default().ping_period(Some(std::time::Duration::from_millis(200)));
+    let options = ConnectionOptions::builder().ping_period(std::time::Duration::from_millis(200));
+    let options = options.build().expect("valid options");
     let bridge = Bridge::start_with(options, |ws| ws.hooks(hooks)).await;
     walk(&bridge).await;
     let mut seen = Vec::new();

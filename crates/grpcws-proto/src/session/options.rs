@@ -131,6 +131,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::Progress;
     use crate::session::Session;
 
     #[test]
@@ -144,7 +145,7 @@ mod tests {
             let options = options.build().expect("times that are off");
             let mut session = Session::new(options, Start::new(Mode::V1Json, MethodKind::Bidi), now);
             assert_eq!(session.poll_timeout(), None);
-            session.handle_timeout(now + Duration::from_secs(86_400));
+            session.handle_timeout(Progress::default(), now + Duration::from_secs(86_400));
             assert!(session.is_live());
         }
     }
@@ -156,7 +157,7 @@ mod tests {
         let mut session = Session::new(options, Start::new(Mode::V1Json, MethodKind::Bidi), now);
         for _ in 0..1000 {
             let due = session.poll_timeout().expect("there are pings");
-            session.handle_timeout(due);
+            session.handle_timeout(Progress::default(), due);
             while session.poll_transmit().is_some() {}
         }
         assert!(session.is_live());

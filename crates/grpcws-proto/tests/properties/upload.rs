@@ -192,7 +192,7 @@ impl World {
         }
         while let Some(transmit) = self.client.poll_transmit() {
             let frame = match transmit {
-                Transmit::Text(text) => FromClient::Text(text),
+                Transmit::Text(text) | Transmit::Ping(text) => FromClient::Text(text),
                 Transmit::Close(code) => FromClient::Close(Some(code.number())),
             };
             self.transmit(frame, 100);
@@ -261,8 +261,8 @@ fn four_mib_at_a_round_trip_of_100_ms_take_less_than_a_second() {
         }
     }
 
-    let mut fixed = options(&WindowBudget::default());
-    fixed.receive_window_max = 0;
+    let fixed = options(&WindowBudget::default()).to_builder().receive_window_max(0);
+    let fixed = fixed.build().expect("valid options");
     let time = World::new(Path::new(100), fixed, Start::new(Mode::V1Proto, MethodKind::Bidi)).upload(4 * MIB);
     println!("4 MiB at 100 ms with a window that keeps its size: {time:?}");
     assert!(time > Duration::from_secs(6));
