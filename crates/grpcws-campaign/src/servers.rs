@@ -126,7 +126,7 @@ impl Programs {
         let (listener, address) = inherited()?;
         let config = self.file("haproxy.cfg");
         let text = format!(
-            "global\n maxconn 4000\n tune.rcvbuf.server {PROXY_BUFFER}\n tune.sndbuf.server {PROXY_BUFFER}\ndefaults\n mode http\n timeout connect 20s\n timeout client 300s\n\
+            "global\n maxconn 4000\ndefaults\n mode http\n timeout connect 20s\n timeout client 300s\n\
              \x20timeout server 300s\n timeout tunnel 300s\n\
              frontend all\n bind fd@{}\n default_backend gateway\n\
              backend gateway\n server one {gateway}\n",

@@ -90,7 +90,9 @@ impl Case {
     fn is_possible(&self) -> bool {
         // Debian's nginx passes no extended CONNECT on, and there is no credit in seed mode.
         let unknown = (self.path == Path::Nginx && self.http2)
-            || (self.mode == Mode::Seed && self.client == Client::Grants);
+            || (self.mode == Mode::Seed && self.client == Client::Grants)
+            // These clients ignore the receive window, and so their credit would wait behind their own requests.
+            || (self.method == Method::Bidi && self.client == Client::Grants);
         // A proxy acknowledges what it still has to deliver. A client that says nothing while a proxy delivers that
         // for longer than the linger, and then answers an old ping, finds the gateway gone (PROTOCOL §5).
         let proxied = self.path != Path::Direct || self.large_buffers;
@@ -231,8 +233,8 @@ mod tests {
     #[test]
     fn each_pair_of_values_is_drawn_unless_it_cannot_be() {
         let all: usize = (0..AXES.len()).flat_map(|b| (0..b).map(move |a| AXES[a] * AXES[b])).sum();
-        // nginx with HTTP/2, and seed mode with credit.
-        assert_eq!(pairs().len(), all - 2);
+        // nginx with HTTP/2, and credit with seed mode and with `Bidi`.
+        assert_eq!(pairs().len(), all - 3);
         for seed in 0..20 {
             let cases = draw(seed, 200);
             assert_eq!(cases.len(), 200);
