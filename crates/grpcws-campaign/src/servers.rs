@@ -29,7 +29,9 @@ impl Times {
     const fn config(self) -> &'static str {
         match self {
             Self::Default => "",
-            Self::Scaled => "ping-period = \"1s\"\npong-timeout = \"3s\"\n",
+            Self::Scaled => {
+                "ping-period = \"1s\"\npong-timeout = \"3s\"\nlinger = \"1s\"\nwrite-stall-timeout = \"3s\"\n"
+            }
         }
     }
 }

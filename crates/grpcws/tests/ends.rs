@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
+const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 const CLOSE: [u8; 8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8];
 
 /// A client that reads by hand, so that it can be slow, with a receive buffer so small that TCP holds the gateway back.
@@ -153,9 +154,13 @@ const LONG: &str = "server-stream?count=20&size=60000";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_client_gets_everything_whatever_it_says() {
-    let (bridge, _) = start(short()).await;
-    let says: [&[u8]; 3] = [&[], &PING, &text_frame(r#"{"type":"ping","pingId":1}"#)];
-    let clients = says.map(|say| {
+    let (bridge, _outcomes) = start(short()).await;
+    // A client that says nothing is given up where pings ask for an answer.
+    let without_pings = short().to_builder().ping_period(None).build().expect("valid options");
+    let (silent, _silent_outcomes) = start(without_pings).await;
+    let ping = text_frame(r#"{"type":"ping","pingId":1}"#);
+    let says: [(&Bridge, &[u8]); 4] = [(&silent, &[]), (&bridge, &PONG), (&bridge, &PING), (&bridge, &ping)];
+    let clients = says.map(|(bridge, say)| {
         let (address, say) = (bridge.address, say.to_owned());
         tokio::spawn(async move {
             let mut client = SlowClient::open(address, LONG, "").await;
@@ -230,9 +235,7 @@ async fn a_large_message_on_a_slow_way_up_is_a_sign_of_life() {
 async fn a_steady_reader_does_not_stall_and_one_that_stops_does() {
     let (bridge, mut outcomes) = start(short()).await;
     let mut client = SlowClient::open(bridge.address, "server-stream?count=100000&size=1000", "").await;
-    // Never a pong: what its TCP acknowledges is the only sign of life until the ping has come through.
-    let pong = [0x8a, 0x80, 0, 0, 0, 0];
-    let ended = client.read_slowly(60_000, &pong, |_, elapsed| elapsed > Duration::from_secs(4)).await;
+    let ended = client.read_slowly(60_000, &PONG, |_, elapsed| elapsed > Duration::from_secs(4)).await;
     assert!(!ended, "cut off while it reads: {:?}", client.seen());
     let stopped = Instant::now();
     let (close, delivery) = outcomes.recv().await.expect("it ends");

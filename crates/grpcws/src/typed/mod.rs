@@ -69,13 +69,10 @@
 //! use grpcws::proto::metadata::MetadataPolicy;
 //! use grpcws::{CallContext, Code, ConnectionOptions, GrpcWs, Status};
 //!
-//! # fn options() -> Result<ConnectionOptions, grpcws::OptionsError> {
 //! let options = ConnectionOptions::builder()
 //!     .allow_origin("https://app.example.com")
 //!     .metadata(MetadataPolicy::builder().prefix("").build()?) // no header passes under another name
 //!     .build()?;
-//! # Ok(options)
-//! # }
 //!
 //! async fn check(mut call: CallContext) -> Result<CallContext, Status> {
 //!     if call.bearer() != Some("my-token") {
