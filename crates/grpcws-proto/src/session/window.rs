@@ -171,19 +171,20 @@ impl Tuning {
     /// A frame has come. Returns what the round has shown that it ends, if it ends one.
     fn frame(&mut self, bytes: u64, size: u64, now: Instant) -> Option<Finding> {
         let round = self.round.as_mut()?;
+        let waited = |since: Instant| now.saturating_duration_since(since.max(round.since));
+        if round.before > 0 {
+            // Nearly every frame: the clock is compared only if the upstream was waiting for this one.
+            let waited = self.waits_since.map_or(Duration::ZERO, waited);
+            round.before = round.before.saturating_sub(bytes);
+            round.longest_wait = round.longest_wait.max(waited);
+            return None;
+        }
         let trip = now.saturating_duration_since(round.since);
         if trip > LONGEST_TRIP {
             self.round = None;
             return None;
         }
-        let waited = self
-            .waits_since
-            .map_or(Duration::ZERO, |since| now.saturating_duration_since(since.max(round.since)));
-        if round.before > 0 {
-            round.before = round.before.saturating_sub(bytes);
-            round.longest_wait = round.longest_wait.max(waited);
-            return None;
-        }
+        let waited = self.waits_since.map_or(Duration::ZERO, waited);
         let Round { fewest_held, longest_wait, .. } = *round;
         self.round = None;
         // Frames that take long to arrive make the upstream wait for each of them.
