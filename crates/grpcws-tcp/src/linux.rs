@@ -1,4 +1,4 @@
-//! `TCP_INFO` of Linux.
+//! `TCP_INFO` and `TCP_NOTSENT_LOWAT` of Linux.
 
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
@@ -45,7 +45,10 @@ nix::getsockopt_impl!(
     nix::sys::socket::sockopt::GetStruct<TcpInfo>
 );
 
-pub(crate) fn outstanding(socket: &impl AsFd) -> Option<u64> {
+/// Returns how many bytes of a connection the kernel has taken and the peer's TCP has not acknowledged.
+///
+/// `None` where the system does not tell: everywhere but on Linux 4.19 and later. It costs one system call.
+pub fn outstanding(socket: &impl AsFd) -> Option<u64> {
     if !is_supported() {
         return None;
     }
@@ -54,6 +57,15 @@ pub(crate) fn outstanding(socket: &impl AsFd) -> Option<u64> {
     let sent_once = info.bytes_sent.saturating_sub(info.bytes_retrans);
     let unacknowledged = sent_once.saturating_sub(info.bytes_acked);
     Some(unacknowledged.saturating_add(u64::from(info.notsent_bytes)))
+}
+
+/// Bounds the bytes that the kernel takes for a connection before it has sent them. The bytes of one write may go
+/// beyond. Without it the kernel takes as much as its send buffer holds, which grows to megabytes.
+///
+/// Connections that a listener accepts have the bound of the listener. Where the system has no such option, or refuses
+/// it, the connection works as before.
+pub fn limit_unsent(socket: &impl AsFd, bytes: u32) {
+    let _ = socket2::SockRef::from(socket).set_tcp_notsent_lowat(bytes);
 }
 
 /// Whether the kernel knows all the fields; nix takes a shorter answer for a fault of the program.

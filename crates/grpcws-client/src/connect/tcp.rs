@@ -6,7 +6,6 @@ use super::Failure;
 use crate::endpoint::Endpoint;
 
 /// How many bytes the kernel keeps that it has not sent. A ping, or a cancel, waits behind them.
-#[cfg(unix)]
 const UNSENT: u32 = 128 * 1024;
 
 /// Connects to the first address of the gateway's name that answers.
@@ -19,9 +18,6 @@ pub(super) async fn connect(endpoint: &Endpoint) -> Result<TcpStream, Failure> {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    #[cfg(unix)]
-    if let Err(error) = grpcws_tcp::limit_unsent(&stream, UNSENT) {
-        tracing::debug!(%error, "cannot set TCP_NOTSENT_LOWAT");
-    }
+    grpcws_tcp::limit_unsent(&stream, UNSENT);
     Ok(stream)
 }

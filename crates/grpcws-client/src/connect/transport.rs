@@ -54,24 +54,14 @@ impl Transport {
     /// How far the bytes to the gateway have come. It may cost a system call.
     pub(crate) fn progress(&self) -> Progress {
         let outstanding = match &self.io {
-            Io::Tcp(stream) => outstanding(stream),
+            Io::Tcp(stream) => grpcws_tcp::outstanding(stream),
             // The kernel counts the bytes of the records, which are more: what is left of these is left of the others.
-            Io::Tls(stream) => outstanding(stream.get_ref().0),
+            Io::Tls(stream) => grpcws_tcp::outstanding(stream.get_ref().0),
             Io::Http2(_) => None,
         };
         let delivered = self.bytes_written.saturating_sub(outstanding.unwrap_or(0));
         Progress { delivered, outstanding }
     }
-}
-
-#[cfg(unix)]
-fn outstanding(stream: &TcpStream) -> Option<u64> {
-    grpcws_tcp::outstanding(stream)
-}
-
-#[cfg(not(unix))]
-fn outstanding(_: &TcpStream) -> Option<u64> {
-    None
 }
 
 impl AsyncRead for Transport {

@@ -27,7 +27,7 @@ use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
 use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
-use crate::transport::bound_unsent;
+use crate::transport::UNSENT;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -135,7 +135,7 @@ pub async fn serve_on<S, B>(
 /// is to wait for more.
 fn set_options(listener: &TcpListener) {
     let _ = SockRef::from(listener).set_tcp_nodelay(true);
-    bound_unsent(listener);
+    grpcws_tcp::limit_unsent(listener, UNSENT);
 }
 
 /// The next connection. Errors of a single connection are passed over; those of the process make it rest,
@@ -146,7 +146,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, PeerAddress) {
             Ok((stream, peer)) => {
                 if !INHERITED {
                     let _ = stream.set_nodelay(true);
-                    bound_unsent(&stream);
+                    grpcws_tcp::limit_unsent(&stream, UNSENT);
                 }
                 return (stream, PeerAddress(peer));
             }

@@ -12,7 +12,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub(crate) use tcp::{Tcp, bound_unsent};
+pub(crate) use tcp::{Tcp, UNSENT};
 pub(crate) use upgraded::unwrap_upgraded;
 
 /// The most bytes that are handed to hyper's upgraded stream in one piece: a DATA frame of HTTP/2.

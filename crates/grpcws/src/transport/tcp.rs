@@ -4,7 +4,6 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::io::{self, Read as _};
-use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,15 +18,7 @@ const DRAINED_BY_SHORT_READ: bool = cfg!(any(target_os = "linux", target_os = "a
 
 /// How many bytes the kernel keeps for a connection that it has not sent. With less, a writer is woken too often; what
 /// lies there is not seen by the timers, and holds up a ping or a close frame behind it.
-const UNSENT: u32 = 128 * 1024;
-
-/// Bounds what the kernel keeps unsent on a connection, or on those that a listener accepts. Where that fails, the
-/// connection works all the same.
-pub(crate) fn bound_unsent(socket: &(impl AsFd + ?Sized)) {
-    if let Err(error) = grpcws_tcp::limit_unsent(&socket.as_fd(), UNSENT) {
-        tracing::debug!(%error, "cannot set TCP_NOTSENT_LOWAT");
-    }
-}
+pub(crate) const UNSENT: u32 = 128 * 1024;
 
 type Watch = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -45,14 +36,8 @@ impl Tcp {
     }
 
     /// How many bytes the peer has not acknowledged, if the system tells.
-    #[cfg(unix)]
     pub(crate) fn outstanding(&self) -> Option<u64> {
         grpcws_tcp::outstanding(&*self.stream)
-    }
-
-    #[cfg(not(unix))]
-    pub(crate) fn outstanding(&self) -> Option<u64> {
-        None
     }
 
     /// Resolves when the peer has sent FIN or RST, though there may be bytes before it that nobody reads.

@@ -6,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::upgrade::downcast;
 use tokio::net::TcpStream;
 
-use super::{Tcp, Transport, bound_unsent};
+use super::{Tcp, Transport, UNSENT};
 #[cfg(feature = "server")]
 use crate::server::Connection;
 
@@ -28,7 +28,7 @@ pub(crate) fn unwrap_upgraded(upgraded: Upgraded) -> (Transport, Bytes) {
     match downcast::<TokioIo<TcpStream>>(upgraded) {
         Ok(parts) => {
             let stream = parts.io.into_inner();
-            bound_unsent(&stream);
+            grpcws_tcp::limit_unsent(&stream, UNSENT);
             (Transport::tcp(Tcp::new(stream, None)), parts.read_buf)
         }
         Err(upgraded) => (Transport::upgraded(TokioIo::new(upgraded)), Bytes::new()),
