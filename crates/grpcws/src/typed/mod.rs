@@ -46,7 +46,7 @@
 //! - An origin whose host and port are those of the request (`Host`, or `:authority`) is accepted. The scheme
 //!   is not compared, since a server behind a proxy that ends TLS does not know its own. The proxy has to
 //!   pass the `Host` of the request on; where it does not, allow the origin by name.
-//! - An origin on the list of [`ConnectionOptions::allow_origin`](crate::ConnectionOptions::allow_origin) is
+//! - An origin on the list of [`ConnectionOptions::origin`](crate::ConnectionOptions::origin) is
 //!   accepted, scheme included.
 //! - A request without the header comes from no browser, and is accepted. So the check protects users from
 //!   other sites; it does not tell a user from a stranger.
