@@ -221,6 +221,7 @@ impl Ask {
                 fail: self.failure(),
                 response_headers,
                 response_trailers,
+                checksum: true,
                 ..Default::default()
             };
             metadata.push(("test-script-bin", STANDARD.encode(script.encode_to_vec())));

@@ -119,7 +119,7 @@ impl test_service_server::TestService for TestService {
         fail(&mut call, &answer)?;
         call.sent = 1;
         call.end(None);
-        let mut response = summary.into_response(call.received);
+        let mut response = summary.into_response(call.received, script.checksum);
         response.payload = payload(script.size);
         response.metadata = std::mem::take(&mut answer.echoed);
         Ok(answer.response(response))
@@ -226,7 +226,7 @@ impl Summary {
         self.values = request.values.or_else(|| self.values.take());
     }
 
-    fn into_response(self, messages: i64) -> ClientStreamResponse {
+    fn into_response(self, messages: i64, checksum: bool) -> ClientStreamResponse {
         ClientStreamResponse {
             messages,
             bytes: i64::try_from(self.bytes).unwrap_or(i64::MAX),
@@ -234,7 +234,7 @@ impl Summary {
             last_sequence: self.sequence.last.unwrap_or_default(),
             in_order: self.sequence.gaps == 0,
             gaps: self.sequence.gaps,
-            checksum: self.checksum.finalize(),
+            checksum: if checksum { self.checksum.finalize() } else { 0 },
             values: self.values,
             ..Default::default()
         }

@@ -39,7 +39,8 @@ impl Session {
         if !matches!(self.phase, Phase::Ending) {
             return;
         }
-        if self.client_closed {
+        // No frame can be read behind a violation, so no close frame would be seen.
+        if self.client_closed || self.violated() {
             return self.finish(now);
         }
         self.phase = Phase::Closing { since: now, heard: now };
@@ -84,9 +85,15 @@ impl Session {
         Some(Stall::new(timeout, None, now))
     }
 
+    /// Whether the client broke RFC 6455.
+    fn violated(&self) -> bool {
+        let cause = self.outcome.as_ref().map(|outcome| &outcome.cause);
+        matches!(cause, Some(Cause::ProtocolViolation(_) | Cause::InvalidUtf8))
+    }
+
     /// The client's close frame has come, or was waited for long enough: FIN may be sent.
     pub(super) fn finish(&mut self, now: Instant) {
-        self.stall = None;
+        self.stall = self.end_stall(now);
         self.phase = Phase::Finishing { until: now.checked_add(FINISH) };
     }
 
@@ -149,7 +156,13 @@ impl Session {
                 }
             }
             Phase::Finishing { until } => {
-                if passed(until) {
+                let taken = progress.outstanding.is_none_or(|bytes| bytes == 0);
+                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered, now)) {
+                    self.close(progress);
+                } else if !taken {
+                    // The client still takes what came before FIN.
+                    self.phase = Phase::Finishing { until: now.checked_add(FINISH) };
+                } else if passed(until) {
                     self.close(progress);
                 }
             }

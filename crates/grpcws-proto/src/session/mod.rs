@@ -17,7 +17,7 @@
 //! | `Live` | moves messages |
 //! | `Ending` | writes the terminal message and the close frame, behind the responses that the upstream's own end waits for |
 //! | `Closing` | reads, and discards everything but the client's close frame. It sends no FIN: some clients drop frames that they have not dispatched when FIN comes |
-//! | `Finishing` | sends FIN, then reads and discards to the client's FIN |
+//! | `Finishing` | sends FIN, then reads and discards to the client's FIN. It comes at once behind a violation of RFC 6455, after which no close frame can be read |
 //! | `Closed` | drops the socket |
 //!
 //! The first cause that ends a stream wins; all later ones are ignored. That alone makes the terminal
