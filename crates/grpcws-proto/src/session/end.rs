@@ -91,6 +91,17 @@ impl Session {
         matches!(cause, Some(Cause::ProtocolViolation(_) | Cause::InvalidUtf8))
     }
 
+    /// The longest wait for the client's close frame. Behind a message over the limit it is not found; the client gets the
+    /// time to read what the gateway has sent.
+    fn longest_linger(&self) -> Duration {
+        let cause = self.outcome.as_ref().map(|outcome| &outcome.cause);
+        if matches!(cause, Some(Cause::MessageTooLarge(_))) {
+            FINISH.min(self.options.max_linger)
+        } else {
+            self.options.max_linger
+        }
+    }
+
     /// The client's close frame has come, or was waited for long enough: FIN may be sent.
     pub(super) fn finish(&mut self, now: Instant) {
         self.stall = self.end_stall(now);
@@ -119,7 +130,7 @@ impl Session {
             Phase::Live | Phase::Ending | Phase::Closed => None,
             Phase::Closing { since, heard } => {
                 let lingered = heard.checked_add(self.options.linger);
-                let longest = since.checked_add(self.options.max_linger);
+                let longest = since.checked_add(self.longest_linger());
                 [lingered, longest].into_iter().flatten().min()
             }
             Phase::Finishing { until } => until,
@@ -150,7 +161,7 @@ impl Session {
             Phase::Closing { since, heard } => {
                 self.stall = None;
                 let (lingered, longest) =
-                    (heard.checked_add(self.options.linger), since.checked_add(self.options.max_linger));
+                    (heard.checked_add(self.options.linger), since.checked_add(self.longest_linger()));
                 if passed(lingered) || passed(longest) {
                     self.finish(now);
                 }
