@@ -31,7 +31,7 @@ pub(crate) enum Fault {
     Close,
     /// FIN, or END_STREAM, while it goes on reading.
     HalfClose,
-    /// FIN or END_STREAM, and nobody reads any more.
+    /// FIN or END_STREAM, after which nothing is read.
     Vanish,
     Reset,
 }

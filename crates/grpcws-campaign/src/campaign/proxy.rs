@@ -103,7 +103,7 @@ pub(crate) fn once(
     let (sender, carried) = oneshot::channel();
     tokio::spawn(async move {
         if let Ok((client, _)) = listener.accept().await {
-            // Nobody listens for the figures of most relays.
+            // The figures of most relays have no receiver.
             let _ = sender.send(relay(client, target, breaks).await);
         }
     });

@@ -30,7 +30,7 @@ pub(crate) struct Outcome {
     pub(crate) reset: bool,
 }
 
-/// A frame to write, from whoever has one besides the requests.
+/// Takes frames to the writer besides the requests: pongs, pings, credit and the close frame.
 type Replies = mpsc::Sender<Bytes>;
 
 /// Opens a stream over a link of its own and follows it to its end.
@@ -114,7 +114,7 @@ impl Listener<'_> {
             if self.case.client == Client::Grants && pending > 0 && self.view.terminal.is_none() {
                 let grant = format!(r#"{{"type":"credit","bytes":{pending}}}"#);
                 pending = 0;
-                // Nobody listens behind the end of the stream.
+                // The writer is gone after the end of the stream.
                 let _ = replies.send(frame(TEXT, grant.as_bytes())).await;
             }
             // A refused handshake has no frames, and one that is over has no others.

@@ -91,6 +91,13 @@ impl Session {
         matches!(cause, Some(Cause::ProtocolViolation(_) | Cause::InvalidUtf8))
     }
 
+    /// When the client's close frame is no longer waited for.
+    fn lingered(&self, since: Instant, heard: Instant) -> Option<Instant> {
+        let silent = heard.checked_add(self.options.linger);
+        let longest = since.checked_add(self.longest_linger());
+        [silent, longest].into_iter().flatten().min()
+    }
+
     /// The longest wait for the client's close frame. Behind a message over the limit it is not found; the client gets the
     /// time to read what the gateway has sent.
     fn longest_linger(&self) -> Duration {
@@ -128,11 +135,7 @@ impl Session {
         let stall = self.stall.as_ref().and_then(Stall::due);
         let phase = match self.phase {
             Phase::Live | Phase::Ending | Phase::Closed => None,
-            Phase::Closing { since, heard } => {
-                let lingered = heard.checked_add(self.options.linger);
-                let longest = since.checked_add(self.longest_linger());
-                [lingered, longest].into_iter().flatten().min()
-            }
+            Phase::Closing { since, heard } => self.lingered(since, heard),
             Phase::Finishing { until } => until,
         };
         [phase, stall, self.gone_by].into_iter().flatten().min()
@@ -160,9 +163,7 @@ impl Session {
             }
             Phase::Closing { since, heard } => {
                 self.stall = None;
-                let (lingered, longest) =
-                    (heard.checked_add(self.options.linger), since.checked_add(self.longest_linger()));
-                if passed(lingered) || passed(longest) {
+                if passed(self.lingered(since, heard)) {
                     self.finish(now);
                 }
             }
