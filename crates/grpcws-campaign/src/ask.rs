@@ -65,6 +65,9 @@ pub(crate) struct Ask {
     pub(crate) credit: Option<u32>,
 }
 
+/// What ends the requests of a method that takes many.
+pub(crate) const END_SEND: &[u8] = br#"{"type":"end_send"}"#;
+
 /// A frame to send: its kind and its payload.
 pub(crate) type Message = (u8, Vec<u8>);
 
@@ -116,7 +119,7 @@ impl Ask {
             Method::Unary | Method::ServerStream => self.single(),
             Method::ClientStream | Method::Bidi => self.numbered(i64::from(index) + 1, &payload, &text),
         });
-        let end = self.method.takes_many().then(|| (TEXT, br#"{"type":"end_send"}"#.to_vec()));
+        let end = self.method.takes_many().then(|| (TEXT, END_SEND.to_vec()));
         requests.chain(end)
     }
 

@@ -59,6 +59,8 @@ pub(crate) struct View {
     pub(crate) faults: Vec<String>,
     /// Payload bytes of response messages since they were last taken, as PROTOCOL §7 counts them.
     pub(crate) uncredited: u64,
+    /// Bytes of requests that the gateway has granted since they were last taken, those of `open` included.
+    pub(crate) granted: u64,
     open: bool,
     ask: Ask,
     payload: Vec<u8>,
@@ -82,6 +84,10 @@ struct Envelope<'a> {
     trailers: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     ping_id: u64,
+    #[serde(default)]
+    receive_window: u64,
+    #[serde(default)]
+    bytes: u64,
 }
 
 /// The fields of every response of the test service, in protojson.
@@ -131,6 +137,7 @@ impl View {
             lost: None,
             faults: Vec::new(),
             uncredited: 0,
+            granted: 0,
             open: false,
             ask: ask.clone(),
             payload,
@@ -194,7 +201,10 @@ impl View {
             self.fault(format!("{} before open", envelope.kind));
         }
         match &*envelope.kind {
-            "open" if v1 && !self.open => self.open = true,
+            "open" if v1 && !self.open => {
+                self.open = true;
+                self.granted += envelope.receive_window;
+            }
             "headers" if v1 && self.headers.is_none() && self.messages == 0 => {
                 self.headers = Some(envelope.headers);
             }
@@ -215,7 +225,7 @@ impl View {
             }
             "ping" => return Some(Reply::JsonPong(envelope.ping_id)),
             "pong" => {}
-            "credit" if v1 && self.ask.method.takes_many() => {}
+            "credit" if v1 && self.ask.method.takes_many() => self.granted += envelope.bytes,
             kind => self.fault(format!("{kind} out of place, behind {} messages", self.messages)),
         }
         None

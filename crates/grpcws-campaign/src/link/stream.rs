@@ -9,7 +9,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::emulator;
 use super::matrix::{Case, Client};
-use crate::ask::{Ask, Mode};
+use crate::ask::{Ask, END_SEND, Mode};
 use crate::client::frame::{Decoder, PING, PONG, TEXT, frame};
 use crate::client::handshake;
 use crate::client::transport::{Connection, Lost, Reader, Writer, tcp};
@@ -30,8 +30,16 @@ pub(crate) struct Outcome {
     pub(crate) reset: bool,
 }
 
-/// Takes frames to the writer besides the requests: pongs, pings, credit and the close frame.
-type Replies = mpsc::Sender<Bytes>;
+/// What the writer is told by the reader.
+#[derive(Debug)]
+enum ToWriter {
+    /// A frame to send: a pong, credit, or the close frame.
+    Reply(Bytes),
+    /// So many more bytes of requests may be sent (PROTOCOL §7.2).
+    Granted(u64),
+}
+
+type Replies = mpsc::Sender<ToWriter>;
 
 /// Opens a stream over a link of its own and follows it to its end.
 pub(crate) async fn follow(
@@ -115,7 +123,11 @@ impl Listener<'_> {
                 let grant = format!(r#"{{"type":"credit","bytes":{pending}}}"#);
                 pending = 0;
                 // The writer is gone after the end of the stream.
-                let _ = replies.send(frame(TEXT, grant.as_bytes())).await;
+                let _ = replies.send(ToWriter::Reply(frame(TEXT, grant.as_bytes()))).await;
+            }
+            let granted = std::mem::take(&mut self.view.granted);
+            if granted > 0 {
+                let _ = replies.send(ToWriter::Granted(granted)).await;
             }
             // A refused handshake has no frames, and one that is over has no others.
             if matches!(self.view.status, Some(status) if status != 101 && status != 200) {
@@ -134,17 +146,18 @@ impl Listener<'_> {
             Some(Reply::Close(payload)) => frame(crate::client::frame::CLOSE, &payload),
             _ => return,
         };
-        let _ = replies.send(bytes).await;
+        let _ = replies.send(ToWriter::Reply(bytes)).await;
     }
 }
 
-/// Writes the requests, and between them the replies and the client's own pings.
+/// Writes the requests, and between them the replies and the client's own pings. A client that grants credit keeps to
+/// the receive window itself, or its credit would wait behind its own requests.
 async fn speak(
     case: &Case,
     ask: &Ask,
     head: Option<Bytes>,
     writer: &mut Writer,
-    mut replies: mpsc::Receiver<Bytes>,
+    mut replies: mpsc::Receiver<ToWriter>,
 ) {
     let period = match case.times {
         Times::Default => Duration::from_secs(1),
@@ -159,24 +172,34 @@ async fn speak(
     {
         return;
     }
+    let keeps_to_window = case.client == Client::Grants && ask.method.takes_many();
+    let mut window = if keeps_to_window { 0 } else { i64::MAX };
     let mut waiting = None;
     loop {
         if waiting.is_none() {
-            waiting = messages.next().map(|(opcode, payload)| frame(opcode, &payload));
+            waiting = messages.next();
         }
         let bytes = tokio::select! {
             biased;
             reply = replies.recv() => match reply {
-                Some(reply) => reply,
+                Some(ToWriter::Reply(reply)) => reply,
+                Some(ToWriter::Granted(bytes)) => {
+                    window = window.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX));
+                    continue;
+                }
                 None => return,
             },
             _ = pings.tick(), if case.client == Client::Pings => {
                 number += 1;
                 ping(ask, number)
             }
-            () = std::future::ready(()), if waiting.is_some() => match waiting.take() {
-                Some(bytes) => bytes,
-                None => continue,
+            () = std::future::ready(()), if waiting.as_ref().is_some_and(|(_, payload)| window > 0 || payload == END_SEND) => {
+                let Some((opcode, payload)) = waiting.take() else { continue };
+                if keeps_to_window {
+                    // An empty message counts as 1 byte.
+                    window -= i64::try_from(payload.len().max(1)).unwrap_or(i64::MAX);
+                }
+                frame(opcode, &payload)
             },
         };
         if writer.write(bytes).await.is_err() {
