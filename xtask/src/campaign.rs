@@ -46,7 +46,8 @@ pub(crate) fn campaign(context: &Context, arguments: &[OsString]) -> Result<usiz
     if !arguments.is_empty() {
         return start(context, program, &["campaign"], arguments, LONGEST);
     }
-    let runs: [&[&str]; 3] = [&["stops", "--long"], &["cuts"], &["campaign", "--calls", "1000000"]];
+    let runs: [&[&str]; 4] =
+        [&["stops", "--long"], &["cuts"], &["campaign", "--calls", "1000000"], &["idle"]];
     all(runs.map(|arguments| start(context, program.clone(), arguments, &[], LONGEST)))
 }
 

@@ -81,6 +81,25 @@ pub(crate) const HEADER: (&str, &str) = ("x-first", "one");
 pub(crate) const TRAILER: (&str, &str) = ("x-last-bin", "CP8");
 
 impl Ask {
+    /// A call without payload, that ends well.
+    pub(crate) fn new(mode: Mode, method: Method, tag: impl Into<String>) -> Self {
+        Self {
+            mode,
+            method,
+            tag: tag.into(),
+            count: 1,
+            size: 0,
+            payload: 0,
+            first: 0,
+            rate: 0.0,
+            fail: 0,
+            flush_each: false,
+            metadata: false,
+            timeout_ms: None,
+            credit: None,
+        }
+    }
+
     pub(crate) fn path(&self) -> String {
         format!("/ws/grpcws.test.v1.TestService/{:?}", self.method)
     }

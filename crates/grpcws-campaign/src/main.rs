@@ -5,6 +5,7 @@
 //!
 //! - [`link`]: streams of all kinds over slow links, directly and behind proxies. None may lose anything.
 //! - [`campaign`]: short calls, of which clients, connections and processes are broken at random or at every byte.
+//! - [`idle`]: as many streams as a machine holds, that do nothing. Their memory is the figure.
 //! - [`stops`]: processes that stand still for a time, and what their clients find behind it.
 
 mod ask;
@@ -13,6 +14,7 @@ mod campaign;
 mod client;
 mod draw;
 mod failure;
+mod idle;
 mod link;
 mod oracle;
 mod process;
@@ -55,6 +57,8 @@ enum Command {
     Cuts(campaign::CutArguments),
     /// Processes that stand still for a time: nothing is lost by that.
     Stops(stops::StopArguments),
+    /// Idle streams: what each holds in memory, and whether that stays.
+    Idle(idle::IdleArguments),
     /// The clients that a campaign stops and kills.
     #[command(hide = true)]
     Victims(campaign::VictimArguments),
@@ -85,6 +89,7 @@ async fn run(arguments: Arguments, report: &mut Report) -> Result<(), Failure> {
         Command::Campaign(arguments) => campaign::run(arguments, seed, programs, report).await,
         Command::Cuts(arguments) => campaign::cuts(arguments, programs, report).await,
         Command::Stops(arguments) => stops::stops(arguments, &programs, report).await,
+        Command::Idle(arguments) => idle::idle(arguments, &programs, report).await,
         Command::Victims(_) => Ok(()),
     }
 }

@@ -110,21 +110,7 @@ mod tests {
     use crate::client::frame::{CLOSE, Heard, TEXT};
 
     fn ask() -> Ask {
-        Ask {
-            mode: Mode::Json,
-            method: Method::ServerStream,
-            tag: String::new(),
-            count: 2,
-            size: 0,
-            payload: 0,
-            first: 7,
-            rate: 0.0,
-            fail: 0,
-            flush_each: false,
-            metadata: false,
-            timeout_ms: None,
-            credit: None,
-        }
+        Ask { count: 2, first: 7, ..Ask::new(Mode::Json, Method::ServerStream, "") }
     }
 
     fn seen(texts: &[&'static str], close: Option<u16>) -> View {

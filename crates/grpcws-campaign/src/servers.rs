@@ -26,7 +26,7 @@ pub(crate) enum Times {
 
 impl Times {
     /// The lines of the configuration file.
-    const fn config(self) -> &'static str {
+    pub(crate) const fn config(self) -> &'static str {
         match self {
             Self::Default => "",
             // A receiver gives the room of a buffer back in large parts: behind the slowest link, of 20 KB/s, the 128 KiB
@@ -73,12 +73,12 @@ impl Programs {
         Process::listening(&mut command, "listening grpc://", &self.file("upstream.log")).await
     }
 
-    /// A gateway in front of it, with `more` lines for its upstream. It gets its descriptors from a file: an
+    /// A gateway in front of it, with lines for itself and lines for its upstream. It gets its descriptors from a file: an
     /// upstream behind a broken link may not answer when it is asked.
     pub(crate) async fn gateway(
         &self,
         upstream: SocketAddr,
-        times: Times,
+        own: &str,
         more: &str,
     ) -> Result<(Process, SocketAddr), Failure> {
         let set = self.folder.path().join("test.binpb");
@@ -86,7 +86,7 @@ impl Programs {
             fs::write(&set, grpcws_test::FILE_DESCRIPTOR_SET)?;
         }
         let config = self.file("gateway.toml");
-        let text = format!("{}[[upstream]]\nurl = \"http://{upstream}\"\n{more}", times.config());
+        let text = format!("{own}[[upstream]]\nurl = \"http://{upstream}\"\n{more}");
         fs::write(&config, text)?;
         let mut command = Command::new(self.binaries.join("grpcws"));
         command.args(["serve", "--listen", "127.0.0.1:0", "--grace", "1s", "--config"]).arg(config);

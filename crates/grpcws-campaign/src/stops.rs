@@ -95,7 +95,7 @@ pub(crate) async fn stops(
     let mut running = JoinSet::new();
     for scene in scenes {
         let (upstream, upstream_at) = programs.upstream().await?;
-        let (gateway, gateway_at) = programs.gateway(upstream_at, scene.times, "").await?;
+        let (gateway, gateway_at) = programs.gateway(upstream_at, scene.times.config(), "").await?;
         running.spawn(scene.run(gateway, gateway_at, upstream));
     }
     let mut lost = BTreeMap::<String, usize>::new();
@@ -163,22 +163,12 @@ impl Scene {
         let Self { stopped, times, time } = self;
         let what =
             format!("{stopped:?} stopped for {time:?} with {times:?} times: {client:?} {mode:?} {version}");
-        let ask = Ask {
-            mode,
-            // A method that takes one request has a time limit for it.
-            method: if client == Client::FirstMessage { Method::ServerStream } else { Method::Bidi },
-            tag: String::new(),
-            count: 2,
-            size: 0,
-            payload: if client == Client::FirstMessage { 0 } else { 100 },
-            first: 0,
-            rate: 0.0,
-            fail: 0,
-            flush_each: false,
-            metadata: false,
-            timeout_ms: None,
-            credit: None,
+        // A method that takes one request has a time limit for it.
+        let (method, payload) = match client {
+            Client::FirstMessage => (Method::ServerStream, 0),
+            _ => (Method::Bidi, 100),
         };
+        let ask = Ask { count: 2, payload, ..Ask::new(mode, method, "") };
         let mut view = View::new(&ask);
         let faults = match self.follow(client, http2, &ask, gateway, &mut view).await {
             Ok(true) => {

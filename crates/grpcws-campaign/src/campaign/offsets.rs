@@ -45,21 +45,7 @@ const SOON: Duration = Duration::from_secs(5);
 const SETTINGS: usize = 100;
 
 fn ask(mode: Mode, method: Method, tag: String) -> Ask {
-    Ask {
-        mode,
-        method,
-        tag,
-        count: 3,
-        size: 0,
-        payload: 3,
-        first: 0,
-        rate: 0.0,
-        fail: 0,
-        flush_each: false,
-        metadata: true,
-        timeout_ms: None,
-        credit: None,
-    }
+    Ask { count: 3, payload: 3, metadata: true, ..Ask::new(mode, method, tag) }
 }
 
 /// Cuts everywhere, and reports what broke a promise.
@@ -115,7 +101,7 @@ impl Session {
 
 async fn client_side(programs: &Programs, report: &mut Report) -> Result<(), Failure> {
     let (_upstream, upstream) = programs.upstream().await?;
-    let (process, gateway) = programs.gateway(upstream, Times::Default, "").await?;
+    let (process, gateway) = programs.gateway(upstream, Times::Default.config(), "").await?;
     let mut reader = BooksReader::new(upstream)?;
     let mut books = Books::default();
     let kinds = [(false, Mode::Seed), (false, Mode::Json), (false, Mode::Proto), (true, Mode::Json)];
@@ -246,7 +232,7 @@ impl Lane {
             // A gateway whose connection could not be made waits before it makes another one.
             let (_process, address) = match gateway.take().filter(|_| at > SETTINGS) {
                 Some(running) => running,
-                None => self.programs.gateway(address, Times::Default, "").await?,
+                None => self.programs.gateway(address, Times::Default.config(), "").await?,
             };
             let (connections, cuts) =
                 (counts.connections.load(Ordering::SeqCst), counts.cuts.load(Ordering::SeqCst));

@@ -120,20 +120,17 @@ impl Plan {
         let size = if draw.chance(0.5) { draw.spread(1, largest) } else { 0 };
         let payload = if draw.chance(0.4) { draw.spread(1, largest / 3) } else { 0 };
         let first = draw.weighted(&[(1, 0), (1, 1), (1, 7), (1, 1 << 40)], 0);
+        let mode = draw.weighted(&[(5, Mode::Json), (3, Mode::Seed), (4, Mode::Proto)], Mode::Json);
         let ask = Ask {
-            mode: draw.weighted(&[(5, Mode::Json), (3, Mode::Seed), (4, Mode::Proto)], Mode::Json),
-            method,
-            tag,
             count,
             size,
             payload: if method == Method::ServerStream { 0 } else { payload },
             first,
-            rate: 0.0,
             fail: draw.weighted(&[(3, 0), (1, 5), (1, 13), (1, 16)], 0),
             flush_each: draw.chance(0.3),
             metadata: draw.chance(0.4),
             timeout_ms: (fault == Fault::Deadline).then(|| draw.spread(1, 60)),
-            credit: None,
+            ..Ask::new(mode, method, tag)
         };
         let messages = usize::try_from(ask.requests()).unwrap_or(usize::MAX);
         // Methods that take many have `end_send` too, which is never sent here.

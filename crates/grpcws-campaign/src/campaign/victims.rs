@@ -96,22 +96,8 @@ fn ask(task: u32, tag: String) -> Ask {
         _ => Mode::Proto,
     };
     let method = if task % 4 == 3 { Method::ClientStream } else { Method::Bidi };
-    Ask {
-        mode,
-        method,
-        tag,
-        // More than can be sent in the time of a campaign.
-        count: 1_000_000,
-        size: 0,
-        payload: 10 << (task % 8),
-        first: 0,
-        rate: 0.0,
-        fail: 0,
-        flush_each: false,
-        metadata: false,
-        timeout_ms: None,
-        credit: None,
-    }
+    // More than can be sent in the time of a campaign.
+    Ask { count: 1_000_000, payload: 10 << (task % 8), ..Ask::new(mode, method, tag) }
 }
 
 fn judge(ask: &Ask, view: &View) {

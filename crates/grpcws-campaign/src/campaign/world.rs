@@ -40,7 +40,7 @@ impl World {
             false => Breaks::default(),
         };
         let (between, _) = proxy::start(Arc::clone(&upstream_at), breaks)?;
-        let (gateway, address) = programs.gateway(between, Times::Default, GATEWAY).await?;
+        let (gateway, address) = programs.gateway(between, Times::Default.config(), GATEWAY).await?;
         Ok(Self {
             programs,
             gateway: AsyncMutex::new(gateway),
@@ -82,7 +82,8 @@ impl World {
         self.epoch.fetch_add(1, Ordering::SeqCst);
         gateway.kill().await?;
         self.note_panics(&gateway);
-        let (process, address) = self.programs.gateway(self.between, Times::Default, GATEWAY).await?;
+        let (process, address) =
+            self.programs.gateway(self.between, Times::Default.config(), GATEWAY).await?;
         *self.gateway_at.lock().unwrap_or_else(PoisonError::into_inner) = address;
         *gateway = process;
         self.epoch.fetch_add(1, Ordering::SeqCst);

@@ -56,7 +56,7 @@ impl World {
         let mut processes = vec![process];
         let mut ways = Vec::new();
         for times in [Times::Default, Times::Scaled] {
-            let (gateway, direct) = programs.gateway(upstream, times, "").await?;
+            let (gateway, direct) = programs.gateway(upstream, times.config(), "").await?;
             let (nginx, through_nginx) = programs.nginx(direct).await?;
             let (haproxy, through_haproxy) = programs.haproxy(direct)?;
             processes.extend([gateway, nginx, haproxy]);
