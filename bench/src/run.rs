@@ -38,6 +38,9 @@ pub(crate) struct RunArguments {
     /// The gateway's binary.
     #[arg(long, default_value = "target/release/grpcws")]
     gateway: PathBuf,
+    /// The binary of an earlier version: each target of the gateway is measured beside it, and compared with it.
+    #[arg(long)]
+    earlier: Option<PathBuf>,
     /// Prints the scenarios and targets.
     #[arg(long)]
     list: bool,
@@ -51,6 +54,7 @@ pub(crate) async fn run(arguments: RunArguments) -> io::Result<()> {
     let programs = Programs {
         go: arguments.go.clone(),
         gateway: arguments.gateway.clone(),
+        earlier: arguments.earlier.clone(),
         own: std::env::current_exe()?,
     };
     let plan = Plan::new(&arguments, programs)?;
@@ -150,9 +154,14 @@ impl Plan {
             .targets
             .iter()
             .filter_map(|name| find(name))
+            .flat_map(|target| [Some(target), target.earlier()])
+            .flatten()
             .filter(|target| {
                 self.only_targets.is_empty()
-                    || self.only_targets.contains(&target.name)
+                    || self
+                        .only_targets
+                        .iter()
+                        .any(|name| target.name.trim_start_matches("earlier-") == *name)
                     || **target == *self.reference
             })
             .filter(|target| self.programs.have(target))
@@ -196,10 +205,16 @@ impl Plan {
                 }
             }
         }
-        let reference: Vec<Option<f64>> =
-            rows.iter().find(|row| row.target == self.reference.name).map(Row::cpu).unwrap_or_default();
-        for row in &mut rows {
-            row.compare(&reference);
+        let cpu = |name| rows.iter().find(|row| row.target == name).map(Row::cpu);
+        let compared: Vec<_> = targets
+            .iter()
+            .map(|target| {
+                let earlier = target.earlier().and_then(|earlier| cpu(earlier.name));
+                earlier.or_else(|| cpu(self.reference.name)).unwrap_or_default()
+            })
+            .collect();
+        for (row, reference) in rows.iter_mut().zip(&compared) {
+            row.compare(reference);
         }
         Ok(rows)
     }

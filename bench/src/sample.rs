@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 use crate::direct::Measured;
 use crate::load::{Endpoint, Totals, Work, histogram, http2, start};
 use crate::measure::own_cpu;
-use crate::target::{Programs, Running, Target};
+use crate::target::{Program, Programs, Running, Target};
 
 /// How long a sample takes.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +90,7 @@ pub(crate) async fn ready(target: &Target, running: &Running) -> io::Result<()> 
 }
 
 fn is_ours(target: &Target) -> bool {
-    target.name.starts_with("grpcws") || target.name.starts_with("library")
+    matches!(target.program, Program::Gateway | Program::Earlier | Program::Library)
 }
 
 async fn measure(work: Work, endpoint: &Endpoint, running: &Running, timing: Timing) -> io::Result<Sample> {
@@ -176,7 +176,7 @@ pub(crate) async fn direct(
     backend: SocketAddr,
     timing: Timing,
 ) -> io::Result<Sample> {
-    let mut command = programs.direct(target, backend);
+    let mut command = programs.direct(target, backend)?;
     match work {
         Work::Subscribe { sockets, size, rate } => command.args([
             "--scenario=subscribe".to_owned(),

@@ -28,6 +28,8 @@ pub(crate) struct Target {
 pub(crate) enum Program {
     /// The gateway.
     Gateway,
+    /// The binary of an earlier version of the gateway.
+    Earlier,
     /// The library around the service, in one process: the figures contain the service.
     Library,
     /// A bridge that is not ours.
@@ -100,8 +102,32 @@ pub(crate) const TARGETS: &[Target] = &[
         Format::Bare,
         "a grpc-go client without a bridge: its own CPU",
     ),
+    target(
+        "earlier-grpcws",
+        Program::Earlier,
+        Format::Envelope { query: false },
+        "the earlier gateway that --earlier names, in the envelope of the Go package",
+    ),
+    target("earlier-grpcws-v1-json", Program::Earlier, Format::Json, "the same, grpcws.v1.json"),
+    target("earlier-grpcws-v1-proto", Program::Earlier, Format::Proto, "the same, grpcws.v1.proto"),
+    Target {
+        http2: true,
+        ..target(
+            "earlier-grpcws-h2-json",
+            Program::Earlier,
+            Format::Json,
+            "the same, grpcws.v1.json over RFC 8441",
+        )
+    },
     target("bare-echo", Program::Echo, Format::Bare, "a bare WebSocket echo, without gRPC"),
 ];
+
+impl Target {
+    /// The same target on an earlier gateway.
+    pub(crate) fn earlier(&self) -> Option<&'static Self> {
+        find(&format!("earlier-{}", self.name))
+    }
+}
 
 /// The target of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Target> {
@@ -132,6 +158,7 @@ pub(crate) struct Programs {
     /// The folder of the programs that Go has built.
     pub(crate) go: PathBuf,
     pub(crate) gateway: PathBuf,
+    pub(crate) earlier: Option<PathBuf>,
     pub(crate) own: PathBuf,
 }
 
@@ -143,18 +170,24 @@ pub(crate) struct Running {
 }
 
 impl Programs {
-    fn of(&self, target: &Target) -> PathBuf {
-        match target.program {
+    fn of(&self, target: &Target) -> Option<PathBuf> {
+        Some(match target.program {
             Program::Gateway => self.gateway.clone(),
+            Program::Earlier => self.earlier.clone()?,
             Program::Library | Program::Echo | Program::Direct("grpcws-bench") => self.own.clone(),
             Program::Peer(name) | Program::Direct(name) => self.go.join(name),
             Program::GrpcWebProxy => self.go.join("grpcwebproxy"),
-        }
+        })
+    }
+
+    fn command(&self, target: &Target) -> io::Result<Command> {
+        let program = self.of(target);
+        program.map(Command::new).ok_or_else(|| io::Error::other(format!("{} needs --earlier", target.name)))
     }
 
     /// Whether the program of a target was built.
     pub(crate) fn have(&self, target: &Target) -> bool {
-        self.of(target).exists()
+        self.of(target).is_some_and(|program| program.exists())
     }
 
     pub(crate) fn has_backend(&self, backend: Backend) -> bool {
@@ -176,9 +209,9 @@ impl Programs {
 
     /// Starts the program of a target that is a server.
     pub(crate) async fn start(&self, target: &Target, backend: SocketAddr) -> io::Result<Running> {
-        let mut command = Command::new(self.of(target));
+        let mut command = self.command(target)?;
         match target.program {
-            Program::Gateway => {
+            Program::Gateway | Program::Earlier => {
                 command.args([
                     "serve",
                     "--listen",
@@ -212,13 +245,13 @@ impl Programs {
     }
 
     /// A command that runs a scenario by itself.
-    pub(crate) fn direct(&self, target: &Target, backend: SocketAddr) -> Command {
-        let mut command = Command::new(self.of(target));
+    pub(crate) fn direct(&self, target: &Target, backend: SocketAddr) -> io::Result<Command> {
+        let mut command = self.command(target)?;
         if target.program == Program::Direct("grpcws-bench") {
             command.arg("direct");
         }
         command.arg(format!("--upstream={backend}")).kill_on_drop(true);
-        command
+        Ok(command)
     }
 }
 
