@@ -183,6 +183,32 @@ async fn limits_and_rfc_6455_have_their_close_codes() {
 }
 
 #[tokio::test]
+async fn the_close_frame_behind_a_message_over_the_limit_is_waited_for() {
+    let (sender, mut rest) = mpsc::channel(1);
+    let address = serve(move |mut peer: Peer| {
+        let sender = sender.clone();
+        async move {
+            peer.text(OPEN).await;
+            let large = format!(r#"{{"type":"data","data":"{}"}}"#, "x".repeat(1_000_000));
+            peer.text(&large).await;
+            assert_eq!(peer.next().await, "close 1009");
+            let mut byte = [0];
+            let read = peer.0.get_ref().peek(&mut byte);
+            let early = tokio::time::timeout(Duration::from_millis(300), read).await.is_ok();
+            peer.close(1009, "").await;
+            sender.send((early, peer.next().await)).await.expect("the test listens");
+        }
+    })
+    .await;
+    let client_options = ClientOptions::builder().max_message_size(100).build().expect("valid options");
+    let (_, status) = self::rest(&mut call(address, client_options).await).await;
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    let (early, end) = soon(rest.recv()).await.expect("the gateway sees the end");
+    assert!(!early, "FIN before the gateway's close frame");
+    assert_eq!(end, "lost");
+}
+
+#[tokio::test]
 async fn pings_are_answered_and_unknown_messages_passed_over() {
     let address = serve(|mut peer: Peer| async move {
         peer.text(OPEN).await;

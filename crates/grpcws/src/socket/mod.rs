@@ -62,7 +62,7 @@ impl Socket {
         }
     }
 
-    /// The next message of the peer, or why there is none and never will be. Pings and the close frame are answered
+    /// The next message of the peer, or why it cannot be read; see [`Socket::can_read`] for whether more can. Pings and the close frame are answered
     /// here.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, Cause>> {
         loop {
