@@ -39,12 +39,15 @@ impl<C: Call + Unpin> Driver<C> {
 
     /// Returns whether everything that has come was read.
     fn read_messages(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        for _ in 0..BUDGET {
+        for turn in 0..BUDGET {
             self.poll_taken(cx, now);
             if !self.session.wants_input() {
                 return false;
             }
-            self.socket.stop_watching();
+            // Nothing is watched while it is read.
+            if turn == 0 {
+                self.socket.stop_watching();
+            }
             let Self { socket, session, call, codec, observer, .. } = self;
             match socket.poll_read(cx) {
                 Poll::Ready(Ok(message)) => {
