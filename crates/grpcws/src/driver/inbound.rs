@@ -26,13 +26,21 @@ impl<C: Call + Unpin> Driver<C> {
         } else if !self.session.is_live() {
             self.socket.stop_watching();
             self.discard_input(cx, now);
-        } else if !self.socket.borrow_unread(self.session.receive_window_budget()) {
+        } else {
+            self.wait_unread(cx, now);
+        }
+    }
+
+    /// The client has sent more than its window: only the end of the connection is still seen.
+    #[cold]
+    #[inline(never)]
+    fn wait_unread(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if !self.socket.borrow_unread(self.session.receive_window_budget()) {
             let text = "the client sends beyond its receive window, and the memory for that is used up: keep to the \
                         window, or raise receive_window_budget";
             self.session.fail(Cause::Policy(text.to_owned()), now);
             self.discard_input(cx, now);
         } else if self.socket.poll_peer_closed(cx).is_ready() {
-            // The client has sent more than its window: only the end of the connection is still seen.
             self.session.fail(Cause::ConnectionLost, now);
         }
     }
