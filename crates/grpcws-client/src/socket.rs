@@ -42,7 +42,7 @@ pub(crate) enum Incoming<'a> {
     Close(Option<u16>, Cow<'a, str>),
 }
 
-/// Why nothing more can be read.
+/// Why a message cannot be read.
 #[derive(Debug)]
 pub(crate) enum Broken {
     /// The gateway breaks RFC 6455 or a limit: what the call ends with, and the close code that says so.
@@ -71,7 +71,7 @@ impl Socket {
         self.transport.retire();
     }
 
-    /// The next message of the gateway, or why there is none and never will be. Pings and the close frame are answered
+    /// The next message of the gateway, or why it cannot be read; see [`Socket::can_read`] for whether more can. Pings and the close frame are answered
     /// here.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, Broken>> {
         loop {
@@ -184,6 +184,11 @@ impl Socket {
     /// Whether the transport takes nothing any more.
     pub(crate) const fn is_write_broken(&self) -> bool {
         self.write_broken
+    }
+
+    /// Whether frames can still be read: the gateway has neither sent its close frame nor broken RFC 6455.
+    pub(crate) fn can_read(&self) -> bool {
+        !self.reader.has_ended()
     }
 
     /// How many bytes were read of the connection so far, frames or parts of them.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use common::script::{OPEN, Peer, serve};
 use common::{method, options, soon};
 use grpcws_client::{Client, ClientOptions, Code, JsonCall, JsonEvent, Status};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
@@ -180,6 +180,33 @@ async fn limits_and_rfc_6455_have_their_close_codes() {
     })
     .await;
     assert_eq!((status.code(), &*said), (Code::Internal, "close 1007"));
+}
+
+#[tokio::test]
+async fn the_close_frame_behind_a_message_over_the_limit_is_waited_for() {
+    let (sender, mut rest) = mpsc::channel(1);
+    let address = serve(move |mut peer: Peer| {
+        let sender = sender.clone();
+        async move {
+            peer.text(OPEN).await;
+            let large = format!(r#"{{"type":"data","data":"{}"}}"#, "x".repeat(1_000_000));
+            peer.text(&large).await;
+            assert_eq!(peer.next().await, "close 1009");
+            // By hand, since tungstenite answers by itself.
+            let stream = peer.0.get_mut();
+            let early = tokio::time::timeout(Duration::from_millis(300), stream.read_u8()).await.is_ok();
+            stream.write_all(&[0x88, 2, 0x03, 0xf1]).await.expect("the socket is open");
+            let end = soon(stream.read_u8()).await.map_err(|error| error.kind());
+            sender.send((early, end)).await.expect("the test listens");
+        }
+    })
+    .await;
+    let client_options = ClientOptions::builder().max_message_size(100).build().expect("valid options");
+    let (_, status) = self::rest(&mut call(address, client_options).await).await;
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    let (early, end) = soon(rest.recv()).await.expect("the gateway sees the end");
+    assert!(!early, "FIN before the gateway's close frame");
+    assert_eq!(end, Err(std::io::ErrorKind::UnexpectedEof));
 }
 
 #[tokio::test]

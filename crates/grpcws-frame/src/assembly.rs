@@ -12,6 +12,8 @@ const RESERVED: usize = 64 * 1024;
 pub(crate) enum Assembly {
     Text(Text),
     Binary(Vec<u8>),
+    /// A message over a limit: nothing of it is kept, and nothing of it is validated.
+    Skipped,
 }
 
 /// Text that is valid so far.
@@ -29,6 +31,7 @@ impl Assembly {
         match self {
             Self::Text(text) => text.text.len().saturating_add(text.tail_length),
             Self::Binary(bytes) => bytes.len(),
+            Self::Skipped => 0,
         }
     }
 
@@ -47,25 +50,27 @@ impl Assembly {
                 bytes.extend_from_slice(piece);
                 Ok(())
             }
+            Self::Skipped => Ok(()),
         }
     }
 
-    /// The whole message.
-    pub(crate) fn complete(self) -> Result<Message<'static>, FrameError> {
+    /// The whole message; `None` if it was skipped.
+    pub(crate) fn complete(self) -> Result<Option<Message<'static>>, FrameError> {
         match self {
             Self::Text(Text { mut text, tail_length: 0, .. }) => {
                 if has_slack(text.len(), text.capacity()) {
                     text.shrink_to_fit();
                 }
-                Ok(Message::Text(Cow::Owned(text)))
+                Ok(Some(Message::Text(Cow::Owned(text))))
             }
             Self::Text(_) => Err(FrameError::InvalidUtf8),
             Self::Binary(mut bytes) => {
                 if has_slack(bytes.len(), bytes.capacity()) {
                     bytes.shrink_to_fit();
                 }
-                Ok(Message::Binary(Cow::Owned(bytes)))
+                Ok(Some(Message::Binary(Cow::Owned(bytes))))
             }
+            Self::Skipped => Ok(None),
         }
     }
 }
@@ -179,7 +184,9 @@ mod tests {
                     assembly.push(piece, expected, total).expect("binary");
                 }
             }
-            let Ok(Message::Binary(Cow::Owned(bytes))) = assembly.complete() else { panic!("a message") };
+            let Ok(Some(Message::Binary(Cow::Owned(bytes)))) = assembly.complete() else {
+                panic!("a message")
+            };
             assert_eq!(bytes.len(), total);
             assert!(bytes.capacity() <= total + total / 4);
         }

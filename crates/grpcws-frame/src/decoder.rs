@@ -21,6 +21,8 @@ pub const MAX_FRAGMENTS: u32 = 65_536;
 ///                               ended
 /// ```
 ///
+/// A message over a limit is no violation: the decoder tells of it once, skips the rest of it, and goes on behind it.
+///
 /// [`Reader`](crate::Reader) has the buffer that this one works on; it is what a socket needs.
 #[derive(Debug)]
 pub struct Decoder {
@@ -58,20 +60,12 @@ struct Frame {
     remaining: usize,
 }
 
-/// What was decoded.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Decoded<'a> {
-    /// How many bytes were used up: all of them if there is no message.
-    pub consumed: usize,
-    /// The message that ends with them.
-    pub message: Option<Message<'a>>,
-}
-
-/// A message that has been found, and is still masked if it lies in the buffer.
+/// A message that has been found, and is still masked if it lies in the buffer; or one that is over a limit.
 #[derive(Debug)]
 pub(crate) enum Found {
     InBuffer { opcode: Opcode, key: [u8; 4], begin: usize, end: usize },
     Assembled(Message<'static>),
+    OverLimit(FrameError),
 }
 
 impl Decoder {
@@ -92,19 +86,21 @@ impl Decoder {
         }
     }
 
-    /// Decodes up to the end of the next message. Without one all bytes are used up: the decoder keeps what it needs of
-    /// them. A message that lies whole in `bytes` is unmasked there and borrows from them.
+    /// Decodes up to the end of the next message, and moves `bytes` on to what is behind it. Without a message all bytes
+    /// are used up: the decoder keeps what it needs of them. A message that lies whole in `bytes` is unmasked there and
+    /// borrows from them.
     ///
     /// # Errors
     ///
-    /// The peer breaks RFC 6455 or a limit, or sends bytes behind its close frame. All later calls fail as well.
-    pub fn decode<'a>(&mut self, bytes: &'a mut [u8]) -> Result<Decoded<'a>, FrameError> {
+    /// The peer breaks RFC 6455, or sends bytes behind its close frame: all later calls fail as well. Or a message is over
+    /// a limit ([`FrameError::is_limit`]): the next calls skip the rest of it, however long it is, and go on behind it.
+    pub fn decode<'a>(&mut self, bytes: &mut &'a mut [u8]) -> Result<Option<Message<'a>>, FrameError> {
         let (consumed, found) = self.find(bytes)?;
-        let message = match found {
-            Some(found) => Some(self.open(found, bytes)?),
-            None => None,
+        let Some((used, rest)) = std::mem::take(bytes).split_at_mut_checked(consumed) else {
+            return Ok(None);
         };
-        Ok(Decoded { consumed, message })
+        *bytes = rest;
+        found.map(|found| self.open(found, used)).transpose()
     }
 
     /// Whether a part of a message has arrived and the rest is still to come.
@@ -119,7 +115,7 @@ impl Decoder {
         self.payload_received
     }
 
-    /// Whether nothing more is decoded: the close frame has come, or an error.
+    /// Whether nothing more is decoded: the close frame has come, or a violation.
     #[must_use]
     pub const fn has_ended(&self) -> bool {
         self.ended.is_some()
@@ -159,6 +155,7 @@ impl Decoder {
     pub(crate) fn open<'a>(&mut self, found: Found, bytes: &'a mut [u8]) -> Result<Message<'a>, FrameError> {
         let opened = match found {
             Found::Assembled(message) => Ok(message),
+            Found::OverLimit(limit) => return Err(limit),
             Found::InBuffer { opcode, key, begin, end } => {
                 let payload = bytes.get_mut(begin..end).unwrap_or_default();
                 if self.role == Role::Server {
@@ -195,13 +192,17 @@ impl Decoder {
                     let rest = bytes.get(at..).unwrap_or_default();
                     let Some((head, size)) = self.next_head(rest)? else { return Ok((bytes.len(), None)) };
                     at += size;
+                    if let Some(limit) = self.exceeded(&head) {
+                        self.skip(&head)?;
+                        return Ok((at, Some(Found::OverLimit(limit))));
+                    }
                     let end = at.saturating_add(head.length);
                     if end <= bytes.len() && self.is_whole_message(&head) {
                         self.count(head.length);
                         let Head { opcode, key, .. } = head;
                         return Ok((end, Some(Found::InBuffer { opcode, key, begin: at, end })));
                     }
-                    self.begin(&head)?
+                    self.begin(&head)
                 }
             };
             let end = at.saturating_add(frame.remaining).min(bytes.len());
@@ -228,12 +229,35 @@ impl Decoder {
     }
 
     fn expected(&self) -> Expected {
-        let arrived = self.message.as_ref().map_or(0, Assembly::len);
-        Expected {
-            role: self.role,
-            in_message: self.message.is_some(),
-            room: self.max_message_size.saturating_sub(arrived),
+        Expected { role: self.role, in_message: self.message.is_some() }
+    }
+
+    /// The limit that a message exceeds with this frame. One that is skipped has exceeded it before.
+    fn exceeded(&self, head: &Head) -> Option<FrameError> {
+        if head.opcode.is_control() {
+            return None;
         }
+        let arrived = match &self.message {
+            Some(Assembly::Skipped) => return None,
+            Some(assembly) => assembly.len(),
+            None => 0,
+        };
+        if head.length > self.max_message_size.saturating_sub(arrived) {
+            Some(FrameError::TooLarge)
+        } else if head.opcode == Opcode::Continuation && self.fragments == MAX_FRAGMENTS {
+            Some(FrameError::TooManyFragments)
+        } else {
+            None
+        }
+    }
+
+    /// Drops what has arrived of a message, and skips the rest of it, which begins with the payload of this frame.
+    #[cold]
+    fn skip(&mut self, head: &Head) -> Result<(), FrameError> {
+        self.message = Some(Assembly::Skipped);
+        let Head { fin, opcode, key, length, .. } = *head;
+        // An empty frame ends here.
+        self.take_payload(Frame { fin, opcode, key, remaining: length }, &mut []).map(drop)
     }
 
     /// Goes on with a head of which not all bytes came at once.
@@ -267,7 +291,7 @@ impl Decoder {
     }
 
     /// Begins with a frame whose payload is to be put together with others, or has not arrived in full.
-    fn begin(&mut self, head: &Head) -> Result<Frame, FrameError> {
+    fn begin(&mut self, head: &Head) -> Frame {
         match head.opcode {
             Opcode::Text => self.message = Some(Assembly::Text(Text::default())),
             Opcode::Binary => self.message = Some(Assembly::Binary(Vec::new())),
@@ -275,13 +299,10 @@ impl Decoder {
         }
         match head.opcode {
             Opcode::Text | Opcode::Binary => self.fragments = 1,
-            Opcode::Continuation if self.fragments == MAX_FRAGMENTS => {
-                return Err(FrameError::TooManyFragments);
-            }
-            Opcode::Continuation => self.fragments += 1,
+            Opcode::Continuation => self.fragments = self.fragments.saturating_add(1),
             Opcode::Close | Opcode::Ping | Opcode::Pong => {}
         }
-        Ok(Frame { fin: head.fin, opcode: head.opcode, key: head.key, remaining: head.length })
+        Frame { fin: head.fin, opcode: head.opcode, key: head.key, remaining: head.length }
     }
 
     /// Takes what has arrived of a frame's payload; returns the message that ends with it.
@@ -291,7 +312,8 @@ impl Decoder {
         payload: &mut [u8],
     ) -> Result<Option<Message<'static>>, FrameError> {
         self.count(payload.len());
-        if self.role == Role::Server {
+        let skipped = matches!(self.message, Some(Assembly::Skipped)) && !frame.opcode.is_control();
+        if self.role == Role::Server && !skipped {
             mask::apply(payload, frame.key);
             frame.key = mask::rotate(frame.key, payload.len());
         }
@@ -311,7 +333,7 @@ impl Decoder {
             return control(frame.opcode, Cow::Owned(std::mem::take(&mut self.control))).map(Some);
         }
         match self.message.take() {
-            Some(assembly) if frame.fin => assembly.complete().map(Some),
+            Some(assembly) if frame.fin => assembly.complete(),
             unfinished => {
                 self.message = unfinished;
                 Ok(None)

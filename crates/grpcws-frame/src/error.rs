@@ -1,7 +1,7 @@
 //! What is wrong with a peer's frames, and the close code that says so.
 
-/// The peer breaks RFC 6455 or a limit. Nothing can be decoded after it: the connection is to be closed with
-/// [`FrameError::close_code`].
+/// The peer breaks RFC 6455 or a limit: the connection is to be closed with [`FrameError::close_code`]. Nothing can be
+/// decoded behind a violation; behind a message over a limit ([`FrameError::is_limit`]) reading may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
@@ -59,6 +59,13 @@ pub enum FrameError {
 }
 
 impl FrameError {
+    /// Whether a message is over a limit of this end, and the peer keeps to RFC 6455. The rest of the message is skipped,
+    /// and what follows it can be read.
+    #[must_use]
+    pub const fn is_limit(self) -> bool {
+        matches!(self, Self::TooLarge | Self::TooManyFragments)
+    }
+
     /// The code of the close frame that tells the peer (§7.4.1): 1007 for text that is not UTF-8, 1009 for a message
     /// that is too large, 1008 for one of too many fragments, 1002 for everything else.
     #[must_use]

@@ -59,8 +59,6 @@ pub(crate) struct Expected {
     pub(crate) role: Role,
     /// Whether a fragmented message waits for its next fragment.
     pub(crate) in_message: bool,
-    /// How many bytes the payload of a data frame may have.
-    pub(crate) room: usize,
 }
 
 /// The head of a frame that was received.
@@ -85,9 +83,6 @@ impl Head {
         check_second(second, opcode, expected.role)?;
         let Some((length, mut size)) = parse_length(bytes, second & LENGTH)? else { return Ok(None) };
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        if length > expected.room && !opcode.is_control() {
-            return Err(FrameError::TooLarge);
-        }
         let mut key = [0; 4];
         if second & MASKED != 0 {
             let bytes = bytes.get(size..).and_then(<[u8]>::first_chunk::<4>);

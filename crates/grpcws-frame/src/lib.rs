@@ -42,6 +42,9 @@
 //! - A message is measured by the declared lengths of its frames, before any of its bytes are kept. A declared length
 //!   reserves at most 64 KiB beyond what has arrived, or as much again.
 //! - A message has at most [`MAX_FRAGMENTS`] frames, empty ones included.
+//! - A message over a limit is a [`FrameError`] for which [`FrameError::is_limit`] holds. What was kept of it is given
+//!   back, the rest of it is skipped, and the frames between and behind its fragments are found as ever: so the close frame
+//!   of a peer that has sent too much is seen.
 //! - A reader without unread bytes and an encoder without unsent ones hold no more than a few KiB.
 //!
 //! # Strictness
@@ -61,7 +64,7 @@ mod mask;
 mod message;
 mod reader;
 
-pub use decoder::{Decoded, Decoder, MAX_FRAGMENTS};
+pub use decoder::{Decoder, MAX_FRAGMENTS};
 pub use encoder::{DataKind, Encoder};
 pub use error::FrameError;
 pub use message::{CloseFrame, Message};

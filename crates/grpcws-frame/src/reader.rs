@@ -65,7 +65,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// The peer breaks RFC 6455 or a limit. All later calls fail as well.
+    /// The peer breaks RFC 6455. All later calls fail as well.
     #[inline]
     pub fn advance(&mut self) -> Result<bool, FrameError> {
         if self.found.is_none() && !self.unread.is_empty() {
@@ -82,7 +82,8 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// The peer breaks RFC 6455: a text message is not UTF-8, or a close frame is not valid.
+    /// The peer breaks RFC 6455: a text message is not UTF-8, or a close frame is not valid. Or a message is over a limit
+    /// ([`FrameError::is_limit`]): the rest of it is skipped, and reading may go on.
     #[inline]
     pub fn message(&mut self) -> Result<Option<Message<'_>>, FrameError> {
         let Some(found) = self.found.take() else { return Ok(None) };
@@ -153,7 +154,7 @@ impl Reader {
         self.decoder.payload_received()
     }
 
-    /// Whether nothing more is decoded: the close frame has come, or an error.
+    /// Whether nothing more is decoded: the close frame has come, or a violation.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.decoder.has_ended()

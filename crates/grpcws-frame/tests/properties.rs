@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{LIMIT, decode, decode_pieces, frame, frames, mutated, mutations, role, wire};
+use common::{LIMIT, decode, decode_pieces, find, frame, frames, mutated, mutations, role, wire};
 use grpcws_frame::{DataKind, Decoder, Encoder, Message, Role};
 use proptest::prelude::*;
 
@@ -42,10 +42,8 @@ fn a_whole_message_is_not_copied() {
     let mut bytes = frame(Role::Server, 0x82, b"in place");
     let place = bytes.as_ptr_range();
     let mut decoder = Decoder::new(Role::Server, LIMIT);
-    let decoded = decoder.decode(&mut bytes).expect("it is valid");
-    let Some(Message::Binary(std::borrow::Cow::Borrowed(payload))) = decoded.message else {
-        panic!("borrowed")
-    };
+    let decoded = decoder.decode(&mut bytes.as_mut_slice()).expect("it is valid");
+    let Some(Message::Binary(std::borrow::Cow::Borrowed(payload))) = decoded else { panic!("borrowed") };
     assert_eq!(payload, b"in place");
     assert!(place.contains(&payload.as_ptr()));
 }
@@ -80,10 +78,16 @@ proptest! {
     #[test]
     fn how_a_stream_is_cut_does_not_matter(
         role in role(),
-        frames in frames(),
+        mut frames in frames(),
+        too_large in proptest::collection::vec((any::<prop::sample::Index>(), 0..2_u8, 0..3_usize), 0..3),
         mutations in mutations(),
         sizes in proptest::collection::vec(prop_oneof![1..20_usize, 1..40_000_usize], 1..50),
     ) {
+        // Messages over the limit, between others or inside of them.
+        for (place, opcode, more) in too_large {
+            let at = place.index(frames.len() + 1);
+            frames.insert(at, (0x80 | opcode, vec![0xff; LIMIT + more]));
+        }
         let stream = mutated(wire(role, &frames), &mutations);
         let mut rest = stream.as_slice();
         let mut pieces = Vec::new();
@@ -95,7 +99,7 @@ proptest! {
             pieces.push(piece);
             rest = after;
         }
-        prop_assert_eq!(decode_pieces(role, pieces), decode(role, &stream));
+        prop_assert_eq!(find(role, pieces), find(role, [stream.as_slice()]));
     }
 
     #[test]

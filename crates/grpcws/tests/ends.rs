@@ -190,6 +190,61 @@ async fn fin_comes_behind_the_clients_close_frame_and_not_before() {
     assert_eq!(outcomes.recv().await, Some((1000, Delivery::Confirmed)));
 }
 
+/// A frame of text over the limit, and all of it is sent.
+fn too_large(length: usize) -> Vec<u8> {
+    let head = [&[0x81, 0xff][..], &u64::try_from(length).expect("it fits").to_be_bytes(), &[0; 4]].concat();
+    // It is no UTF-8 either, which nobody looks at.
+    [head, vec![0xff; length]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_close_frame_behind_a_message_over_the_limit_is_seen() {
+    let (bridge, mut outcomes) = start(ConnectionOptions::default()).await;
+    let mut client = SlowClient::open(bridge.address, "client-stream", "grpcws.v1.json").await;
+    // All of it, before anything is read.
+    client.send(&too_large(10_000_000)).await;
+    assert!(!client.read_slowly(1_000_000, &PING, |seen, _| seen.close.is_some()).await);
+    let seen = client.seen();
+    assert_eq!(seen.close, Some(1009));
+    assert!(seen.terminal.is_some_and(|terminal| terminal.contains("RESOURCE_EXHAUSTED")));
+    let early = tokio::time::timeout(Duration::from_millis(300), client.stream.read_u8()).await;
+    assert!(early.is_err(), "{early:?} before the client's close frame");
+    client.send(&CLOSE).await;
+    let began = Instant::now();
+    client.end().await;
+    assert!(began.elapsed() < Duration::from_secs(2), "FIN after {:?}", began.elapsed());
+    assert_eq!(outcomes.recv().await, Some((1009, Delivery::Confirmed)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_frame_between_the_fragments_of_a_message_over_the_limit_is_seen() {
+    let (bridge, mut outcomes) = start(ConnectionOptions::default()).await;
+    let mut client = SlowClient::open(bridge.address, "client-stream", "grpcws.v1.json").await;
+    let mut fragment = too_large(5_000_000);
+    fragment[0] = 0x01;
+    client.send(&fragment).await;
+    client.read_slowly(1_000_000, &[], |seen, _| seen.close.is_some()).await;
+    client.send(&CLOSE).await;
+    client.end().await;
+    assert_eq!(outcomes.recv().await, Some((1009, Delivery::Confirmed)));
+}
+
+#[tokio::test]
+async fn fin_comes_at_once_where_no_frame_can_be_read_any_more() {
+    let (bridge, mut outcomes) = start(ConnectionOptions::default()).await;
+    for (violation, code) in [(&[0x83, 0x80, 0, 0, 0, 0][..], 1002), (&[0x81, 0x81, 0, 0, 0, 0, 0xff], 1007)]
+    {
+        let mut client = SlowClient::open(bridge.address, "client-stream", "grpcws.v1.json").await;
+        client.send(violation).await;
+        let began = Instant::now();
+        client.end().await;
+        assert!(began.elapsed() < Duration::from_secs(1), "FIN after {:?}", began.elapsed());
+        assert_eq!(client.seen().close, Some(code));
+        drop(client);
+        assert_eq!(outcomes.recv().await.map(|(close, _)| close), Some(code));
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_never_closes_is_left_after_the_linger() {
     let (bridge, mut outcomes) = start(short()).await;

@@ -3,9 +3,10 @@
 mod common;
 
 use bytes::Bytes;
-use common::http2::{connect, handshake, open, request, send};
+use common::http2::{connect, handshake, into_client, open, request, send};
 use common::{Bridge, Received, SOON};
 use grpcws::ConnectionOptions;
+use grpcws::proto::session::WindowBudget;
 use h2::ext::Protocol;
 use http::Method;
 
@@ -149,4 +150,66 @@ async fn a_socket_that_is_not_read_holds_no_other_one_of_its_connection_up() {
         assert!(answer.contains(&format!(r#""requestSequence":"{sequence}""#)), "{answer}");
     }
     assert_eq!(bridge.service.stats().live, 2, "the other one is alive too");
+}
+
+/// Opens a stream that nobody reads for 3 s, and sends as much as HTTP/2 lets it.
+async fn stuck(
+    connection: &mut h2::client::SendRequest<Bytes>,
+    address: std::net::SocketAddr,
+) -> common::Client<tokio::io::DuplexStream> {
+    let mut stuck = handshake(address, "/ws/test/client-stream", "grpcws.v1.json");
+    stuck
+        .headers_mut()
+        .insert("grpc-metadata-test-script", "ignore_input=true&hold_open_ms=3000".parse().expect("valid"));
+    let (response, mut stream) = send(connection, stuck).await;
+    assert_eq!(response.status(), 200);
+    let text = format!(r#"{{"type":"data","data":{{"payload":"{}"}}}}"#, "A".repeat(60_000));
+    let length = u16::try_from(text.len()).expect("short").to_be_bytes();
+    let frame = [&[0x81, 0xfe, length[0], length[1], 0, 0, 0, 0], text.as_bytes()].concat();
+    for _ in 0..100 {
+        stream.send_data(Bytes::copy_from_slice(&frame), false).expect("the stream is open");
+    }
+    into_client(response, stream).await
+}
+
+async fn lent(budget: &WindowBudget, bytes: u64) {
+    let lent = async {
+        while budget.used() != bytes {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(SOON, lent).await;
+    assert!(waited.is_ok(), "{} bytes are lent", budget.used());
+}
+
+#[tokio::test]
+async fn what_clients_beyond_their_windows_may_hold_is_bounded_by_the_budget() {
+    const HELD: u64 = (1024 - 64) * 1024;
+    let budget = WindowBudget::new(2 * HELD);
+    // Windows that grow would borrow as well.
+    let options =
+        ConnectionOptions::builder().receive_window_max(64 * 1024).receive_window_budget(budget.clone());
+    let bridge = Bridge::start(options.build().expect("valid options")).await;
+    let mut connection = connect(bridge.address).await;
+    let first = stuck(&mut connection, bridge.address).await;
+    lent(&budget, HELD).await;
+    let second = stuck(&mut connection, bridge.address).await;
+    lent(&budget, 2 * HELD).await;
+
+    // There is nothing left for a third one, whose bytes are thrown away.
+    let mut third = stuck(&mut connection, bridge.address).await;
+    let (texts, code, _) = third.rest().await;
+    assert_eq!(code, 1008);
+    let error = texts.last().expect("a terminal message");
+    assert!(error.contains("RESOURCE_EXHAUSTED") && error.contains("receive_window_budget"), "{error}");
+
+    // One that keeps to its window needs nothing of it.
+    let mut other = open(&mut connection, bridge.address, "/ws/test/bidi", "").await;
+    other.send(r#"{"type":"data","data":{"sequence":"1"}}"#).await;
+    let Received::Text(answer) = other.next().await else { panic!("no answer") };
+    assert!(answer.contains(r#""requestSequence":"1""#), "{answer}");
+
+    // When the calls end, nothing is held any more.
+    lent(&budget, 0).await;
+    drop((first, second));
 }

@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use common::{Bridge, Client, Received};
+use common::{Bridge, Client, Received, http2};
 use futures_util::SinkExt as _;
 use grpcws::ConnectionOptions;
 use grpcws::proto::session::WindowBudget;
 use grpcws_test::pb::ClientStreamRequest;
 use prost::Message as _;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -68,13 +68,17 @@ async fn pass(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
     tokio::join!(reading, writing);
 }
 
-/// Uploads without ever sending beyond the window. Returns the time from the open socket to the close frame, and the
-/// window that the client has at the end.
+/// Uploads over HTTP/1.1.
 async fn upload(address: SocketAddr) -> (Duration, i64) {
     let url = format!("ws://{address}/ws/test/client-stream");
     let mut request = url.into_client_request().expect("a URL");
     request.headers_mut().insert("sec-websocket-protocol", "grpcws.v1.proto".parse().expect("a value"));
-    let mut client = Client::open(request).await;
+    upload_by(Client::open(request).await).await
+}
+
+/// Uploads without ever sending beyond the window. Returns the time from the open socket to the close frame, and the
+/// window that the client has at the end.
+async fn upload_by(mut client: Client<impl AsyncRead + AsyncWrite + Unpin>) -> (Duration, i64) {
     let begin = Instant::now();
     let message = ClientStreamRequest { payload: vec![0; MESSAGE].into(), ..Default::default() };
     let message = Bytes::from(message.encode_to_vec());
@@ -138,4 +142,22 @@ async fn a_window_whose_largest_size_is_the_first_keeps_it() {
     let (_, window) = upload(long_way_to(bridge.address).await).await;
     assert!(window <= 512 * 1024, "{window} bytes of the window are left");
     assert_eq!(budget.used(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn http2_holds_an_upload_back_no_more_than_http1() {
+    let budget = WindowBudget::default();
+    let options = ConnectionOptions::builder().receive_window_budget(budget.clone());
+    let bridge = Bridge::start(options.build().expect("valid options")).await;
+    let address = long_way_to(bridge.address).await;
+    let mut connection = http2::connect(address).await;
+    let client = http2::open(&mut connection, address, "/ws/test/client-stream", "grpcws.v1.proto").await;
+    let (time, window) = upload_by(client).await;
+    println!(
+        "4 MiB up over HTTP/2 at a round trip of 100 ms: {time:?}; {window} bytes of the window are left"
+    );
+    // 64 round trips with a stream of 64 KiB, whatever the receive window is.
+    assert!(time < Duration::from_secs(3), "{time:?}");
+    bridge.settle().await;
+    assert_eq!(budget.used(), 0, "nothing is borrowed by a client that keeps to its window");
 }

@@ -65,7 +65,10 @@ impl<R: Requests> Driver<R> {
     }
 
     pub(super) fn broken(&mut self, broken: Broken, now: Instant) {
-        self.life = Life::Closing;
+        // Behind a message over a limit the gateway's close frame is still to come.
+        if !matches!(broken, Broken::Gateway(..)) || !self.socket.can_read() {
+            self.life = Life::Closing;
+        }
         match broken {
             Broken::Gateway(status, close) => self.session.reject(status, close, now),
             Broken::Connection(reason) => self.session.connection_lost(&reason, now),

@@ -44,33 +44,49 @@ pub(crate) fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// What a decoder made of a stream: its messages, and the error that ended it.
+/// What a decoder finds in a stream, in order: messages, those that are over a limit, and at the end a violation.
+pub(crate) type Found = Vec<Result<Message<'static>, FrameError>>;
+
+/// What a decoder made of a stream: its messages, and the first error.
 pub(crate) type Outcome = (Vec<Message<'static>>, Option<FrameError>);
 
-/// Decodes pieces one after the other.
-pub(crate) fn decode_pieces<'a>(role: Role, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+/// Decodes pieces one after the other, to the end or a violation.
+pub(crate) fn find<'a>(role: Role, pieces: impl IntoIterator<Item = &'a [u8]>) -> Found {
     let mut decoder = Decoder::new(role, LIMIT);
-    let mut messages = Vec::new();
+    let mut found = Vec::new();
     for piece in pieces {
         let mut bytes = piece.to_vec();
         let mut rest = bytes.as_mut_slice();
         loop {
-            match decoder.decode(rest) {
-                Ok(decoded) => {
-                    let consumed = decoded.consumed;
-                    let ended = decoded.message.is_none();
-                    messages.extend(decoded.message.map(Message::into_owned));
-                    rest = &mut rest[consumed..];
-                    if ended {
-                        assert!(rest.is_empty(), "without a message all bytes are used up");
-                        break;
-                    }
+            match decoder.decode(&mut rest) {
+                Ok(Some(message)) => found.push(Ok(message.into_owned())),
+                Ok(None) => {
+                    assert!(rest.is_empty(), "without a message all bytes are used up");
+                    break;
+                }
+                Err(limit) if limit.is_limit() => {
+                    assert!(!decoder.has_ended());
+                    found.push(Err(limit));
                 }
                 Err(error) => {
-                    assert_eq!(decoder.decode(&mut [0]), Err(error), "the error stays");
-                    return (messages, Some(error));
+                    assert!(decoder.has_ended() && !decoder.is_inside_message());
+                    assert_eq!(decoder.decode(&mut [0].as_mut_slice()), Err(error), "the error stays");
+                    found.push(Err(error));
+                    return found;
                 }
             }
+        }
+    }
+    found
+}
+
+/// Decodes pieces one after the other, to the first error.
+pub(crate) fn decode_pieces<'a>(role: Role, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    let mut messages = Vec::new();
+    for found in find(role, pieces) {
+        match found {
+            Ok(message) => messages.push(message),
+            Err(error) => return (messages, Some(error)),
         }
     }
     (messages, None)

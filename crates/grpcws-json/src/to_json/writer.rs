@@ -81,8 +81,9 @@ pub(super) struct Writer<'a> {
     /// Entries of the maps that are being printed, the innermost map's last.
     pub(super) spans: Vec<Span>,
     recursion_limit: u32,
-    /// Where `out` ends for now: at its capacity, or at its limit. One comparison finds out both.
-    room_end: usize,
+    /// From which length of `out` on something has to be done, because what is written next may end beyond its capacity or
+    /// its limit: [`SLACK`] before the nearer of both. One comparison finds out both.
+    full_at: usize,
     /// Where `out` may end at most.
     limit: usize,
     max_size: u64,
@@ -95,7 +96,7 @@ impl<'a> Writer<'a> {
         Self {
             table,
             input,
-            room_end: out.capacity().min(limit),
+            full_at: full_at(&out, limit),
             limit,
             max_size: options.max_size,
             out,
@@ -125,7 +126,8 @@ impl<'a> Writer<'a> {
     pub(super) fn outermost(&mut self, index: u32) -> Step {
         let all = 0..self.input.len();
         self.message(index, std::slice::from_ref(&all), self.recursion_limit)?;
-        self.check_size(0, self.input.len())
+        // Below this length there is nothing to check: it is below the limit.
+        if self.out.len() >= self.full_at { self.check_size(0, self.input.len()) } else { Ok(()) }
     }
 
     /// Makes room for `need` bytes and some more, when the input is read up to `read`; fails where the output is longer
@@ -133,7 +135,7 @@ impl<'a> Writer<'a> {
     #[inline]
     pub(super) fn make_room(&mut self, need: usize, read: usize) -> Step {
         // Neither is beyond half of the address space.
-        if self.out.len() + (need + SLACK) > self.room_end {
+        if self.out.len() + need >= self.full_at {
             self.grow(need, read)?;
         }
         Ok(())
@@ -143,12 +145,13 @@ impl<'a> Writer<'a> {
     fn grow(&mut self, need: usize, read: usize) -> Step {
         self.check_size(need, read)?;
         make_room(&mut self.out, need, read, self.input.len());
-        self.room_end = self.out.capacity().min(self.limit);
+        self.full_at = full_at(&self.out, self.limit);
         Ok(())
     }
 
     /// Fails where the output is longer than it may be, or will be with `need` bytes more.
-    pub(super) fn check_size(&self, need: usize, read: usize) -> Step {
+    #[cold]
+    fn check_size(&self, need: usize, read: usize) -> Step {
         if self.out.len().saturating_add(need) > self.limit {
             return Err(Stop::new(ToJsonErrorKind::TooLarge(self.max_size), read));
         }
@@ -193,4 +196,9 @@ impl<'a> Writer<'a> {
         }
         Ok(())
     }
+}
+
+/// See [`Writer::full_at`].
+fn full_at(out: &Vec<u8>, limit: usize) -> usize {
+    out.capacity().min(limit).saturating_sub(SLACK)
 }

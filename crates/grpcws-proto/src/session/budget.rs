@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// How many bytes the receive windows of all streams that share it may grow by, above the size that each begins with.
 ///
 /// Clones share one budget. A stream borrows from it when its window grows, and pays back when the window shrinks and
-/// when the stream ends. A window that finds the budget used up stays as it is.
+/// when the stream ends. A window that finds the budget used up stays as it is. A transport that keeps in memory what the
+/// session does not read borrows that as well: see [`WindowBudget::lend`].
 #[derive(Debug, Clone)]
 pub struct WindowBudget(Arc<Budget>);
 
@@ -29,10 +30,17 @@ impl WindowBudget {
         self.0.size
     }
 
-    /// How many of them the windows have grown by at present.
+    /// How many of them are lent at present.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Lends all of these bytes, or none if the budget has fewer.
+    #[must_use]
+    pub fn lend(&self, bytes: u64) -> Option<Loan> {
+        let mut loan = self.loan();
+        loan.extend(bytes).then_some(loan)
     }
 
     /// A loan of nothing, to be extended.
@@ -50,7 +58,7 @@ impl Default for WindowBudget {
 
 /// What one stream has borrowed. It is paid back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Loan {
+pub struct Loan {
     budget: WindowBudget,
     bytes: u64,
 }

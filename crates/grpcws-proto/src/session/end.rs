@@ -94,19 +94,8 @@ impl Session {
     /// When the client's close frame is no longer waited for.
     fn lingered(&self, since: Instant, heard: Instant) -> Option<Instant> {
         let silent = heard.checked_add(self.options.linger);
-        let longest = since.checked_add(self.longest_linger());
+        let longest = since.checked_add(self.options.max_linger);
         [silent, longest].into_iter().flatten().min()
-    }
-
-    /// The longest wait for the client's close frame. Behind a message over the limit it is not found; the client gets the
-    /// time to read what the gateway has sent.
-    fn longest_linger(&self) -> Duration {
-        let cause = self.outcome.as_ref().map(|outcome| &outcome.cause);
-        if matches!(cause, Some(Cause::MessageTooLarge(_))) {
-            FINISH.min(self.options.max_linger)
-        } else {
-            self.options.max_linger
-        }
     }
 
     /// The client's close frame has come, or was waited for long enough: FIN may be sent.

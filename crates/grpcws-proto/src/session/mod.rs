@@ -43,7 +43,7 @@ mod window;
 
 use std::time::Instant;
 
-pub use budget::WindowBudget;
+pub use budget::{Loan, WindowBudget};
 pub use event::{Delivery, Event, Frame, Outcome, Payload, Transmit};
 pub use options::{SessionOptions, SessionOptionsBuilder, Start};
 
@@ -206,6 +206,12 @@ impl Session {
     #[must_use]
     pub fn wants_input(&self) -> bool {
         self.is_live() && self.receive_window.is_open()
+    }
+
+    /// What the receive window borrows from.
+    #[must_use]
+    pub const fn receive_window_budget(&self) -> &WindowBudget {
+        self.options.receive_window_budget()
     }
 
     /// How the stream ended, once it has.

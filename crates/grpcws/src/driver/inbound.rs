@@ -24,21 +24,38 @@ impl<C: Call + Unpin> Driver<C> {
         if self.session.wants_input() {
             cx.waker().wake_by_ref();
         } else if !self.session.is_live() {
+            self.socket.stop_watching();
+            self.discard_input(cx, now);
+        } else {
+            self.wait_unread(cx, now);
+        }
+    }
+
+    /// The client has sent more than its window: only the end of the connection is still seen.
+    #[cold]
+    #[inline(never)]
+    fn wait_unread(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if !self.socket.borrow_unread(self.session.receive_window_budget()) {
+            let text = "the client sends beyond its receive window, and the memory for that is used up: keep to the \
+                        window, or raise receive_window_budget";
+            self.session.fail(Cause::Policy(text.to_owned()), now);
             self.discard_input(cx, now);
         } else if self.socket.poll_peer_closed(cx).is_ready() {
-            // The client has sent more than its window: only the end of the connection is still seen.
             self.session.fail(Cause::ConnectionLost, now);
         }
     }
 
     /// Returns whether everything that has come was read.
     fn read_messages(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
-        for _ in 0..BUDGET {
+        for turn in 0..BUDGET {
             self.poll_taken(cx, now);
             if !self.session.wants_input() {
                 return false;
             }
-            self.socket.stop_watching();
+            // Nothing is watched while it is read.
+            if turn == 0 {
+                self.socket.stop_watching();
+            }
             let Self { socket, session, call, codec, observer, .. } = self;
             match socket.poll_read(cx) {
                 Poll::Ready(Ok(message)) => {

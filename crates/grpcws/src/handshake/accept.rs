@@ -62,8 +62,11 @@ fn driver<C: Call + Unpin>(
     begun: Box<(Handshake, Result<C, Status>, Registration)>,
     upgraded: Upgraded,
 ) -> Driver<C> {
-    let (Handshake { endpoint, start, deadline, codec, info, .. }, call, registration) = *begun;
-    let (transport, already_read) = unwrap_upgraded(upgraded);
+    let (Handshake { endpoint, start, deadline, codec, info, upgrade, .. }, call, registration) = *begun;
+    let (mut transport, already_read) = unwrap_upgraded(upgraded);
+    if let Some(window) = upgrade.window {
+        transport.set_window(window);
+    }
     let now = Instant::now();
     // The deadline counts from the handshake, however long the program and the upgrade took.
     let start = start.timeout(deadline.map(|deadline| deadline.saturating_duration_since(now)));

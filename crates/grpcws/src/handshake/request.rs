@@ -12,6 +12,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::Refusal;
 use crate::options::ConnectionOptions;
+use crate::transport::StreamWindow;
 
 /// What is needed to answer a handshake with an upgrade.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Upgrade {
     pub(super) on_upgrade: OnUpgrade,
     /// The value of `Sec-WebSocket-Accept`; `None` over HTTP/2.
     pub(super) accept_key: Option<String>,
+    /// The window of the HTTP/2 stream, if it is one and the server tells.
+    pub(super) window: Option<StreamWindow>,
 }
 
 /// Checks a request, and takes the means to upgrade its connection out of it.
@@ -38,7 +41,8 @@ pub(super) fn check(parts: &mut Parts, options: &ConnectionOptions) -> Result<(U
         .extensions
         .remove::<OnUpgrade>()
         .ok_or(Refusal::NotWebSocket("the server does not support upgrades on this connection"))?;
-    Ok((Upgrade { mode, on_upgrade, accept_key }, offer))
+    let window = parts.extensions.remove::<StreamWindow>();
+    Ok((Upgrade { mode, on_upgrade, accept_key, window }, offer))
 }
 
 /// Whether a request asks for a WebSocket, by the upgrade of HTTP/1.1 or the extended CONNECT of HTTP/2, be it well

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -27,12 +27,9 @@ use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
 use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
-use crate::transport::UNSENT;
+use crate::transport::{StreamWindow, UNSENT};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// What a client may send ahead on one stream of HTTP/2, and is kept in memory where it is not read.
-const STREAM_WINDOW: u32 = 64 * 1024;
 
 /// The largest that there is. A smaller one could be used up by one WebSocket that is not read, which would hold up
 /// all others of the connection; and h2 ends a connection whose unread small frames exceed half of it.
@@ -173,7 +170,7 @@ fn http(options: &ServerOptions) -> auto::Builder<TokioExecutor> {
         .enable_connect_protocol()
         .max_header_list_size(options.header_list_size())
         .max_concurrent_streams(options.max_concurrent_streams)
-        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_stream_window_size(options.http2_stream_window)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(SEND_BUFFER)
         .keep_alive_interval(options.http2_keep_alive);
@@ -213,6 +210,7 @@ impl Server {
     {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
+        let window = StreamWindow(self.options.http2_stream_window);
         let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(peer);
@@ -222,6 +220,9 @@ impl Server {
             // What follows such a request may be frames, so where it is refused, by whichever part of the app,
             // nothing behind it may be taken for a request.
             let (version, handshake) = (request.version(), is_handshake(&request));
+            if handshake && version == Version::HTTP_2 {
+                request.extensions_mut().insert(window);
+            }
             let response = app.clone().call(request);
             async move {
                 let mut response = response.await?;

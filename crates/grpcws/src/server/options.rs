@@ -7,6 +7,12 @@ use tokio::sync::Semaphore;
 
 use crate::options::MIN_HEADER_SIZE;
 
+/// What HTTP/2 begins with, in round numbers.
+const MIN_STREAM_WINDOW: u32 = 64 * 1024;
+
+/// RFC 9113 §6.9.1.
+const MAX_STREAM_WINDOW: u32 = (1 << 31) - 1;
+
 options! {
     /// Limits of the accept loop.
     ///
@@ -33,8 +39,15 @@ options! {
         /// case. Default: 16 KiB.
         number max_header_size [MIN_HEADER_SIZE..=u64::from(u32::MAX)]: u64 = 16 * 1024;
         /// How many streams, and so how many WebSockets, one HTTP/2 connection may have open, at least 1. Each may
-        /// hold 64 KiB that were not read. Default: 1,000.
+        /// hold [`http2_stream_window`](Self::http2_stream_window) that was not read. Default: 1,000.
         number max_concurrent_streams [1..=u32::MAX]: u32 = 1_000;
+        /// How many bytes a client may send on one stream of HTTP/2 before they are read, from 64 KiB to 2^31 − 1. They
+        /// are kept in memory. A WebSocket sends no more than this in a round trip, so it should be at least as large
+        /// as the [`receive_window_max`](crate::ConnectionOptions::receive_window_max) of the uploads. What a WebSocket
+        /// that is not read may hold beyond 64 KiB is borrowed from
+        /// [`receive_window_budget`](crate::ConnectionOptions::receive_window_budget); a stream for which that has
+        /// nothing left ends with status 8. Default: 1 MiB.
+        number http2_stream_window [MIN_STREAM_WINDOW..=MAX_STREAM_WINDOW]: u32 = 1024 * 1024;
         /// The time between two HTTP/2 keep-alive pings; a connection that does not answer within 20 s is closed. Off
         /// (`None` or zero): no pings, so that a client that is lost without a word is found by TCP alone.
         /// Default: 30 s.
@@ -69,6 +82,7 @@ mod tests {
             (refused(options().max_header_size(0)), "max_header_size: 0 "),
             (refused(options().max_header_size(1 << 32)), "max_header_size: "),
             (refused(options().max_concurrent_streams(0)), "max_concurrent_streams: 0 "),
+            (refused(options().http2_stream_window(1000)), "http2_stream_window: 1000 "),
         ] {
             assert!(error.starts_with(name) && error.contains("is out of range: use "), "{error}");
         }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use grpcws_frame::{Encoder, FrameError, Message, Reader, Role};
 use grpcws_proto::Progress;
 use grpcws_proto::close::{Cause, Close};
+use grpcws_proto::session::WindowBudget;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use crate::transport::Transport;
@@ -62,7 +63,7 @@ impl Socket {
         }
     }
 
-    /// The next message of the peer, or why there is none and never will be. Pings and the close frame are answered
+    /// The next message of the peer, or why it cannot be read; see [`Socket::can_read`] for whether more can. Pings and the close frame are answered
     /// here.
     pub(crate) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<Incoming<'_>, Cause>> {
         loop {
@@ -216,6 +217,11 @@ impl Socket {
 
     pub(crate) fn stop_watching(&mut self) {
         self.transport.stop_watching();
+    }
+
+    /// Borrows what the transport keeps in memory of a peer that is not read; returns whether the budget had it.
+    pub(crate) fn borrow_unread(&mut self, budget: &WindowBudget) -> bool {
+        self.transport.borrow_unread(budget)
     }
 
     /// Reads and discards what the peer sends; ready at the end of the connection. Dropping a socket with unread bytes

@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use grpcws_proto::Progress;
+use grpcws_proto::session::{Loan, WindowBudget};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -17,6 +18,14 @@ pub(crate) use upgraded::unwrap_upgraded;
 
 /// The most bytes that are handed to hyper's upgraded stream in one piece: a DATA frame of HTTP/2.
 const MAX_PIECE: usize = 16 * 1024;
+
+/// How many bytes HTTP/2 keeps in memory of each stream that is not read, if the server tells: an extension of the
+/// request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StreamWindow(pub(crate) u32);
+
+/// The bytes of [`StreamWindow`] that are not borrowed: what every stream may hold.
+const NOT_BORROWED: u32 = 64 * 1024;
 
 /// The byte stream under a WebSocket, and how far the bytes on it have come.
 #[derive(Debug)]
@@ -32,7 +41,12 @@ enum Io {
     /// read.
     Tcp(Tcp),
     /// Anything else: a stream of an HTTP/2 connection, or a connection whose type is not known here.
-    Upgraded(TokioIo<Upgraded>),
+    Upgraded {
+        io: TokioIo<Upgraded>,
+        /// How many bytes are to be borrowed for the time in which the stream is not read.
+        unread: u64,
+        loan: Option<Loan>,
+    },
 }
 
 impl Transport {
@@ -41,7 +55,25 @@ impl Transport {
     }
 
     pub(crate) const fn upgraded(upgraded: TokioIo<Upgraded>) -> Self {
-        Self { io: Io::Upgraded(upgraded), bytes_read: 0, bytes_written: 0 }
+        let io = Io::Upgraded { io: upgraded, unread: 0, loan: None };
+        Self { io, bytes_read: 0, bytes_written: 0 }
+    }
+
+    /// Tells how large the window of the HTTP/2 stream is that this is.
+    pub(crate) const fn set_window(&mut self, window: StreamWindow) {
+        if let Io::Upgraded { unread, .. } = &mut self.io {
+            *unread = window.0.saturating_sub(NOT_BORROWED) as u64;
+        }
+    }
+
+    /// Borrows what is kept in memory while nothing is read, until [`Transport::stop_watching`]. Returns whether the
+    /// budget had it. Of a TCP connection the kernel keeps it.
+    pub(crate) fn borrow_unread(&mut self, budget: &WindowBudget) -> bool {
+        let Io::Upgraded { unread: unread @ 1.., loan, .. } = &mut self.io else { return true };
+        if loan.is_none() {
+            *loan = budget.lend(*unread);
+        }
+        loan.is_some()
     }
 
     /// How many bytes were read so far.
@@ -58,7 +90,7 @@ impl Transport {
     pub(crate) fn progress(&self) -> Progress {
         let outstanding = match &self.io {
             Io::Tcp(tcp) => tcp.outstanding(),
-            Io::Upgraded(_) => None,
+            Io::Upgraded { .. } => None,
         };
         let delivered = self.bytes_written.saturating_sub(outstanding.unwrap_or(0));
         Progress { delivered, outstanding }
@@ -71,14 +103,15 @@ impl Transport {
     pub(crate) fn poll_peer_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.io {
             Io::Tcp(tcp) => tcp.poll_peer_closed(cx),
-            Io::Upgraded(_) => Poll::Pending,
+            Io::Upgraded { .. } => Poll::Pending,
         }
     }
 
-    /// Lets go of what [`Transport::poll_peer_closed`] keeps.
+    /// Lets go of what [`Transport::poll_peer_closed`] and [`Transport::borrow_unread`] keep.
     pub(crate) fn stop_watching(&mut self) {
-        if let Io::Tcp(tcp) = &mut self.io {
-            tcp.stop_watching();
+        match &mut self.io {
+            Io::Tcp(tcp) => tcp.stop_watching(),
+            Io::Upgraded { loan, .. } => *loan = None,
         }
     }
 }
@@ -89,7 +122,7 @@ impl AsyncRead for Transport {
         let before = buf.filled().len();
         let polled = match &mut transport.io {
             Io::Tcp(io) => Pin::new(io).poll_read(cx, buf),
-            Io::Upgraded(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Upgraded { io, .. } => Pin::new(io).poll_read(cx, buf),
         };
         count(&mut transport.bytes_read, buf.filled().len().saturating_sub(before));
         polled
@@ -103,7 +136,7 @@ impl AsyncWrite for Transport {
             Io::Tcp(io) => Pin::new(io).poll_write(cx, buf),
             // A stream of HTTP/2 takes whatever it is given, at once, into a buffer of its own; small pieces keep
             // that buffer small, and progress visible.
-            Io::Upgraded(io) => {
+            Io::Upgraded { io, .. } => {
                 let piece = buf.get(..MAX_PIECE).unwrap_or(buf);
                 Pin::new(io).poll_write(cx, piece)
             }
@@ -117,14 +150,14 @@ impl AsyncWrite for Transport {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().io {
             Io::Tcp(io) => Pin::new(io).poll_flush(cx),
-            Io::Upgraded(io) => Pin::new(io).poll_flush(cx),
+            Io::Upgraded { io, .. } => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.get_mut().io {
             Io::Tcp(io) => Pin::new(io).poll_shutdown(cx),
-            Io::Upgraded(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Upgraded { io, .. } => Pin::new(io).poll_shutdown(cx),
         }
     }
 }
