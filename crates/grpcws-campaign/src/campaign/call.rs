@@ -1,5 +1,6 @@
 //! One call, as its client carries it out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -31,7 +32,8 @@ pub(crate) struct Script {
     pub(crate) stall: Duration,
     /// It says nothing behind a close frame of its own, not even the answer to the gateway's.
     pub(crate) closes: bool,
-    /// A call that takes longer hangs.
+    /// A call of which nothing arrives for so long hangs. In all it may take ten times as long: with a window of 1 byte
+    /// each byte is a round trip, of processes that share their cores with others.
     pub(crate) limit: Duration,
 }
 
@@ -39,30 +41,42 @@ pub(crate) struct Script {
 pub(crate) async fn carry_out(script: Script, view: &mut View, reader: Reader, mut writer: Writer) -> bool {
     let Script { acts, stall, closes, limit } = script;
     let (replies, received) = mpsc::channel(64);
-    let gone = Notify::new();
+    let (gone, hangs) = (Notify::new(), AtomicBool::new(false));
     let both = async {
         let listen = async {
             tokio::time::sleep(stall).await;
             tokio::select! {
-                () = listen(view, reader, replies, closes) => {}
+                () = listen(view, reader, replies, closes, limit, &hangs) => {}
                 () = gone.notified() => {}
             }
         };
         tokio::join!(listen, speak(acts, &mut writer, received, &gone));
     };
-    timeout(limit, both).await.is_ok()
+    let ended = timeout(limit * 10, both).await.is_ok();
+    ended && !hangs.load(Ordering::Relaxed)
 }
 
-/// Reads to the end of the connection.
-async fn listen(view: &mut View, mut reader: Reader, replies: mpsc::Sender<Bytes>, closes: bool) {
+/// Reads to the end of the connection, or until nothing arrives for the limit.
+async fn listen(
+    view: &mut View,
+    mut reader: Reader,
+    replies: mpsc::Sender<Bytes>,
+    closes: bool,
+    limit: Duration,
+    hangs: &AtomicBool,
+) {
     let mut decoder = match reader {
         Reader::Http1(_) => Decoder::with_head(),
         Reader::Http2(_) => Decoder::frames(),
     };
     loop {
-        if let Err(lost) = reader.read(decoder.buffer()).await {
-            view.lost = Some(lost);
-            return;
+        match timeout(limit, reader.read(decoder.buffer())).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(lost)) => {
+                view.lost = Some(lost);
+                return;
+            }
+            Err(_) => return hangs.store(true, Ordering::Relaxed),
         }
         loop {
             let heard = match decoder.next() {

@@ -115,7 +115,7 @@ impl<'a> Unit<'a> {
         };
         let mut faults = oracle::faults(&plan.ask, &view, known);
         if !in_time {
-            faults.push(format!("still open after 40 s: {}", view.shown()));
+            faults.push(format!("still open, with nothing heard for 40 s: {}", view.shown()));
         }
         if undisturbed && http1 && view.close.is_some() && view.lost == Some(Lost::Reset) {
             faults.push("RST behind the close frame".to_owned());

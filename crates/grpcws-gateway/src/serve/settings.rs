@@ -55,7 +55,7 @@ impl Settings {
         };
         let upstreams = upstreams(&arguments, std::mem::take(&mut config.upstream))?;
         let connection = connection(&arguments, &config)?;
-        let server = server(&arguments, &config)?;
+        let server = server(&arguments, &config, &connection)?;
         let listen =
             arguments.listen.or(config.listen).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
         let fallback = arguments.fallback.or(config.fallback);
@@ -138,10 +138,26 @@ fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionO
     Ok(options.build()?)
 }
 
-fn server(arguments: &ServeArguments, config: &Config) -> Result<ServerOptions, ServeError> {
-    let mut options = ServerOptions::builder();
+fn server(
+    arguments: &ServeArguments,
+    config: &Config,
+    connection: &ConnectionOptions,
+) -> Result<ServerOptions, ServeError> {
+    let mut options = ServerOptions::builder().http2_stream_window(http2_stream_window(connection));
     set! { options, max_connections = arguments.max_connections.or(config.max_connections); }
     Ok(options.build()?)
+}
+
+/// The HTTP/2 window of a stream, which must not hold a client back that keeps to its receive window. What it has beyond the
+/// smallest is borrowed from the budget: without one, HTTP/2 holds the client back at the smallest.
+fn http2_stream_window(connection: &ConnectionOptions) -> u32 {
+    const SMALLEST: u32 = 64 * 1024;
+    let session = connection.session();
+    let window = session.receive_window().max(session.receive_window_max());
+    if session.receive_window_budget().size() == 0 {
+        return SMALLEST;
+    }
+    u32::try_from(window).unwrap_or(u32::MAX).clamp(SMALLEST, (1 << 31) - 1)
 }
 
 /// The upstreams of the command line, with its TLS options, and those of the file.
@@ -275,4 +291,22 @@ fn tls(
 
 fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
     fs::read(path).map_err(|error| ServeError::Usage(format!("cannot read {}: {error}", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_of_http2_follows_the_receive_window_and_its_budget() {
+        let window = |options: grpcws::ConnectionOptionsBuilder| {
+            http2_stream_window(&options.build().expect("valid options"))
+        };
+        let options = ConnectionOptions::builder;
+        assert_eq!(window(options()), 1 << 20);
+        assert_eq!(window(options().receive_window_max(8 << 20)), 8 << 20);
+        assert_eq!(window(options().receive_window_max(0)), 64 << 10);
+        assert_eq!(window(options().receive_window_max(1 << 40)), (1 << 31) - 1);
+        assert_eq!(window(options().receive_window_budget(WindowBudget::new(0))), 64 << 10);
+    }
 }
