@@ -40,7 +40,7 @@
 //! | the request, taken from its body and not sent | 16 KiB and one frame of the body |
 //! | the request, sent and not written to the socket | 64 KiB; a body that has ended is handed over as a whole |
 //! | the request, until the response begins | `retry_buffer`, 64 KiB, shared with the body's own bytes where they are large |
-//! | headers | `max_header_list_size`, 64 KiB |
+//! | headers or trailers | what the upstream sends of them, up to 1 MiB or `max_header_list_size`, whichever is more, and up to 8 times as much where HPACK has made it small; a call that has more than `max_header_list_size`, 64 KiB, ends at once |
 //!
 //! A connection reads into 64 KiB, which it holds while it has read part of a frame; each thread keeps as much for the
 //! next read.
@@ -77,9 +77,11 @@
 //!
 //! # Limitations
 //!
-//! - h2 drops what is beyond `max_header_list_size` from trailers, without a word. Response headers beyond it end the
-//!   call with INTERNAL.
-//! - h2 ends a connection on which it was sent more than 100 DATA frames that are empty and not the last; that cannot be set.
+//! - Headers or trailers beyond `max_header_list_size` end their call with RESOURCE_EXHAUSTED. Those of more than 1 MiB, as
+//!   they are sent, end the connection too, with all its calls.
+//! - Some errors that RFC 9113 has for a stream end the connection, since that is what h2 does: a name with an upper-case
+//!   letter or a blank, a value with a control character, a `:status` that is no number. So do more than 100 DATA frames
+//!   that have nothing but padding, over the life of a connection, and more than 160 CONTINUATION frames in a row.
 //! - An upload that is not read counts as stuck after 250 ms without progress; calls that were put on the same connection
 //!   before that may have to wait for it, if the server's connection window is no larger than that of a stream. New calls
 //!   get one more connection for each address then; if that is stuck too, they share the less loaded one, and may wait.
@@ -93,6 +95,7 @@ mod dial;
 mod driver;
 mod endpoint;
 mod error;
+mod header_limit;
 mod options;
 mod pool;
 mod pump;

@@ -131,6 +131,11 @@ pub struct ServeArguments {
     /// The name of the upstream in requests and in its certificate, where it is not the one of the URL.
     #[arg(long, value_name = "NAME")]
     pub(super) upstream_authority: Option<String>,
+
+    /// The most bytes that the headers or the trailers of a response may have; a call that gets more ends with
+    /// RESOURCE_EXHAUSTED [default: 65536]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_header_list_size: Option<u64>,
 }
 
 /// Shown after the help.

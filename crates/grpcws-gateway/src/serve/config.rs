@@ -61,6 +61,7 @@ pub(super) struct UpstreamConfig {
     pub(super) services: Vec<String>,
     pub(super) authority: Option<String>,
     pub(super) max_streams_per_connection: Option<usize>,
+    pub(super) max_header_list_size: Option<u64>,
     pub(super) max_connections: Option<usize>,
     #[serde(default, deserialize_with = "duration")]
     pub(super) connect_wait: Option<Duration>,

@@ -173,7 +173,10 @@ fn upstreams(
             )?
         };
         let mut options = UpstreamOptions::builder().tls(tls);
-        set! { options, authority = &arguments.upstream_authority; }
+        set! { options,
+            authority = &arguments.upstream_authority;
+            max_header_list_size = arguments.max_header_list_size;
+        }
         let options = options.build().map_err(|error| ServeError::upstream_option(&url, error))?;
         upstreams.push(UpstreamSettings { url, services: service.into_iter().collect(), options });
     }
@@ -202,6 +205,7 @@ fn options(config: &UpstreamConfig) -> Result<UpstreamOptions, ServeError> {
     set! { options,
         authority = &config.authority;
         max_streams_per_connection = config.max_streams_per_connection;
+        max_header_list_size = config.max_header_list_size;
         max_connections = config.max_connections;
         connect_wait = config.connect_wait;
         keep_alive_interval = config.keep_alive;
