@@ -63,8 +63,8 @@ options! {
         number stream_window [1..=u64::from(MAX_WINDOW)]: u64 = 128 * 1024;
         /// The most bytes that the headers, or the trailers, of a response may have, from 256 to 2^30; each counts 32
         /// bytes more than its name and value, as in HTTP/2. A call that gets more ends with RESOURCE_EXHAUSTED.
-        /// Default: 64 KiB.
-        number max_header_list_size [256..=1 << 30]: u64 = 64 * 1024;
+        /// Default: 1 MiB.
+        number max_header_list_size [256..=1 << 30]: u64 = 1024 * 1024;
         /// How many more attempts there are for a call that the upstream has provably not seen; 0 for none.
         /// Default: 4.
         value retries: u32 = 4;

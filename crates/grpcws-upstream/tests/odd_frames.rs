@@ -74,7 +74,7 @@ fn status(code: &'static str) -> HeaderMap {
 }
 
 fn one_connection() -> UpstreamOptions {
-    UpstreamOptions::builder().max_connections(1).build().unwrap()
+    UpstreamOptions::builder().max_connections(1).max_header_list_size(64 * 1024).build().unwrap()
 }
 
 async fn begin(upstream: &Upstream, what: &str) -> Result<Response<UpstreamBody>, Status> {
@@ -99,11 +99,11 @@ async fn running(upstream: &Upstream) -> UpstreamBody {
 }
 
 #[tokio::test]
-async fn headers_and_trailers_up_to_1_mib_cost_their_own_call_only() {
+async fn headers_and_trailers_up_to_2_mib_cost_their_own_call_only() {
     let server = server().await;
     let upstream = upstream(server.address, one_connection());
     let mut neighbour = running(&upstream).await;
-    for what in ["headers 65536", "headers 1000000", "one 65536", "one 200000", "one 1000000", "same 3000"] {
+    for what in ["headers 65536", "headers 2000000", "one 65536", "one 200000", "one 2000000", "same 3000"] {
         let status = call(&upstream, what).await.unwrap_err();
         assert_eq!(status.code(), Code::ResourceExhausted, "{what}: {status}");
         let text = "larger than the limit of 65536 bytes (max-header-list-size)";
@@ -155,13 +155,22 @@ async fn the_limit_can_be_raised() {
 }
 
 #[tokio::test]
+async fn error_details_of_700_kb_arrive_by_default() {
+    let server = server().await;
+    let upstream = upstream(server.address, UpstreamOptions::default());
+    assert_eq!(call(&upstream, "one 1000000").await.unwrap()["x-big"].len(), 1_000_000);
+    let mut headers = begin(&upstream, "headers 1000000").await.unwrap();
+    assert_eq!(headers.headers_mut().remove("x-big").unwrap().len(), 1_000_000);
+}
+
+#[tokio::test]
 async fn what_is_too_large_to_be_read_is_named_to_all_calls_of_its_connection() {
     let server = server().await;
     let upstream = upstream(server.address, one_connection());
     let mut neighbour = running(&upstream).await;
     let text = "the connection to the upstream was given up: the upstream sent headers or trailers of more than \
-                1048576 bytes in one response";
-    let status = call(&upstream, "one 2000000").await.unwrap_err();
+                2097152 bytes in one response";
+    let status = call(&upstream, "one 4000000").await.unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::Unavailable, text));
     let status = neighbour.frame().await.unwrap().unwrap_err();
     assert_eq!((status.code(), status.message()), (Code::Unavailable, text));

@@ -133,7 +133,7 @@ pub struct ServeArguments {
     pub(super) upstream_authority: Option<String>,
 
     /// The most bytes that the headers or the trailers of a response may have; a call that gets more ends with
-    /// RESOURCE_EXHAUSTED [default: 65536]
+    /// RESOURCE_EXHAUSTED [default: 1048576]
     #[arg(long, value_name = "BYTES")]
     pub(super) max_header_list_size: Option<u64>,
 }

@@ -21,7 +21,7 @@ pub(super) const HEAD: usize = 9;
 ///
 /// What HPACK compresses cannot be left out: what comes behind it refers to it. So h2 has to read each block, and its
 /// own limit is far above ours: it drops what is beyond it without a word.
-pub(super) const MAX_BLOCK: usize = 1024 * 1024;
+pub(super) const MAX_BLOCK: usize = 2 * 1024 * 1024;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
