@@ -1,5 +1,6 @@
 //! Loads descriptors, from wherever they come.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::error::DescriptorError;
 use super::files::FileSet;
-use super::merge::{SourceFiles, merge};
+use super::merge::{SourceFiles, SourceKind, groups, owner};
 use super::options::DescriptorOptions;
 use super::reflection::{self, GrpcUpstream};
 use super::resolve::{Omitted, resolve};
@@ -59,10 +60,12 @@ pub(super) struct Changes {
 pub struct Loaded {
     /// The services, with their routes.
     pub services: Services,
-    /// The descriptors that they were made from.
+    /// The descriptors that they were made from. Where several sources have different ones under the same name, that of
+    /// the first.
     pub files: FileSet,
-    /// The same as a serialized `FileDescriptorSet`.
-    pub set: EncodedSet,
+    /// The `FileDescriptorSet`s that they were made from: one for each upstream that has other descriptors than those
+    /// before.
+    pub sets: Vec<EncodedSet>,
     /// Files that are not complete.
     pub omitted: Vec<Omitted>,
     /// Routes of the options that are not there.
@@ -93,15 +96,15 @@ impl<S: GrpcUpstream> Loader<S> {
         Self { options, upstreams: Vec::new(), built: None }
     }
 
-    /// Adds an upstream to ask, with the name that errors have for it. Where several declare the same name, the first
+    /// Adds an upstream to ask, with the name that errors have for it. Where several have the same service, the first
     /// one counts.
     #[must_use]
     pub fn upstream(self, name: impl Into<String>, service: S) -> Self {
         self.upstream_for(name, service, &[])
     }
 
-    /// Adds an upstream that gets the services of these names, and those whose packages they are. What it declares
-    /// there counts more than what others do.
+    /// Adds an upstream that gets the services of these names, and those whose packages they are. Its descriptors of
+    /// these count, and not those of others.
     #[must_use]
     pub fn upstream_for(mut self, name: impl Into<String>, service: S, services: &[String]) -> Self {
         let services = services.iter().map(|name| name.trim_matches('.').to_owned()).collect();
@@ -196,7 +199,8 @@ impl<S: GrpcUpstream> Loader<S> {
 impl<S> Source<S> {
     fn files(&self) -> Option<SourceFiles> {
         let files = Arc::clone(self.last.as_ref()?);
-        Some(SourceFiles { origin: Arc::clone(&self.name), files, services: Arc::clone(&self.services) })
+        let kind = SourceKind::Upstream(Arc::clone(&self.services));
+        Some(SourceFiles { origin: Arc::clone(&self.name), files, kind })
     }
 }
 
@@ -208,12 +212,45 @@ async fn read_files(options: DescriptorOptions) -> Result<Vec<SourceFiles>, Desc
 
 /// Makes services of files; with many of them that takes a while.
 fn finish(sources: &[SourceFiles], extra: &[ExtraRoute]) -> Result<Loaded, DescriptorError> {
-    let mut files = merge(sources);
-    let omitted = resolve(&mut files);
-    let set = EncodedSet(files.encode());
+    let groups = groups(sources);
+    let mut files = FileSet::default();
+    let (mut sets, mut each, mut omitted) = (Vec::new(), Vec::new(), Vec::new());
+    for group in &groups {
+        let mut own = group.files();
+        omitted.extend(resolve(&mut own));
+        let set = EncodedSet(own.encode());
+        each.push(Services::from_file_descriptor_set(&set.0)?);
+        sets.push(set);
+        files.extend(own);
+    }
+    let services = joined(each, |having, service| owner(&groups, having, service));
+    for omitted in &mut omitted {
+        omitted.services.retain(|service| services.service(service).is_none());
+    }
     // A method that is not there may come with the next descriptors.
-    let (services, routes) = Services::from_file_descriptor_set(&set.0)?.with_valid_routes(extra);
-    Ok(Loaded { services, files, set, omitted, routes, failed: Vec::new() })
+    let (services, routes) = services.with_valid_routes(extra);
+    Ok(Loaded { services, files, sets, omitted, routes, failed: Vec::new() })
+}
+
+/// The services of all sets. Of those that have the same one, `owner` says which set's counts.
+fn joined(mut sets: Vec<Services>, owner: impl Fn(&[usize], &str) -> Option<usize>) -> Services {
+    if sets.len() == 1
+        && let Some(only) = sets.pop()
+    {
+        return only;
+    }
+    let mut having: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, set) in sets.iter().enumerate() {
+        for service in set {
+            having.entry(service.full_name().to_owned()).or_default().push(index);
+        }
+    }
+    let owners: HashMap<&str, Option<usize>> =
+        having.iter().map(|(service, having)| (service.as_str(), owner(having, service))).collect();
+    let keeps = |index: usize, service: &str| owners.get(service).is_some_and(|owner| *owner == Some(index));
+    Services::of_several(
+        sets.into_iter().enumerate().map(|(index, set)| set.retain(|service| keeps(index, service))),
+    )
 }
 
 impl<S> fmt::Debug for Loader<S> {
