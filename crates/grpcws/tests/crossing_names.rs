@@ -128,7 +128,7 @@ fn whoever_has_checked_the_path_has_checked_every_message_of_the_stream() {
 #[test]
 fn a_query_has_names_of_the_proto_file_and_after_them_those_of_json() {
     let services = services();
-    let of = |target| request(&bind(&services, target).1.message());
+    let of = |target: &str| request(&bind(&services, target).1.message());
     assert_eq!(
         of("/rooms/lobby?owner=o"),
         Request { room: "lobby".into(), owner: "o".into(), ..Request::default() }
