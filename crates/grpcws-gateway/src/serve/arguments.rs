@@ -64,6 +64,11 @@ pub struct ServeArguments {
     #[arg(long, value_name = "BYTES")]
     pub(super) max_response_size: Option<u64>,
 
+    /// End a call with an error where an Any holds a type that is not among the descriptors, as protojson has it; by
+    /// default the client gets its bytes in base64
+    #[arg(long)]
+    pub(super) strict_any: bool,
+
     /// How many connections there may be at once; more get 503 [default: 10000]
     #[arg(long, value_name = "NUMBER")]
     pub(super) max_connections: Option<usize>,

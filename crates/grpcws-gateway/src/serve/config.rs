@@ -41,6 +41,7 @@ pub(super) struct Config {
     pub(super) max_streams: Option<usize>,
     pub(super) max_message_size: Option<u64>,
     pub(super) max_response_size: Option<u64>,
+    pub(super) strict_any: bool,
     pub(super) receive_window: Option<u64>,
     pub(super) receive_window_max: Option<u64>,
     pub(super) receive_window_budget: Option<u64>,
