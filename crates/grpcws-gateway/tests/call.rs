@@ -259,7 +259,7 @@ async fn a_reader_that_goes_away_ends_the_call_quietly() {
     assert_eq!(run(&[&url, SEND, "-d", JOIN], "").await.0, Some(0));
     let output = tokio::time::timeout(SOON, child.wait_with_output()).await.expect("it ends");
     let Output { status, stderr, .. } = output.expect("it can be waited for");
-    assert_eq!((status.code(), &*String::from_utf8_lossy(&stderr)), (Some(1), ""));
+    assert_eq!((status.code(), &*String::from_utf8_lossy(&stderr)), (Some(141), ""));
     drop(stdin);
 }
 
