@@ -3,6 +3,8 @@
 mod scripted;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use grpcws::json::{MarshalOptions, Message, UnmarshalOptions};
 use grpcws_gateway::descriptors::{DescriptorOptions, Loaded, Loader};
@@ -13,6 +15,7 @@ use prost_types::{
 };
 use scripted::{Scripted, files, services};
 use tonic::service::Routes;
+use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
 
 /// A file with a message, and services all of whose methods take and give it.
 fn file(name: &str, package: &str, fields: &[&str], names: &[&str]) -> FileDescriptorProto {
@@ -57,9 +60,7 @@ fn server(described: Vec<FileDescriptorProto>) -> Routes {
     });
     let listed: Vec<String> = listed.collect();
     let server = Scripted::new(move |asked| match asked {
-        tonic_reflection::pb::v1::server_reflection_request::MessageRequest::ListServices(_) => {
-            services(&listed.iter().map(String::as_str).collect::<Vec<_>>())
-        }
+        MessageRequest::ListServices(_) => services(&listed.iter().map(String::as_str).collect::<Vec<_>>()),
         _ => files(described.iter().map(FileDescriptorProto::encode_to_vec).collect()),
     });
     server.routes()
@@ -143,6 +144,39 @@ async fn descriptor_sets_with_three_revisions_of_a_file_lose_no_field_in_any_ord
         let loaded = Loader::<Routes>::new(options).load().await.expect("they are good");
         all_are_whole(&loaded, order);
     }
+}
+
+#[tokio::test]
+async fn services_of_an_upstream_that_is_not_up_yet_may_still_come() {
+    let up = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&up);
+    let described = file("api.proto", "game.v1", &[], &["Game"]).encode_to_vec();
+    let late = Scripted::new(move |asked| match asked {
+        _ if !flag.load(Ordering::Relaxed) => Err(tonic::Status::unavailable("not yet")),
+        MessageRequest::ListServices(_) => services(&["game.v1.Game"]),
+        _ => files(vec![described.clone()]),
+    });
+    let mut loader = Loader::new(DescriptorOptions::default())
+        .upstream("rest", api("p", &["A"]))
+        .upstream_for("late", late.routes(), &["game.v1".to_owned()]);
+    let services = loader.load().await.expect("one is up").services;
+    let may_come =
+        ["game.v1.Game", "game.v1.Other", "game.v2.Game", "p.B"].map(|name| services.may_come(name));
+    assert_eq!(may_come, [true, true, false, false]);
+    up.store(true, Ordering::Relaxed);
+    let services = loader.load().await.expect("both are up").services;
+    assert!(services.is_complete() && services.service("game.v1.Game").is_some());
+    // What it gave stays, so nothing is to come when it goes.
+    up.store(false, Ordering::Relaxed);
+    assert!(loader.load().await.expect("one is up").services.is_complete());
+}
+
+#[tokio::test]
+async fn an_upstream_without_reflection_has_nothing_to_come() {
+    let mut loader = Loader::new(DescriptorOptions::default())
+        .upstream("rest", api("p", &["A"]))
+        .upstream_for("none", Routes::default(), &["game.v1".to_owned()]);
+    assert!(loader.load().await.expect("one describes itself").services.is_complete());
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ message Request {
   Seat seat = 3 [json_name = "chair"];
   Seat chair = 4 [json_name = "seat"];
   string long_name = 5;
+  string dotted = 6 [json_name = "a.b"];
 }
 service Rooms {
   rpc Watch(Request) returns (stream Request) {
@@ -62,6 +63,8 @@ struct Request {
     chair: Option<Seat>,
     #[prost(string, tag = "5")]
     long_name: String,
+    #[prost(string, tag = "6")]
+    dotted: String,
 }
 
 fn services() -> Services {
@@ -138,6 +141,7 @@ fn a_query_has_names_of_the_proto_file_and_after_them_those_of_json() {
     for name in ["long_name", "longName"] {
         assert_eq!(of(&format!("/rooms/a?{name}=n")).long_name, "n");
     }
+    assert_eq!(of("/rooms/a?a.b=d").dotted, "d");
     let route = services.routes().find("/rooms/lobby").expect("a route");
     let status = route.bind(Some("room=other")).expect_err("it is set by the path");
     assert_eq!(status.message(), "query parameter \"room\": it is already set by the path");

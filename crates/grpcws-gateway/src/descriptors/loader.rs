@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::error::DescriptorError;
 use super::files::FileSet;
-use super::merge::{SourceFiles, SourceKind, groups, owner};
+use super::merge::{SourceFiles, SourceKind, covers, groups, owner};
 use super::options::DescriptorOptions;
 use super::reflection::{self, GrpcUpstream};
 use super::resolve::{Omitted, resolve};
@@ -22,9 +22,13 @@ use super::sources;
 pub struct Loader<S> {
     options: DescriptorOptions,
     upstreams: Vec<Source<S>>,
-    /// What was built last.
-    built: Option<Vec<SourceFiles>>,
+    /// What was built last, and for which upstreams more was to come.
+    built: Option<(Vec<SourceFiles>, Owners)>,
 }
+
+/// The services that upstreams get, by name or by the packages in front of them (an empty one is for all others), and
+/// whether their descriptors are still to come.
+type Owners = Vec<(String, bool)>;
 
 struct Source<S> {
     name: Arc<str>,
@@ -34,6 +38,8 @@ struct Source<S> {
     last: Option<Arc<FileSet>>,
     /// Whether it gave its descriptors when it was asked last.
     answered: bool,
+    /// Whether it has said that it has no reflection.
+    has_none: bool,
 }
 
 /// Which upstreams are asked.
@@ -114,6 +120,7 @@ impl<S: GrpcUpstream> Loader<S> {
             services,
             last: None,
             answered: false,
+            has_none: false,
         });
         self
     }
@@ -144,16 +151,34 @@ impl<S: GrpcUpstream> Loader<S> {
     pub(super) async fn load_changes(&mut self, asked: Asked) -> Result<Changes, DescriptorError> {
         let (sources, failed) = self.gather(asked).await?;
         let complete = failed.iter().all(is_answer);
-        let loaded =
-            if self.built.as_ref() == Some(&sources) { None } else { Some(self.build(sources).await?) };
+        let unchanged =
+            self.built.as_ref().is_some_and(|(built, owners)| *built == sources && *owners == self.owners());
+        let loaded = if unchanged { None } else { Some(self.build(sources).await?) };
         Ok(Changes { loaded, failed, complete })
     }
 
     async fn build(&mut self, sources: Vec<SourceFiles>) -> Result<Loaded, DescriptorError> {
         let routes = self.options.routes.clone();
-        self.built = Some(sources.clone());
+        let owners = self.owners();
+        self.built = Some((sources.clone(), owners.clone()));
         let finished = tokio::task::spawn_blocking(move || finish(&sources, &routes)).await;
-        finished.unwrap_or(Err(DescriptorError::Interrupted))
+        let mut loaded = finished.unwrap_or(Err(DescriptorError::Interrupted))?;
+        if owners.iter().any(|(_, to_come)| *to_come) {
+            loaded.services = loaded.services.incomplete(move |service| is_to_come(&owners, service));
+        }
+        Ok(loaded)
+    }
+
+    fn owners(&self) -> Owners {
+        if !self.options.uses_reflection() {
+            return Owners::new();
+        }
+        let owners = self.upstreams.iter().flat_map(|source| {
+            let to_come = source.last.is_none() && !source.has_none;
+            let names = source.services.iter().cloned();
+            names.chain(source.services.is_empty().then(String::new)).map(move |name| (name, to_come))
+        });
+        owners.collect()
     }
 
     async fn gather(
@@ -187,6 +212,7 @@ impl<S: GrpcUpstream> Loader<S> {
             let (index, result) = joined.map_err(|_| DescriptorError::Interrupted)?;
             let Some(source) = self.upstreams.get_mut(index) else { continue };
             source.answered = result.is_ok();
+            source.has_none = result.as_ref().is_err_and(is_answer);
             match result {
                 Ok(files) => source.last = Some(Arc::new(files)),
                 Err(error) => failed.push(error),
@@ -202,6 +228,12 @@ impl<S> Source<S> {
         let kind = SourceKind::Upstream(Arc::clone(&self.services));
         Some(SourceFiles { origin: Arc::clone(&self.name), files, kind })
     }
+}
+
+/// Whether the upstream that gets the calls of a service has not given its descriptors yet.
+fn is_to_come(owners: &[(String, bool)], service: &str) -> bool {
+    let covering = owners.iter().filter(|(name, _)| covers(name, service));
+    covering.max_by_key(|(name, _)| name.len()).is_some_and(|(_, to_come)| *to_come)
 }
 
 /// Files are read, and protos compiled, where that holds nobody up.

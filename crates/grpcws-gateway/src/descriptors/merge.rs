@@ -105,28 +105,31 @@ impl<'a> Group<'a> {
 
     /// How closely the calls of a service belong to the sources of this group: the length of the longest name of an
     /// upstream that has the service, 0 where it gets what no other one has, and nothing where it gets other services.
-    fn covers(&self, service: &str) -> Option<usize> {
-        self.sources.iter().filter_map(|source| covers(&source.kind, service)).max()
+    fn closeness(&self, service: &str) -> Option<usize> {
+        self.sources.iter().filter_map(|source| closeness(&source.kind, service)).max()
     }
 }
 
 /// The index of the group whose descriptor of a service counts, among those that have one: that of the upstream that
 /// gets its calls, or else the first.
 pub(super) fn owner(groups: &[Group<'_>], having: &[usize], service: &str) -> Option<usize> {
-    let closeness = |index: &usize| groups.get(*index).and_then(|group| group.covers(service));
+    let closeness = |index: &usize| groups.get(*index).and_then(|group| group.closeness(service));
     // Of equals the last is the maximum.
     having.iter().rev().copied().max_by_key(closeness)
 }
 
-fn covers(kind: &SourceKind, service: &str) -> Option<usize> {
+fn closeness(kind: &SourceKind, service: &str) -> Option<usize> {
     let SourceKind::Upstream(services) = kind else { return Some(0) };
     if services.is_empty() {
         return Some(0);
     }
-    let covers = |name: &&String| {
-        service.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    services.iter().filter(covers).map(String::len).max()
+    services.iter().filter(|name| covers(name, service)).map(String::len).max()
+}
+
+/// Whether a name is that of the service, or that of a package that it is in; the empty one is for all.
+pub(super) fn covers(name: &str, service: &str) -> bool {
+    let rest = service.strip_prefix(name);
+    rest.is_some_and(|rest| name.is_empty() || rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]

@@ -45,6 +45,16 @@ impl Resolver {
         match method.filter(|method| self.generic_route.is_open(method, &services)) {
             Some(method) => Some(resolved(method, codec(method, method.request(), options))),
             None => by_template(&services, path, query, options).or_else(|| {
+                let to_come = match generic {
+                    Some(generic) => services.may_come(generic.service),
+                    // A template of a service that is to come may match.
+                    None => !services.is_complete(),
+                };
+                if to_come && method.is_none() {
+                    descriptors.request();
+                    let reason = Unresolved::Pending { callable: callable && generic.is_some() };
+                    return Some(unresolved(generic.map_or("", |generic| generic.method), reason));
+                }
                 let closed = method.is_some() || self.generic_route == GenericRoute::Off;
                 let reason = if closed { Unresolved::Closed } else { Unresolved::Absent { callable } };
                 generic.map(|generic| unresolved(generic.method, reason))

@@ -62,6 +62,12 @@ impl FieldPath {
         Err(FieldError::TooDeep)
     }
 
+    /// The field whose name in JSON is this whole text, dots included.
+    pub(super) fn of_json_name(request: &Message, name: &str) -> Option<Self> {
+        let field = request.field_by_json_name(name).filter(|field| value::check(field).is_ok())?;
+        Some(Self { parents: Vec::new(), field })
+    }
+
     /// The field of the request that the path begins with.
     pub(super) fn outermost(&self) -> &FieldDescriptor {
         self.parents.first().unwrap_or(&self.field)

@@ -103,7 +103,9 @@ impl<'a> RouteMatch<'a> {
 
     /// The field that a parameter sets.
     fn target(&self, name: &str) -> Result<FieldPath, FieldError> {
-        let target = FieldPath::resolve(self.binding.method.request(), name, Names::ProtoThenJson)?;
+        let request = self.binding.method.request();
+        let target = FieldPath::resolve(request, name, Names::ProtoThenJson)
+            .or_else(|error| FieldPath::of_json_name(request, name).ok_or(error))?;
         match &self.binding.body {
             Body::Field { field, .. } if field.number() == target.outermost().number() => {
                 Err(FieldError::Body)

@@ -18,7 +18,11 @@ use crate::routes::{ExtraRoute, RouteError, Routes};
 pub struct Services {
     data: Arc<ServicesData>,
     routes: Arc<Routes>,
+    /// Which services may still come; none where that is not known of any.
+    may_come: Option<MayCome>,
 }
+
+type MayCome = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 pub(super) struct ServicesData {
     /// One for each descriptor set.
@@ -69,7 +73,7 @@ impl Services {
 
     fn with_data(data: ServicesData) -> Self {
         let routes = Routes::new(&data.services);
-        Self { data: Arc::new(data), routes: Arc::new(routes) }
+        Self { data: Arc::new(data), routes: Arc::new(routes), may_come: None }
     }
 
     /// The same services with routes besides those of their annotations, in the place of any that were added before.
@@ -86,7 +90,26 @@ impl Services {
     #[must_use]
     pub fn with_valid_routes(self, extra: &[ExtraRoute]) -> (Self, Vec<RouteError>) {
         let (routes, errors) = Routes::with_extra(&self.data.services, extra);
-        (Self { routes: Arc::new(routes), data: self.data }, errors)
+        (Self { routes: Arc::new(routes), ..self }, errors)
+    }
+
+    /// The same, of which some are still to come: those whose full names the function accepts. A call of such a method, and
+    /// of a path that no route has, is refused for now, with UNAVAILABLE or HTTP 503, and not for good.
+    #[must_use]
+    pub fn incomplete(self, may_come: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self { may_come: Some(Arc::new(may_come)), ..self }
+    }
+
+    /// Whether all services are there that there will be.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.may_come.is_none()
+    }
+
+    /// Whether a service of this full name may still come.
+    #[must_use]
+    pub fn may_come(&self, full_name: &str) -> bool {
+        self.may_come.as_ref().is_some_and(|may_come| may_come(full_name))
     }
 
     /// The method of this name of the service of this full name: `("game.v1.GameService", "Subscribe")`.
