@@ -1,5 +1,6 @@
 //! Descriptors of several upstreams, or of several files, that were built differently.
 #![allow(clippy::indexing_slicing, reason = "a test may panic")]
+
 mod scripted;
 
 use std::path::PathBuf;
