@@ -11,7 +11,6 @@ use std::hint::black_box;
 use std::process::ExitCode;
 
 use grpcws::Codec;
-use grpcws::json::Table;
 use grpcws::proto::message::ClientMessage;
 use grpcws::proto::session::Payload;
 
@@ -48,9 +47,8 @@ fn main() -> ExitCode {
 }
 
 fn codec() -> Codec {
-    let services = event::services();
-    let table: &Table = services.table();
-    Codec::new(table, "bench.Event", "bench.Event").expect("the type is in the table")
+    let event = event::services().message("bench.Event").expect("the type is in the table");
+    Codec::new(&event.table(), "bench.Event", "bench.Event").expect("the type is in the table")
 }
 
 fn to_json(messages: usize) {

@@ -2,6 +2,9 @@
 
 use std::io::Write as _;
 
+/// The exit code where what was asked for cannot be written to stdout (`EX_IOERR`).
+pub(crate) const NOT_WRITTEN: u8 = 74;
+
 /// Writes a line to stderr. That nobody reads it changes nothing about what the program does, so an error is ignored.
 pub fn tell(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");

@@ -259,7 +259,7 @@ async fn a_reader_that_goes_away_ends_the_call_quietly() {
     assert_eq!(run(&[&url, SEND, "-d", JOIN], "").await.0, Some(0));
     let output = tokio::time::timeout(SOON, child.wait_with_output()).await.expect("it ends");
     let Output { status, stderr, .. } = output.expect("it can be waited for");
-    assert_eq!((status.code(), &*String::from_utf8_lossy(&stderr)), (Some(1), ""));
+    assert_eq!((status.code(), &*String::from_utf8_lossy(&stderr)), (Some(141), ""));
     drop(stdin);
 }
 
@@ -293,6 +293,32 @@ async fn protobuf_messages_are_lines_of_base64() {
     let (code, _, stderr) = run(&[&url, SUBSCRIBE, "--proto-mode", "-d", "?"], "").await;
     assert_eq!(code, Some(3));
     assert!(stderr.contains("not base64"), "{stderr}");
+}
+
+/// Runs with stdout elsewhere. Returns the exit code and stderr.
+async fn run_into(stdout: impl Into<Stdio>, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = command(arguments);
+    let child = command.stdin(Stdio::null()).stdout(stdout).spawn().expect("the binary is built");
+    let output = tokio::time::timeout(SOON, child.wait_with_output()).await.expect("it ends");
+    let Output { status, stderr, .. } = output.expect("it can be waited for");
+    (status.code(), String::from_utf8(stderr).expect("text"))
+}
+
+#[tokio::test]
+async fn messages_that_cannot_be_written_are_never_a_success() {
+    let demo = Demo::start("1").await;
+    let url = format!("ws://{}", demo.address);
+    let one = r#"{"gameId":"g1","maxEvents":1}"#;
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
+    for request in [one, r#"{"gameId":"g1"}"#] {
+        let (code, stderr) = run_into(full(), &[&url, SUBSCRIBE, "-d", request]).await;
+        assert_eq!(code, Some(74), "{stderr}");
+        assert!(stderr.starts_with("grpcws: cannot write the messages to stdout: No space left"), "{stderr}");
+        // Nobody reads: as if SIGPIPE had ended it, and without a word.
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        assert_eq!(run_into(writer, &[&url, SUBSCRIBE, "-d", request]).await, (Some(141), String::new()));
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ async fn sets_and_protos_are_read_with_their_annotations() {
         let loaded = load(options).await.expect("they are good");
         assert!(loaded.services.method("shop.v1.Shop", "WatchItems").is_some());
         assert!(loaded.services.routes().find("/v1/items/7").is_some());
-        assert!(loaded.services.table().message("google.rpc.BadRequest").is_some());
+        assert!(loaded.services.message("google.rpc.BadRequest").is_some());
         assert_eq!(loaded.omitted, []);
     }
 }
@@ -146,5 +146,5 @@ async fn editions_of_a_descriptor_set_are_read() {
     let path = written("edition.binpb", &set);
     let loaded = load(DescriptorOptions::default().descriptor_set(path)).await.expect("it can be read");
     assert_eq!(loaded.omitted, []);
-    assert!(loaded.services.table().message("p.M").is_some());
+    assert!(loaded.services.message("p.M").is_some());
 }

@@ -12,7 +12,7 @@ use grpcws_gateway::descriptors::{
     DescriptorError, DescriptorOptions, GrpcUpstream, Loaded, Loader, Trigger, refresh,
 };
 use prost::Message as _;
-use prost_types::{DescriptorProto, FileDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto};
+use prost_types::FileDescriptorProto;
 use scripted::{Scripted, files, not_found, services, shop, shop_server};
 use tonic::Status;
 use tonic::service::Routes;
@@ -53,7 +53,7 @@ async fn both_versions_are_spoken() {
         for method in TEST_METHODS {
             assert!(methods.contains(&method), "{methods:?}");
         }
-        assert!(loaded.services.table().message("google.rpc.BadRequest").is_some());
+        assert!(loaded.services.message("google.rpc.BadRequest").is_some());
         assert_eq!(loaded.omitted, []);
     }
 }
@@ -141,7 +141,7 @@ async fn a_type_that_no_service_needs_can_be_asked_for() {
         _ => Err(Status::not_found("no")),
     });
     let loaded = load(server.routes(), options).await.expect("it describes itself");
-    assert!(loaded.services.table().message("extra.E").is_some());
+    assert!(loaded.services.message("extra.E").is_some());
 }
 
 /// A file that imports the next one.
@@ -232,74 +232,6 @@ async fn routes_that_fit_are_added_and_the_others_are_told_of() {
     assert_eq!(error.to_string(), "route /b of shop.v1.Shop/Gone: there is no such method");
 }
 
-/// A server with one file, `api.proto`, of services in a package, all of whose methods take and give `M`.
-fn api(package: &str, names: &[&str]) -> Routes {
-    let m = Some(format!(".{package}.M"));
-    let method = MethodDescriptorProto {
-        name: Some("Do".to_owned()),
-        input_type: m.clone(),
-        output_type: m,
-        ..MethodDescriptorProto::default()
-    };
-    let service = |name: &&str| ServiceDescriptorProto {
-        name: Some((*name).to_owned()),
-        method: vec![method.clone()],
-        ..ServiceDescriptorProto::default()
-    };
-    let file = FileDescriptorProto {
-        name: Some("api.proto".to_owned()),
-        package: Some(package.to_owned()),
-        message_type: vec![DescriptorProto { name: Some("M".to_owned()), ..DescriptorProto::default() }],
-        service: names.iter().map(service).collect(),
-        ..FileDescriptorProto::default()
-    };
-    let listed: Vec<String> = names.iter().map(|name| format!("{package}.{name}")).collect();
-    let server = Scripted::new(move |asked| match asked {
-        MessageRequest::ListServices(_) => services(&listed.iter().map(String::as_str).collect::<Vec<_>>()),
-        _ => files(vec![file.encode_to_vec()]),
-    });
-    server.routes()
-}
-
-#[tokio::test]
-async fn files_of_one_name_in_two_upstreams_are_two_files() {
-    let loaded = Loader::new(DescriptorOptions::default())
-        .upstream("one", api("one", &["S"]))
-        .upstream("two", api("two", &["S"]))
-        .upstream("again", api("two", &["S"]))
-        .load()
-        .await
-        .expect("they fit");
-    assert_eq!(methods(&loaded), ["/one.S/Do", "/two.S/Do"]);
-    assert_eq!(loaded.omitted, []);
-}
-
-#[tokio::test]
-async fn of_files_that_do_not_fit_that_of_the_upstream_that_is_called_counts() {
-    let loaded = Loader::new(DescriptorOptions::default())
-        .upstream("rest", api("p", &["A"]))
-        .upstream_for("own", api("p", &["A", "B"]), &["p.A".to_owned()])
-        .load()
-        .await
-        .expect("they can be used");
-    assert_eq!(methods(&loaded), ["/p.A/Do", "/p.B/Do"]);
-    let [omitted] = loaded.omitted.as_slice() else { panic!("{:?}", loaded.omitted) };
-    assert_eq!((&*omitted.file, &*omitted.services), ("api.proto (of rest)", &[] as &[String]));
-
-    let loaded = Loader::new(DescriptorOptions::default())
-        .upstream("rest", api("p", &["C"]))
-        .upstream_for("own", api("p", &["B"]), &["p.B".to_owned()])
-        .load()
-        .await
-        .expect("they can be used");
-    let [omitted] = loaded.omitted.as_slice() else { panic!("{:?}", loaded.omitted) };
-    assert_eq!(
-        (&*omitted.file, &*omitted.services),
-        ("api.proto (of own)", &["p.B".to_owned()] as &[String])
-    );
-    assert_eq!(omitted.reason, "own declares p.M there, which rest does in api.proto");
-}
-
 #[tokio::test]
 async fn one_upstream_that_is_down_takes_nothing_from_the_others() {
     let up = Arc::new(Mutex::new(true));
@@ -317,7 +249,7 @@ async fn one_upstream_that_is_down_takes_nothing_from_the_others() {
     assert!(first.failed.is_empty());
     *up.lock().expect("no panic") = false;
     let second = loader.load().await.expect("one is up");
-    assert_eq!(second.set, first.set, "what it gave before is kept");
+    assert_eq!(second.sets, first.sets, "what it gave before is kept");
     let [error] = second.failed.as_slice() else { panic!("{:?}", second.failed) };
     assert_eq!(error.to_string(), "server reflection at shaky failed");
 }

@@ -315,6 +315,10 @@ async fn options_that_cannot_work_are_told_before_anything_listens() {
     for (upstream, expected) in [
         ("keep-alive = \"1s\"", "upstream http://127.0.0.1:2: keep-alive: 1s is too often: use 10 s"),
         ("max-connections = 0", "upstream http://127.0.0.1:2: max-connections: 0 is out of range: use 1 to"),
+        (
+            "max-header-list-size = 0",
+            "upstream http://127.0.0.1:2: max-header-list-size: 0 is out of range: use 256",
+        ),
         ("max-streams-per-connection = 0", "upstream http://127.0.0.1:2: max-streams-per-connection: 0 "),
         ("connect-wait = \"0s\"", "upstream http://127.0.0.1:2: connect-wait: "),
         ("services = [\"\"]", "upstream http://127.0.0.1:2: \"\" is not the name of a package"),

@@ -71,7 +71,7 @@ pub enum ToJsonErrorKind {
     #[error("the string is not UTF-8")]
     InvalidUtf8,
     /// An `Any` holds a message type that the table does not have. Add its file to the descriptor set.
-    #[error("the type {0:?} of an Any is not in the table")]
+    #[error("the type {0:?} of an Any is not among the descriptors: add the file that declares it")]
     UnresolvableAny(String),
     /// The value of a well-known type is one that its JSON form cannot express.
     #[error("{0}")]
@@ -203,7 +203,7 @@ pub enum FromJsonErrorKind {
         message: String,
     },
     /// An `Any` names a message type that the table does not have. Add its file to the descriptor set.
-    #[error("the type {0:?} of an Any is not in the table")]
+    #[error("the type {0:?} of an Any is not among the descriptors: add the file that declares it")]
     UnresolvableAny(String),
     /// An `Any` has members but no `@type`, or one that is empty.
     #[error("an Any without \"@type\"")]

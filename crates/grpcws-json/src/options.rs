@@ -28,6 +28,9 @@ pub struct MarshalOptions {
     pub use_proto_names: bool,
     /// Prints enum values as numbers. Default: `false`.
     pub use_enum_numbers: bool,
+    /// Prints an `Any` of a type that the table does not have as `{"@type":"…","@value":"…","@error":"…"}`, with its
+    /// bytes in base64, instead of refusing the message. Default: `false`, as in Go.
+    pub opaque_any: bool,
     /// How deeply messages may nest, the outermost included. Default: [`DEFAULT_RECURSION_LIMIT`]; values above
     /// [`MAX_RECURSION_LIMIT`] count as that.
     pub recursion_limit: u32,
@@ -45,6 +48,7 @@ impl Default for MarshalOptions {
             emit_default_values: false,
             use_proto_names: false,
             use_enum_numbers: false,
+            opaque_any: false,
             recursion_limit: DEFAULT_RECURSION_LIMIT,
             max_size: u64::MAX,
         }
@@ -80,6 +84,13 @@ impl MarshalOptions {
         self
     }
 
+    /// Sets [`opaque_any`](Self::opaque_any).
+    #[must_use]
+    pub fn opaque_any(mut self, value: bool) -> Self {
+        self.opaque_any = value;
+        self
+    }
+
     /// Sets [`recursion_limit`](Self::recursion_limit).
     #[must_use]
     pub fn recursion_limit(mut self, value: u32) -> Self {
@@ -104,6 +115,9 @@ pub struct UnmarshalOptions {
     pub discard_unknown: bool,
     /// Accepts messages that lack required fields (proto2, or the `LEGACY_REQUIRED` feature). Default: `false`.
     pub allow_partial: bool,
+    /// Takes an `Any` of a type that the table does not have in the form that [`MarshalOptions::opaque_any`] prints:
+    /// `@value` has its bytes. Default: `false`.
+    pub opaque_any: bool,
     /// How deeply messages, and arrays and objects that are skipped, may nest, the outermost included.
     /// Default: [`DEFAULT_RECURSION_LIMIT`]; values above [`MAX_RECURSION_LIMIT`] count as that.
     pub recursion_limit: u32,
@@ -111,7 +125,12 @@ pub struct UnmarshalOptions {
 
 impl Default for UnmarshalOptions {
     fn default() -> Self {
-        Self { discard_unknown: false, allow_partial: false, recursion_limit: DEFAULT_RECURSION_LIMIT }
+        Self {
+            discard_unknown: false,
+            allow_partial: false,
+            opaque_any: false,
+            recursion_limit: DEFAULT_RECURSION_LIMIT,
+        }
     }
 }
 
@@ -127,6 +146,13 @@ impl UnmarshalOptions {
     #[must_use]
     pub fn allow_partial(mut self, value: bool) -> Self {
         self.allow_partial = value;
+        self
+    }
+
+    /// Sets [`opaque_any`](Self::opaque_any).
+    #[must_use]
+    pub fn opaque_any(mut self, value: bool) -> Self {
+        self.opaque_any = value;
         self
     }
 

@@ -216,7 +216,7 @@ fn json_that_is_not_the_message() {
         (
             WELL_KNOWN,
             r#"{"any":{"@type":"a/b.C"}}"#,
-            r#"line 1 column 17: any: the type "a/b.C" of an Any is not in the table"#,
+            r#"line 1 column 17: any: the type "a/b.C" of an Any is not among the descriptors: add the file that declares it"#,
         ),
         (
             WELL_KNOWN,
@@ -405,12 +405,12 @@ fn wire_bytes_without_a_json_form() {
         (
             WELL_KNOWN,
             wire().message(1, wire().bytes(1, "a/b.C")),
-            r#"any: the type "a/b.C" of an Any is not in the table (at byte 2)"#,
+            r#"any: the type "a/b.C" of an Any is not among the descriptors: add the file that declares it (at byte 2)"#,
         ),
         (
             WELL_KNOWN,
             wire().message(1, wire().bytes(2, "x")),
-            r#"any: the type "" of an Any is not in the table (at byte 2)"#,
+            r#"any: the type "" of an Any is not among the descriptors: add the file that declares it (at byte 2)"#,
         ),
     ];
     for (name, wire, text) in table {

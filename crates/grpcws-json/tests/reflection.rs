@@ -100,12 +100,8 @@ fn compare(table: &Table) {
             found_siblings.sort_unstable();
             siblings.sort_unstable();
             assert_eq!(found_siblings, siblings, "{name}");
-            for by in [field.name(), field.json_name()] {
-                assert_eq!(
-                    ours.field(by).map(|field| field.number()),
-                    Some(field.number()),
-                    "{name} by {by}"
-                );
+            for found in [ours.field(field.name()), ours.field_by_json_name(field.json_name())] {
+                assert_eq!(found.map(|field| field.number()), Some(field.number()), "{name}");
             }
             count += 1;
         }
@@ -120,6 +116,39 @@ fn extensions_and_strangers_are_not_fields() {
     assert!(partial.field("top_level").is_none());
     assert!(partial.field("").is_none());
     assert_eq!(partial.fields().map(|field| field.number()).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn a_name_of_two_fields_is_that_of_the_proto_file_or_that_of_json() {
+    use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet};
+    let field = |number, name: &str, json_name: &str| FieldDescriptorProto {
+        name: Some(name.to_owned()),
+        json_name: Some(json_name.to_owned()),
+        number: Some(number),
+        r#type: Some(9),
+        ..FieldDescriptorProto::default()
+    };
+    let crossing = DescriptorProto {
+        name: Some("M".to_owned()),
+        field: vec![field(1, "room", "owner"), field(2, "owner", "room"), field(3, "plain_one", "plainOne")],
+        ..DescriptorProto::default()
+    };
+    let file = FileDescriptorProto {
+        name: Some("m.proto".to_owned()),
+        message_type: vec![crossing],
+        ..FileDescriptorProto::default()
+    };
+    let set = FileDescriptorSet { file: vec![file] };
+    let table = Table::from_file_descriptor_set(&prost::Message::encode_to_vec(&set)).expect("a table");
+    let message = table.message("M").expect("it is there");
+    let numbers = |name| {
+        [message.field(name), message.field_by_json_name(name)].map(|field| field.map(|field| field.number()))
+    };
+    assert_eq!(numbers("room"), [Some(1), Some(2)]);
+    assert_eq!(numbers("owner"), [Some(2), Some(1)]);
+    assert_eq!(numbers("plain_one"), [Some(3), None]);
+    assert_eq!(numbers("plainOne"), [None, Some(3)]);
+    assert_eq!(numbers("other"), [None, None]);
 }
 
 #[test]

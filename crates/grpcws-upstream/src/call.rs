@@ -110,7 +110,13 @@ where
 {
     fn answer(self, result: Result<Result<Response<RecvStream>, h2::Error>, Status>) -> Answer<B> {
         match result {
-            Ok(Ok(response)) => Answer::Response(self.begin(response)),
+            Ok(Ok(response)) => {
+                match self.slot.connection().header_limit.check("headers", response.headers()) {
+                    Ok(()) => Answer::Response(self.begin(response)),
+                    // Dropping the stream resets it.
+                    Err(status) => Answer::Failed(status),
+                }
+            }
             Ok(Err(error)) => self.failed(&error),
             Err(status) => Answer::Failed(status),
         }

@@ -11,6 +11,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use http::Request;
 use tokio::time::Instant;
 
+use crate::header_limit::HeaderLimit;
 use crate::resolve::Address;
 use crate::status::status_of_error;
 
@@ -33,6 +34,7 @@ pub(crate) struct Connection {
     /// When the last stream ended, in milliseconds of the pool's clock. Changed under the pool's lock only.
     idle_since: AtomicU64,
     lost: OnceLock<Lost>,
+    pub(crate) header_limit: HeaderLimit,
     /// Requests that have more to send than the upstream takes.
     blocked: AtomicUsize,
     /// When a request was last blocked or went on, in milliseconds since `epoch`.
@@ -52,7 +54,13 @@ pub(crate) enum Lost {
 }
 
 impl Connection {
-    pub(crate) fn new(id: u64, address: Address, send: SendRequest<Bytes>, cap: usize) -> Self {
+    pub(crate) fn new(
+        id: u64,
+        address: Address,
+        send: SendRequest<Bytes>,
+        cap: usize,
+        header_limit: HeaderLimit,
+    ) -> Self {
         let limit = cap.min(send.current_max_send_streams());
         Self {
             id,
@@ -64,6 +72,7 @@ impl Connection {
             streams: AtomicUsize::new(0),
             idle_since: AtomicU64::new(0),
             lost: OnceLock::new(),
+            header_limit,
             blocked: AtomicUsize::new(0),
             moved: AtomicU64::new(0),
             epoch: Instant::now(),
@@ -149,7 +158,11 @@ impl Connection {
             Some(Lost::Silent) if !error.is_reset() => {
                 Status::new(Code::Unavailable, "the upstream did not answer a keep-alive ping")
             }
-            _ => status_of_error(error),
+            _ => self
+                .header_limit
+                .lost()
+                .filter(|_| !error.is_reset())
+                .unwrap_or_else(|| status_of_error(error)),
         }
     }
 }

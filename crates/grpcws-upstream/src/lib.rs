@@ -24,7 +24,7 @@
 //! | age of looked-up addresses | 30 s | [`resolve_interval`](UpstreamOptions::resolve_interval) |
 //! | connection without calls, beside another one | 5 min | [`idle_timeout`](UpstreamOptions::idle_timeout) |
 //! | response bytes ahead of the reader, for each call | 128 KiB | [`stream_window`](UpstreamOptions::stream_window) |
-//! | headers or trailers of a response | 64 KiB | [`max_header_list_size`](UpstreamOptions::max_header_list_size) |
+//! | headers or trailers of a response | 1 MiB | [`max_header_list_size`](UpstreamOptions::max_header_list_size) |
 //! | new attempts of a call that was not seen | 4 | [`retries`](UpstreamOptions::retries) |
 //! | request bytes that are kept for that | 64 KiB | [`retry_buffer`](UpstreamOptions::retry_buffer) |
 //! | HTTP/2 keep-alive pings | none | [`keep_alive_interval`](UpstreamOptions::keep_alive_interval) |
@@ -40,7 +40,7 @@
 //! | the request, taken from its body and not sent | 16 KiB and one frame of the body |
 //! | the request, sent and not written to the socket | 64 KiB; a body that has ended is handed over as a whole |
 //! | the request, until the response begins | `retry_buffer`, 64 KiB, shared with the body's own bytes where they are large |
-//! | headers | `max_header_list_size`, 64 KiB |
+//! | headers or trailers | `max_header_list_size`, 1 MiB. Until it is seen that they are larger, h2 may hold 4 MiB more of them, as HTTP/2 counts |
 //!
 //! A connection reads into 64 KiB, which it holds while it has read part of a frame; each thread keeps as much for the
 //! next read.
@@ -77,9 +77,11 @@
 //!
 //! # Limitations
 //!
-//! - h2 drops what is beyond `max_header_list_size` from trailers, without a word. Response headers beyond it end the
-//!   call with INTERNAL.
-//! - h2 ends a connection on which it was sent more than 100 DATA frames that are empty and not the last; that cannot be set.
+//! - Headers or trailers beyond `max_header_list_size` end their call with RESOURCE_EXHAUSTED. Those of more than 2 MiB, as
+//!   they are sent, or more than that limit, if it is higher, end the connection too, with all its calls.
+//! - Some errors that RFC 9113 has for a stream end the connection, since that is what h2 does: a name with an upper-case
+//!   letter or a blank, a value with a control character, a `:status` that is no number. So do more than 100 DATA frames
+//!   that have nothing but padding, over the life of a connection, and more than 400 CONTINUATION frames in a row.
 //! - An upload that is not read counts as stuck after 250 ms without progress; calls that were put on the same connection
 //!   before that may have to wait for it, if the server's connection window is no larger than that of a stream. New calls
 //!   get one more connection for each address then; if that is stuck too, they share the less loaded one, and may wait.
@@ -93,6 +95,7 @@ mod dial;
 mod driver;
 mod endpoint;
 mod error;
+mod header_limit;
 mod options;
 mod pool;
 mod pump;

@@ -61,9 +61,10 @@ options! {
         /// How many bytes of responses the upstream may send ahead on each call, which is also what is kept in memory
         /// for a call that is not read; from 1 to 2^31 − 1. Default: 128 KiB.
         number stream_window [1..=u64::from(MAX_WINDOW)]: u64 = 128 * 1024;
-        /// The most bytes that the headers, or the trailers, of a response may have, from 256 to 2^32 − 1.
-        /// Default: 64 KiB.
-        number max_header_list_size [256..=u64::from(u32::MAX)]: u64 = 64 * 1024;
+        /// The most bytes that the headers, or the trailers, of a response may have, from 256 to 2^30; each counts 32
+        /// bytes more than its name and value, as in HTTP/2. A call that gets more ends with RESOURCE_EXHAUSTED.
+        /// Default: 1 MiB.
+        number max_header_list_size [256..=1 << 30]: u64 = 1024 * 1024;
         /// How many more attempts there are for a call that the upstream has provably not seen; 0 for none.
         /// Default: 4.
         value retries: u32 = 4;
@@ -142,9 +143,9 @@ impl UpstreamOptions {
         u32::try_from(self.stream_window).unwrap_or(MAX_WINDOW)
     }
 
-    /// [`max_header_list_size`](Self::max_header_list_size) as HTTP/2 has it.
-    pub(crate) fn header_list_size(&self) -> u32 {
-        u32::try_from(self.max_header_list_size).unwrap_or(u32::MAX)
+    /// [`max_header_list_size`](Self::max_header_list_size) in memory.
+    pub(crate) fn header_list_size(&self) -> usize {
+        usize::try_from(self.max_header_list_size).unwrap_or(usize::MAX)
     }
 }
 
@@ -181,7 +182,7 @@ mod tests {
             (refused(options().backoff(seconds(121))), "backoff", "max_backoff, 120s: raise"),
             (refused(options().stream_window(0)), "stream_window", "use 1 to 2147483647"),
             (refused(options().stream_window(1 << 31)), "stream_window", "use 1 to 2147483647"),
-            (refused(options().max_header_list_size(0)), "max_header_list_size", "use 256 to 4294967295"),
+            (refused(options().max_header_list_size(0)), "max_header_list_size", "use 256 to 1073741824"),
             (refused(options().keep_alive_interval(seconds(9))), "keep_alive_interval", "use 10 s or more"),
             (
                 refused(options().tcp_keep_alive(Duration::from_millis(999))),

@@ -137,7 +137,12 @@ impl Body for UpstreamBody {
         }
         match ready!(live.recv.poll_trailers(cx)) {
             Ok(trailers) => {
+                let limit = &live.upload.connection().header_limit;
+                let checked = trailers.as_ref().map_or(Ok(()), |fields| limit.check("trailers", fields));
                 self.end();
+                if let Err(status) = checked {
+                    return Poll::Ready(Some(Err(status)));
+                }
                 Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))))
             }
             Err(error) => Poll::Ready(self.fail(&error).map(Err)),

@@ -3,19 +3,15 @@
 
 mod common;
 
-use bytes::Bytes;
 use common::own::{Handler, Own};
 use common::{Server, client};
 use futures_util::{StreamExt as _, stream};
 use grpcws_test::ServeOptions;
 use grpcws_test::pb::test_service_client::TestServiceClient;
 use grpcws_test::pb::{
-    BidiRequest, ClientStreamRequest, EchoMetadata, Failure, MetadataValues, ServerStreamRequest,
-    UnaryRequest,
+    BidiRequest, ClientStreamRequest, EchoMetadata, Failure, ServerStreamRequest, UnaryRequest,
 };
 use grpcws_upstream::{Answering, ResponseFuture, Router, Upstream, UpstreamBody, UpstreamOptions};
-use http_body_util::Full;
-use prost::Message as _;
 use tokio::net::TcpListener;
 use tonic::Code;
 use tower_service::Service as _;
@@ -199,30 +195,6 @@ fn only_a_request_that_goes_on_beside_its_response_has_a_task() {
         drop((responses, answers));
         common::eventually("the task has ended", || tasks() == before).await;
     });
-}
-
-#[tokio::test]
-async fn headers_beyond_the_limit_end_the_call_and_no_other() {
-    let server = Server::start(ServeOptions::default()).await;
-    let upstream = server
-        .upstream(UpstreamOptions::builder().max_header_list_size(2_000).build().expect("valid options"));
-    let values = |size| MetadataValues { values: vec!["x".repeat(size)] };
-    let headers = |size| [("x-big".to_owned(), values(size))].into_iter().collect();
-    let request = UnaryRequest { response_headers: headers(1_000), ..Default::default() };
-    client(&upstream).unary(request).await.unwrap();
-    let request = UnaryRequest { response_headers: headers(3_000), ..Default::default() };
-    let status = upstream.clone().call(unary(&request)).await.unwrap_err();
-    assert_eq!(status.code(), grpcws_proto::Code::Internal);
-    assert_eq!(status.message(), "the upstream broke HTTP/2 (PROTOCOL_ERROR)");
-    client(&upstream).unary(UnaryRequest::default()).await.unwrap();
-    assert_eq!(upstream.stats().dials, 1);
-}
-
-/// A raw request for the unary method.
-fn unary(request: &UnaryRequest) -> http::Request<Full<Bytes>> {
-    let mut raw = common::request(Full::new(common::message(&request.encode_to_vec())));
-    *raw.uri_mut() = http::Uri::from_static("/grpcws.test.v1.TestService/Unary");
-    raw
 }
 
 #[test]

@@ -63,15 +63,15 @@ impl Codec {
     /// [`UnknownMessage`] where a type is not in the table.
     pub fn new(table: &Table, request: &str, response: &str) -> Result<Self, UnknownMessage> {
         let message = |name: &str| table.message(name).ok_or_else(|| UnknownMessage(name.to_owned()));
-        Ok(Self::of(table, &message(request)?, &message(response)?))
+        Ok(Self::of(&message(request)?, &message(response)?))
     }
 
-    /// A codec for a method with these message types of the table.
-    pub(crate) fn of(table: &Table, request: &Message, response: &Message) -> Self {
+    /// A codec for a method with these message types.
+    pub(crate) fn of(request: &Message, response: &Message) -> Self {
         Self {
             request: request.clone(),
             response: response.clone(),
-            table: table.clone(),
+            table: response.table(),
             marshal: MarshalOptions::default(),
             unmarshal: UnmarshalOptions::default(),
         }

@@ -246,6 +246,28 @@ async fn what_does_not_exist_is_refused() {
 }
 
 #[tokio::test]
+async fn a_method_that_may_still_come_is_refused_for_now_and_others_for_good() {
+    let services = common::whole::services();
+    let incomplete = services.clone().incomplete(|service| service.starts_with("game."));
+    let descriptors = Descriptors::new(incomplete);
+    let handle = descriptors.clone();
+    let bridge =
+        Whole::start_with(ConnectionOptions::default(), |bridge| bridge.descriptors(descriptors)).await;
+    let code = async |path: &str| {
+        let (texts, close, _) = open(bridge.address, path, JSON).await.rest().await;
+        assert!(texts.last().is_some_and(|text| text.contains("\"type\":\"error\"")), "{texts:?}");
+        close
+    };
+    assert_eq!(code("/ws/game.v1.Game/Get").await, 4014);
+    assert_eq!(code("/ws/v1/games/7").await, 4014);
+    assert_eq!(code("/ws/other.v1.Other/Get").await, 4012);
+    let requested = tokio::time::timeout(std::time::Duration::from_secs(20), handle.requested()).await;
+    requested.expect("the call tells that it needs descriptors");
+    handle.replace(services);
+    assert_eq!(code("/ws/game.v1.Game/Get").await, 4012);
+}
+
+#[tokio::test]
 async fn descriptors_may_come_later() {
     let descriptors = Descriptors::pending();
     let handle = descriptors.clone();

@@ -75,7 +75,7 @@ async fn what_is_no_grpc_is_an_error() {
         assert!(terminal.contains(&format!(r#""code":{code},"#)), "{content_type:?}: {terminal}");
         assert_eq!(messages, 0);
     }
-    let fine = script(200, &[("content-type", "application/grpc+proto; charset=utf-8")])
+    let fine = script(200, &[("content-type", "Application/gRPC+proto; charset=utf-8")])
         .body(&[SEVEN])
         .trailers(&[("grpc-status", "0"), ("x-t", "1")]);
     let (terminal, close, messages) = answer(fine).await;
@@ -114,15 +114,27 @@ async fn a_method_with_one_response_has_exactly_one() {
 }
 
 #[tokio::test]
-async fn a_status_in_the_head_counts_only_where_nothing_follows() {
+async fn a_status_in_the_head_counts_where_no_message_and_no_other_status_follows() {
     let head = script(200, &[GRPC, ("grpc-status", "8"), ("grpc-message", "in the head")]);
     let with_message = head.clone().body(&[SEVEN]);
     let with_trailers = head.clone().trailers(&[("grpc-status", "9")]);
-    for (script, code) in [(head, 8), (with_message, 13), (with_trailers, 9)] {
+    let with_others = head.clone().trailers(&[("x-proxy", "p")]);
+    for (script, code) in [(head, 8), (with_message, 13), (with_trailers, 9), (with_others, 8)] {
         let (terminal, close, _) = answer(script).await;
         assert!(terminal.contains(&format!(r#""code":{code},"#)), "{terminal}");
         assert_eq!(close, 4000 + code);
     }
+}
+
+#[tokio::test]
+async fn the_trailers_behind_a_status_in_the_head_are_shown_and_the_head_is_not_shown_twice() {
+    let head = script(200, &[GRPC, ("grpc-status", "5"), ("grpc-message", "none"), ("x-head", "h")]);
+    let address = head.trailers(&[("x-proxy", "p")]).serve(ConnectionOptions::default()).await;
+    let mut client = open(address, "/ws/grpcws.test.v1.TestService/Unary", "grpcws.v1.json").await;
+    client.send(r#"{"type":"data","data":{}}"#).await;
+    let (texts, _, _) = client.rest().await;
+    let end = r#""code":5,"status":"NOT_FOUND","message":"none","trailers":{"x-proxy":["p"]}}"#;
+    assert!(texts.last().is_some_and(|text| text.ends_with(end)), "{texts:?}");
 }
 
 #[tokio::test]

@@ -388,9 +388,10 @@ fn faulty_routes_are_told_when_they_are_loaded() {
             watch("/a/{shelf}"),
             "\"shelf\": \"shelf\" is a library.v1.Shelf: set its fields by paths like shelf.field",
         ),
-        (watch("/a/{hl}/{lang}"), "\"lang\": it is already set by the path"),
+        (watch("/a/{hl}"), "\"hl\": \"hl\" is the name in JSON: write \"lang\", as in the .proto file"),
+        (watch("/a/{lang}/{lang}"), "a variable occurs twice (at byte 11 of the template)"),
         (watch("/a/{max_events}/{max_bytes}"), "\"max_bytes\": another field of its oneof is already set"),
-        (watch("/a/{hl}").field("lang", "x"), "\"hl\": it is already set by the route"),
+        (watch("/a/{lang}").field("hl", "x"), "\"lang\": it is already set by the route"),
         (watch("/a").field("max_events", "x"), "\"max_events\": expected an int32, found \"x\""),
         (watch("/a").field("nope", "x"), "\"nope\": library.v1.WatchShelfRequest has no field \"nope\""),
         (

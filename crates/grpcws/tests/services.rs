@@ -32,7 +32,7 @@ fn methods_are_found_by_service_and_name() {
     {
         assert!(services.method(service, method).is_none(), "{service}/{method}");
     }
-    assert!(services.table().message("library.v1.Shelf").is_some());
+    assert!(services.message("library.v1.Shelf").is_some());
 }
 
 #[test]

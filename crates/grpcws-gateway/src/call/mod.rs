@@ -15,7 +15,8 @@ pub use run::{CallError, call};
 
 /// What the help shows behind the options.
 pub(crate) const EXAMPLES: &str = r#"Messages are JSON on stdin, one value after the other, and JSON on stdout, one line each, as they come. The status
-goes to stderr, and its number is the exit code: 0 is OK, 5 is NOT_FOUND. Wrong usage is 64.
+goes to stderr, and its number is the exit code: 0 is OK, 5 is NOT_FOUND. Wrong usage is 64. Where
+messages cannot be written, the call is cancelled, and the exit code is 74, or 141 where nobody reads them any more.
 
 The end of the input half-closes the call, so `</dev/null` sends no message at all; `-d '{}'` sends an empty one, which
 is what a unary or server-streaming method needs at least. Ctrl-C cancels the call.

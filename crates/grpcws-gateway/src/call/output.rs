@@ -43,7 +43,7 @@ impl Output {
         }
     }
 
-    /// Prints a JSON message at once. The error is that nobody reads stdout any more.
+    /// Prints a JSON message at once. The error is that it could not be written.
     pub(super) fn json(&self, message: &str) -> io::Result<()> {
         print(&format(message, self.messages))
     }
@@ -100,6 +100,11 @@ pub(super) fn hint(proto_mode: bool) {
 /// Tells somebody who types that a message was not sent.
 pub(super) fn not_sent(reason: &str) {
     tell(&format!("not sent: {}", printable(reason)));
+}
+
+/// Tells that messages were lost.
+pub(super) fn not_written(error: &io::Error) {
+    tell(&format!("grpcws: cannot write the messages to stdout: {error}; the call was cancelled"));
 }
 
 /// Writes a line and flushes, so that a pipe gets each message when it comes.

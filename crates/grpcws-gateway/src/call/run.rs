@@ -1,6 +1,7 @@
 //! The call itself.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -20,6 +21,7 @@ use super::arguments::CallArguments;
 use super::input::Input;
 use super::output::Output;
 use super::split::Piece;
+use crate::terminal::NOT_WRITTEN;
 
 /// The largest response message that is shown.
 const MAX_RESPONSE: u64 = 64 * 1024 * 1024;
@@ -66,7 +68,11 @@ enum NotSent {
     Ended,
 }
 
-/// Calls, shows what comes, and returns the exit code: the number of the call's status.
+/// The exit code where nobody reads the messages, as a shell has it for a process that `SIGPIPE` has ended.
+const NO_READER: u8 = 128 + 13;
+
+/// Calls, shows what comes, and returns the exit code: the number of the call's status, unless messages were lost on the
+/// way to stdout.
 ///
 /// # Errors
 ///
@@ -152,8 +158,8 @@ struct Running {
     /// Tells what is wrong with the input.
     wrong_input: mpsc::Receiver<String>,
     cancelled: bool,
-    /// Nobody reads stdout any more.
-    quiet: bool,
+    /// Why messages cannot be shown any more.
+    lost: Option<io::Error>,
 }
 
 impl Running {
@@ -161,7 +167,7 @@ impl Running {
         let (cancel, cancelled) = mpsc::channel(1);
         let (sender, wrong_input) = mpsc::channel(1);
         tokio::spawn(send_all(requests, input, cancelled, sender));
-        Self { output, interrupts, cancel, wrong_input, cancelled: false, quiet: false }
+        Self { output, interrupts, cancel, wrong_input, cancelled: false, lost: None }
     }
 
     async fn run(mut self, mut responses: Responses) -> ExitCode {
@@ -186,14 +192,22 @@ impl Running {
             Ok(reason) if status.code() == Code::Cancelled => Status::invalid_argument(reason),
             _ => status,
         };
-        if !self.quiet {
-            self.output.status(&status);
+        // A call whose messages were lost is no success, whatever its status.
+        match self.lost {
+            None => {
+                self.output.status(&status);
+                ExitCode::from(status.code().number())
+            }
+            Some(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(NO_READER),
+            Some(error) => {
+                super::output::not_written(&error);
+                ExitCode::from(NOT_WRITTEN)
+            }
         }
-        ExitCode::from(status.code().number())
     }
 
     fn show(&mut self, event: Event) {
-        if self.quiet {
+        if self.lost.is_some() {
             return;
         }
         let shown = match event {
@@ -205,8 +219,8 @@ impl Running {
             Event::Proto(message) => self.output.proto(&message),
             Event::End(_) => Ok(()),
         };
-        if shown.is_err() {
-            self.quiet = true;
+        if let Err(error) = shown {
+            self.lost = Some(error);
             self.cancel();
         }
     }

@@ -102,7 +102,7 @@ mod tests {
             "google.rpc.RetryInfo",
             "google.rpc.Status",
         ] {
-            assert!(services.table().message(name).is_some(), "{name}");
+            assert!(services.message(name).is_some(), "{name}");
         }
         assert!(files().file("google/rpc/error_details.proto").is_some());
     }

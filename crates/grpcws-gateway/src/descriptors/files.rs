@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::{DecodeError, Message};
@@ -19,8 +18,6 @@ pub struct FileSet {
 pub struct DescriptorFile {
     bytes: Bytes,
     descriptor: FileDescriptorProto,
-    /// The upstream or the file that it came from, where that is known.
-    origin: Option<Arc<str>>,
     /// Of files that declare the same name, the one with the least order counts.
     order: usize,
 }
@@ -64,6 +61,11 @@ impl FileSet {
         self.files.entry(file.name().to_owned()).or_insert(file);
     }
 
+    /// Adds those of another set whose names are new.
+    pub(super) fn extend(&mut self, other: Self) {
+        other.files.into_values().for_each(|file| self.insert(file));
+    }
+
     pub(super) fn remove(&mut self, name: &str) -> Option<DescriptorFile> {
         self.files.remove(name)
     }
@@ -99,17 +101,12 @@ impl DescriptorFile {
         let mut descriptor = FileDescriptorProto::decode(&*bytes)?;
         // Comments can be most of a descriptor; nothing here shows them.
         descriptor.source_code_info = None;
-        Ok(Self { bytes, descriptor, origin: None, order: 0 })
+        Ok(Self { bytes, descriptor, order: 0 })
     }
 
-    pub(super) fn of_source(mut self, origin: &Arc<str>, order: usize) -> Self {
-        self.origin = Some(Arc::clone(origin));
+    pub(super) fn ordered(mut self, order: usize) -> Self {
         self.order = order;
         self
-    }
-
-    pub(super) fn origin(&self) -> Option<&Arc<str>> {
-        self.origin.as_ref()
     }
 
     pub(super) fn order(&self) -> usize {

@@ -1,5 +1,6 @@
 //! Loads descriptors, from wherever they come.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::error::DescriptorError;
 use super::files::FileSet;
-use super::merge::{SourceFiles, merge};
+use super::merge::{SourceFiles, SourceKind, covers, groups, owner};
 use super::options::DescriptorOptions;
 use super::reflection::{self, GrpcUpstream};
 use super::resolve::{Omitted, resolve};
@@ -21,9 +22,13 @@ use super::sources;
 pub struct Loader<S> {
     options: DescriptorOptions,
     upstreams: Vec<Source<S>>,
-    /// What was built last.
-    built: Option<Vec<SourceFiles>>,
+    /// What was built last, and for which upstreams more was to come.
+    built: Option<(Vec<SourceFiles>, Owners)>,
 }
+
+/// The services that upstreams get, by name or by the packages in front of them (an empty one is for all others), and
+/// whether their descriptors are still to come.
+type Owners = Vec<(String, bool)>;
 
 struct Source<S> {
     name: Arc<str>,
@@ -33,6 +38,8 @@ struct Source<S> {
     last: Option<Arc<FileSet>>,
     /// Whether it gave its descriptors when it was asked last.
     answered: bool,
+    /// Whether it has said that it has no reflection.
+    has_none: bool,
 }
 
 /// Which upstreams are asked.
@@ -59,10 +66,12 @@ pub(super) struct Changes {
 pub struct Loaded {
     /// The services, with their routes.
     pub services: Services,
-    /// The descriptors that they were made from.
+    /// The descriptors that they were made from. Where several sources have different ones under the same name, that of
+    /// the first.
     pub files: FileSet,
-    /// The same as a serialized `FileDescriptorSet`.
-    pub set: EncodedSet,
+    /// The `FileDescriptorSet`s that they were made from: one for each upstream that has other descriptors than those
+    /// before.
+    pub sets: Vec<EncodedSet>,
     /// Files that are not complete.
     pub omitted: Vec<Omitted>,
     /// Routes of the options that are not there.
@@ -93,15 +102,15 @@ impl<S: GrpcUpstream> Loader<S> {
         Self { options, upstreams: Vec::new(), built: None }
     }
 
-    /// Adds an upstream to ask, with the name that errors have for it. Where several declare the same name, the first
+    /// Adds an upstream to ask, with the name that errors have for it. Where several have the same service, the first
     /// one counts.
     #[must_use]
     pub fn upstream(self, name: impl Into<String>, service: S) -> Self {
         self.upstream_for(name, service, &[])
     }
 
-    /// Adds an upstream that gets the services of these names, and those whose packages they are. What it declares
-    /// there counts more than what others do.
+    /// Adds an upstream that gets the services of these names, and those whose packages they are. Its descriptors of
+    /// these count, and not those of others.
     #[must_use]
     pub fn upstream_for(mut self, name: impl Into<String>, service: S, services: &[String]) -> Self {
         let services = services.iter().map(|name| name.trim_matches('.').to_owned()).collect();
@@ -111,6 +120,7 @@ impl<S: GrpcUpstream> Loader<S> {
             services,
             last: None,
             answered: false,
+            has_none: false,
         });
         self
     }
@@ -141,16 +151,34 @@ impl<S: GrpcUpstream> Loader<S> {
     pub(super) async fn load_changes(&mut self, asked: Asked) -> Result<Changes, DescriptorError> {
         let (sources, failed) = self.gather(asked).await?;
         let complete = failed.iter().all(is_answer);
-        let loaded =
-            if self.built.as_ref() == Some(&sources) { None } else { Some(self.build(sources).await?) };
+        let unchanged =
+            self.built.as_ref().is_some_and(|(built, owners)| *built == sources && *owners == self.owners());
+        let loaded = if unchanged { None } else { Some(self.build(sources).await?) };
         Ok(Changes { loaded, failed, complete })
     }
 
     async fn build(&mut self, sources: Vec<SourceFiles>) -> Result<Loaded, DescriptorError> {
         let routes = self.options.routes.clone();
-        self.built = Some(sources.clone());
+        let owners = self.owners();
+        self.built = Some((sources.clone(), owners.clone()));
         let finished = tokio::task::spawn_blocking(move || finish(&sources, &routes)).await;
-        finished.unwrap_or(Err(DescriptorError::Interrupted))
+        let mut loaded = finished.unwrap_or(Err(DescriptorError::Interrupted))?;
+        if owners.iter().any(|(_, to_come)| *to_come) {
+            loaded.services = loaded.services.incomplete(move |service| is_to_come(&owners, service));
+        }
+        Ok(loaded)
+    }
+
+    fn owners(&self) -> Owners {
+        if !self.options.uses_reflection() {
+            return Owners::new();
+        }
+        let owners = self.upstreams.iter().flat_map(|source| {
+            let to_come = source.last.is_none() && !source.has_none;
+            let names = source.services.iter().cloned();
+            names.chain(source.services.is_empty().then(String::new)).map(move |name| (name, to_come))
+        });
+        owners.collect()
     }
 
     async fn gather(
@@ -184,6 +212,7 @@ impl<S: GrpcUpstream> Loader<S> {
             let (index, result) = joined.map_err(|_| DescriptorError::Interrupted)?;
             let Some(source) = self.upstreams.get_mut(index) else { continue };
             source.answered = result.is_ok();
+            source.has_none = result.as_ref().is_err_and(is_answer);
             match result {
                 Ok(files) => source.last = Some(Arc::new(files)),
                 Err(error) => failed.push(error),
@@ -196,8 +225,15 @@ impl<S: GrpcUpstream> Loader<S> {
 impl<S> Source<S> {
     fn files(&self) -> Option<SourceFiles> {
         let files = Arc::clone(self.last.as_ref()?);
-        Some(SourceFiles { origin: Arc::clone(&self.name), files, services: Arc::clone(&self.services) })
+        let kind = SourceKind::Upstream(Arc::clone(&self.services));
+        Some(SourceFiles { origin: Arc::clone(&self.name), files, kind })
     }
+}
+
+/// Whether the upstream that gets the calls of a service has not given its descriptors yet.
+fn is_to_come(owners: &[(String, bool)], service: &str) -> bool {
+    let covering = owners.iter().filter(|(name, _)| covers(name, service));
+    covering.max_by_key(|(name, _)| name.len()).is_some_and(|(_, to_come)| *to_come)
 }
 
 /// Files are read, and protos compiled, where that holds nobody up.
@@ -208,12 +244,45 @@ async fn read_files(options: DescriptorOptions) -> Result<Vec<SourceFiles>, Desc
 
 /// Makes services of files; with many of them that takes a while.
 fn finish(sources: &[SourceFiles], extra: &[ExtraRoute]) -> Result<Loaded, DescriptorError> {
-    let mut files = merge(sources);
-    let omitted = resolve(&mut files);
-    let set = EncodedSet(files.encode());
+    let groups = groups(sources);
+    let mut files = FileSet::default();
+    let (mut sets, mut each, mut omitted) = (Vec::new(), Vec::new(), Vec::new());
+    for group in &groups {
+        let mut own = group.files();
+        omitted.extend(resolve(&mut own));
+        let set = EncodedSet(own.encode());
+        each.push(Services::from_file_descriptor_set(&set.0)?);
+        sets.push(set);
+        files.extend(own);
+    }
+    let services = joined(each, |having, service| owner(&groups, having, service));
+    for omitted in &mut omitted {
+        omitted.services.retain(|service| services.service(service).is_none());
+    }
     // A method that is not there may come with the next descriptors.
-    let (services, routes) = Services::from_file_descriptor_set(&set.0)?.with_valid_routes(extra);
-    Ok(Loaded { services, files, set, omitted, routes, failed: Vec::new() })
+    let (services, routes) = services.with_valid_routes(extra);
+    Ok(Loaded { services, files, sets, omitted, routes, failed: Vec::new() })
+}
+
+/// The services of all sets. Of those that have the same one, `owner` says which set's counts.
+fn joined(mut sets: Vec<Services>, owner: impl Fn(&[usize], &str) -> Option<usize>) -> Services {
+    if sets.len() == 1
+        && let Some(only) = sets.pop()
+    {
+        return only;
+    }
+    let mut having: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, set) in sets.iter().enumerate() {
+        for service in set {
+            having.entry(service.full_name().to_owned()).or_default().push(index);
+        }
+    }
+    let owners: HashMap<&str, Option<usize>> =
+        having.iter().map(|(service, having)| (service.as_str(), owner(having, service))).collect();
+    let keeps = |index: usize, service: &str| owners.get(service).is_some_and(|owner| *owner == Some(index));
+    Services::of_several(
+        sets.into_iter().enumerate().map(|(index, set)| set.retain(|service| keeps(index, service))),
+    )
 }
 
 impl<S> fmt::Debug for Loader<S> {

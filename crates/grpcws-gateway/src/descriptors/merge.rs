@@ -1,10 +1,14 @@
-//! Puts the descriptors of several sources together.
+//! Which sources share a table of types, and which of them has a service.
 //!
-//! The types of all of them are in one table, so of two files that declare the same name one has to go. That two files
-//! have the same name is no such conflict: `api.proto` is a favourite. The second one gets another name then, which no
-//! import has; but what a file may use is judged by the types that are there, and not by its imports.
+//! Two servers may know different revisions of one file, and a table has only one: the fields that the other revision
+//! has would be lost on the way. So every upstream has a table of its own, unless another one has given the very same
+//! files. Files that were given by the user are put together for as long as they agree, since one may need the types
+//! of another.
+//!
+//! That two files have the same name is no disagreement: `api.proto` is a favourite. The second one gets another name
+//! then, which no import has; but what a file may use is judged by the types that are there, and not by its imports.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::files::{DescriptorFile, FileSet};
@@ -15,78 +19,189 @@ pub(super) struct SourceFiles {
     /// The name of the upstream or of the file.
     pub(super) origin: Arc<str>,
     pub(super) files: Arc<FileSet>,
-    /// The services that this upstream gets, by name or by the packages in front of it.
-    pub(super) services: Arc<[String]>,
+    /// Where they come from.
+    pub(super) kind: SourceKind,
 }
 
-/// All files, each with its origin. Where some declare the same name, those that come first count: the files of the
-/// services that their upstream gets, then those without services, then the others.
-pub(super) fn merge(sources: &[SourceFiles]) -> FileSet {
-    let mut found: Vec<(usize, &SourceFiles, &DescriptorFile)> = Vec::new();
+/// Where descriptors come from.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum SourceKind {
+    /// A file that the user has given.
+    File,
+    /// An upstream that gets these services, by name or by the packages in front of it; all that no other one has where
+    /// there are none.
+    Upstream(Arc<[String]>),
+}
+
+/// Sources that share a table.
+#[derive(Debug, Default)]
+pub(super) struct Group<'a> {
+    sources: Vec<&'a SourceFiles>,
+    by_name: HashMap<&'a str, Vec<&'a DescriptorFile>>,
+    declared: HashSet<String>,
+}
+
+/// All sources, in groups that share a table each.
+pub(super) fn groups(sources: &[SourceFiles]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for source in sources {
-        found.extend(source.files.iter().map(|file| (rank(file, source, sources), source, file)));
-    }
-    found.sort_by_key(|(rank, _, _)| *rank);
-    let mut merged = FileSet::default();
-    let mut by_name: HashMap<&str, Vec<&DescriptorFile>> = HashMap::new();
-    for (order, (_, source, file)) in found.into_iter().enumerate() {
-        let others = by_name.entry(file.name()).or_default();
-        if others.iter().any(|other| other.descriptor() == file.descriptor()) {
-            continue;
+        let index = groups.iter().position(|group| group.admits(source)).unwrap_or(groups.len());
+        if index == groups.len() {
+            groups.push(Group::default());
         }
-        let named = match others.as_slice() {
-            [] => file.clone(),
-            _ => file.renamed(&format!("{} (of {})", file.name(), source.origin)),
-        };
-        others.push(file);
-        merged.insert(named.of_source(&source.origin, order));
+        if let Some(group) = groups.get_mut(index) {
+            group.add(source);
+        }
     }
-    merged
+    groups
 }
 
-/// How much a file has to stand behind others.
-fn rank(file: &DescriptorFile, source: &SourceFiles, sources: &[SourceFiles]) -> usize {
-    let mut services = file.services();
-    let Some(first) = services.next() else { return 1 };
-    let owned = is_owner(source, &first, sources) || services.any(|name| is_owner(source, &name, sources));
-    if owned { 0 } else { 2 }
+impl<'a> Group<'a> {
+    fn admits(&self, source: &SourceFiles) -> bool {
+        match source.kind {
+            SourceKind::Upstream(_) => self.sources.iter().any(|other| other.files == source.files),
+            SourceKind::File => source.files.iter().all(|file| {
+                self.has(file) || !file.declared().iter().any(|name| self.declared.contains(name))
+            }),
+        }
+    }
+
+    fn has(&self, file: &DescriptorFile) -> bool {
+        let named = self.by_name.get(file.name()).map_or(&[][..], Vec::as_slice);
+        named.iter().any(|other| *other == file || other.descriptor() == file.descriptor())
+    }
+
+    fn add(&mut self, source: &'a SourceFiles) {
+        self.sources.push(source);
+        for file in source.files.iter() {
+            if !self.has(file) {
+                self.declared.extend(file.declared());
+                self.by_name.entry(file.name()).or_default().push(file);
+            }
+        }
+    }
+
+    /// The files of all sources of the group.
+    pub(super) fn files(&self) -> FileSet {
+        let mut files = FileSet::default();
+        let mut order = 0;
+        for source in &self.sources {
+            for file in source.files.iter() {
+                order += 1;
+                let named = self.by_name.get(file.name()).map_or(&[][..], Vec::as_slice);
+                match named.iter().position(|other| std::ptr::eq(*other, file)) {
+                    Some(0) => files.insert(file.clone().ordered(order)),
+                    Some(_) => {
+                        let name = format!("{} (of {})", file.name(), source.origin);
+                        files.insert(file.renamed(&name).ordered(order));
+                    }
+                    // Another source has the same one.
+                    None => {}
+                }
+            }
+        }
+        files
+    }
+
+    /// How closely the calls of a service belong to the sources of this group: the length of the longest name of an
+    /// upstream that has the service, 0 where it gets what no other one has, and nothing where it gets other services.
+    fn closeness(&self, service: &str) -> Option<usize> {
+        self.sources.iter().filter_map(|source| closeness(&source.kind, service)).max()
+    }
 }
 
-/// Whether calls of a service go to this upstream.
-fn is_owner(source: &SourceFiles, service: &str, sources: &[SourceFiles]) -> bool {
-    let longest = sources.iter().filter_map(|source| covered(source, service)).max();
-    longest.is_some() && covered(source, service) == longest
+/// The index of the group whose descriptor of a service counts, among those that have one: that of the upstream that
+/// gets its calls, or else the first.
+pub(super) fn owner(groups: &[Group<'_>], having: &[usize], service: &str) -> Option<usize> {
+    let closeness = |index: &usize| groups.get(*index).and_then(|group| group.closeness(service));
+    // Of equals the last is the maximum.
+    having.iter().rev().copied().max_by_key(closeness)
 }
 
-/// The length of the longest name of a source that has the service; 0 where it gets what no other one has.
-fn covered(source: &SourceFiles, service: &str) -> Option<usize> {
-    if source.services.is_empty() {
+fn closeness(kind: &SourceKind, service: &str) -> Option<usize> {
+    let SourceKind::Upstream(services) = kind else { return Some(0) };
+    if services.is_empty() {
         return Some(0);
     }
-    let covers = |name: &&String| {
-        service.strip_prefix(name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    source.services.iter().filter(covers).map(String::len).max()
+    services.iter().filter(|name| covers(name, service)).map(String::len).max()
+}
+
+/// Whether a name is that of the service, or that of a package that it is in; the empty one is for all.
+pub(super) fn covers(name: &str, service: &str) -> bool {
+    let rest = service.strip_prefix(name);
+    rest.is_some_and(|rest| name.is_empty() || rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use prost::Message as _;
+    use prost_types::{DescriptorProto, FileDescriptorProto};
+
     use super::*;
+
+    fn files(declared: &[(&str, &[&str])]) -> Arc<FileSet> {
+        let mut set = FileSet::default();
+        for (name, messages) in declared {
+            let message =
+                |name: &&str| DescriptorProto { name: Some((*name).to_owned()), ..Default::default() };
+            let descriptor = FileDescriptorProto {
+                name: Some((*name).to_owned()),
+                message_type: messages.iter().map(message).collect(),
+                ..FileDescriptorProto::default()
+            };
+            let bytes = Bytes::from(descriptor.encode_to_vec());
+            set.insert(DescriptorFile::decode(bytes).expect("a descriptor"));
+        }
+        Arc::new(set)
+    }
+
+    fn upstream(names: &[&str], files: &Arc<FileSet>) -> SourceFiles {
+        let services = names.iter().map(|name| (*name).to_owned()).collect();
+        SourceFiles { origin: "o".into(), files: Arc::clone(files), kind: SourceKind::Upstream(services) }
+    }
+
+    fn file(files: &Arc<FileSet>) -> SourceFiles {
+        SourceFiles { origin: "f".into(), files: Arc::clone(files), kind: SourceKind::File }
+    }
 
     #[test]
     fn a_service_belongs_to_the_longest_name() {
-        let source = |names: &[&str]| SourceFiles {
-            origin: "o".into(),
-            files: Arc::default(),
-            services: names.iter().map(|name| (*name).to_owned()).collect(),
-        };
-        let sources = [source(&[]), source(&["a", "x.Y"]), source(&["a.b"])];
-        for (service, owner) in
+        let sets: Vec<_> = ["A", "B", "C"].iter().map(|name| files(&[("f", &[name])])).collect();
+        let sources =
+            [upstream(&[], &sets[0]), upstream(&["a", "x.Y"], &sets[1]), upstream(&["a.b"], &sets[2])];
+        let groups = groups(&sources);
+        for (service, expected) in
             [("a.S", 1), ("a.b.S", 2), ("a.bc.S", 1), ("ab.S", 0), ("x.Y", 1), ("x.Yes", 0), ("a.b", 2)]
         {
-            let owners: Vec<_> =
-                (0..3).filter(|index| is_owner(&sources[*index], service, &sources)).collect();
-            assert_eq!(owners, [owner], "{service}");
+            assert_eq!(owner(&groups, &[0, 1, 2], service), Some(expected), "{service}");
         }
+        assert_eq!(owner(&groups, &[1, 2], "c.S"), Some(1), "nobody gets its calls");
+        assert_eq!(owner(&groups, &[], "c.S"), None);
+    }
+
+    #[test]
+    fn upstreams_share_a_table_only_where_all_files_are_the_same() {
+        let (one, other) = (files(&[("f", &["A"])]), files(&[("f", &["B"])]));
+        let again = files(&[("f", &["A"])]);
+        let sources = [upstream(&[], &one), upstream(&["b"], &other), upstream(&["c"], &again)];
+        let groups = groups(&sources);
+        assert_eq!(groups.iter().map(|group| group.sources.len()).collect::<Vec<_>>(), [2, 1]);
+    }
+
+    #[test]
+    fn files_share_a_table_for_as_long_as_they_agree() {
+        let sources = [
+            file(&files(&[("common", &["A"]), ("api", &["B"])])),
+            file(&files(&[("common", &["A"]), ("api", &["C"])])),
+            // Another revision of a file, and the same type in another file.
+            file(&files(&[("common", &["A", "A2"])])),
+            file(&files(&[("copy", &["C"])])),
+            file(&files(&[("more", &["D"])])),
+        ];
+        let groups = groups(&sources);
+        assert_eq!(groups.iter().map(|group| group.sources.len()).collect::<Vec<_>>(), [3, 2]);
+        let names: Vec<_> = groups[0].files().iter().map(|file| file.name().to_owned()).collect();
+        assert_eq!(names, ["api", "api (of f)", "common", "more"]);
     }
 }

@@ -1,8 +1,8 @@
 //! Where the descriptors of the services come from, and how they are kept up to date.
 //!
 //! The path of a descriptor: `reflection` asks the upstreams for it, or `sources` reads descriptor sets and compiles
-//! `.proto` files. What comes is gathered in [`FileSet`]s, by the names of the files, one for each source; `merge` makes
-//! one of them. `resolve` adds the types that are always there and leaves out the files whose types are not complete. [`Loader`] makes
+//! `.proto` files. What comes is gathered in [`FileSet`]s, by the names of the files, one for each source; `merge` says which
+//! of them share a table of types. `resolve` adds the types that are always there and leaves out the files whose types are not complete. [`Loader`] makes
 //! [`Services`](grpcws::services::Services) of the rest, and [`refresh`] puts them into the handle that the bridge
 //! has, again and again.
 //!

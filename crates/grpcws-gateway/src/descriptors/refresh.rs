@@ -129,7 +129,15 @@ pub(crate) fn publish(loaded: Loaded, descriptors: &Descriptors) {
     for error in &loaded.routes {
         tracing::warn!(error = %ErrorChain(error), "a route is left out");
     }
-    for problem in loaded.services.routes().problems() {
+    let problems = loaded.services.routes().problems();
+    if let Some(first) = problems.first() {
+        tracing::warn!(
+            count = problems.len(),
+            first = %ErrorChain(first),
+            "annotations google.api.http make no route; RUST_LOG=debug shows each"
+        );
+    }
+    for problem in problems {
         tracing::debug!(error = %ErrorChain(problem), "an annotation is not bound");
     }
     let (services, methods) = (loaded.services.iter().count(), loaded.services.methods().count());

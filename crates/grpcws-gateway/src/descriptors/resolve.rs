@@ -57,21 +57,15 @@ fn omit_duplicates(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
     for file in in_order {
         let names = file.declared();
         match names.iter().find_map(|name| Some((name, *declared.get(name)?))) {
-            Some((name, other)) => duplicates.push((file.name().to_owned(), conflict(file, name, other))),
+            Some((name, other)) => {
+                let reason = format!("it declares {name}, which {} does too", other.name());
+                duplicates.push((file.name().to_owned(), reason));
+            }
             None => declared.extend(names.into_iter().map(|name| (name, file))),
         }
     }
     for (file, reason) in duplicates {
         omit(files, &file, reason, omitted);
-    }
-}
-
-fn conflict(file: &DescriptorFile, name: &str, other: &DescriptorFile) -> String {
-    match (file.origin(), other.origin()) {
-        (Some(origin), Some(before)) if origin != before => {
-            format!("{origin} declares {name} there, which {before} does in {}", other.name())
-        }
-        _ => format!("it declares {name}, which {} does too", other.name()),
     }
 }
 

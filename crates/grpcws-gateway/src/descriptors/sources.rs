@@ -12,7 +12,7 @@ use protox::file::{ChainFileResolver, IncludeFileResolver};
 use super::builtin;
 use super::error::DescriptorError;
 use super::files::FileSet;
-use super::merge::SourceFiles;
+use super::merge::{SourceFiles, SourceKind};
 use super::options::DescriptorOptions;
 
 /// Reads the descriptor sets and compiles the `.proto` files.
@@ -30,7 +30,7 @@ fn source(path: &Path, set: Bytes) -> Result<SourceFiles, DescriptorError> {
     Ok(SourceFiles {
         origin: path.display().to_string().into(),
         files: Arc::new(files),
-        services: Arc::default(),
+        kind: SourceKind::File,
     })
 }
 

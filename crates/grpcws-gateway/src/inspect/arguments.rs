@@ -88,7 +88,7 @@ pub(crate) const LIST_EXAMPLES: &str = "Examples:
   grpcws list --proto game.proto -I protos --format json
 
 The exit code is that of the gRPC status where the server fails (14 where it cannot be reached), 5 where there is no
-such service, and 64 for wrong usage.";
+such service, 64 for wrong usage, and 74 where the answer cannot be written.";
 
 /// Shown after the help of `describe`.
 pub(crate) const DESCRIBE_EXAMPLES: &str = "Examples:
@@ -97,4 +97,4 @@ pub(crate) const DESCRIBE_EXAMPLES: &str = "Examples:
   grpcws describe --descriptor-set api.binpb game.v1.GameEvent --format json
 
 The exit code is that of the gRPC status where the server fails (14 where it cannot be reached), 5 where there is no
-such symbol, and 64 for wrong usage.";
+such symbol, 64 for wrong usage, and 74 where the answer cannot be written.";

@@ -74,7 +74,7 @@ fn declaration(symbol: &Symbol<'_>, loaded: &Loaded, writer: &mut Writer) {
 }
 
 fn value(symbol: &Symbol<'_>, loaded: &Loaded) -> serde_json::Value {
-    let table = loaded.services.table();
+    let services = &loaded.services;
     let described = |kind: &str, descriptor: serde_json::Value| json!({"kind": kind, "name": symbol.full_name, "file": symbol.file.name(), "descriptor": descriptor});
     let service = symbol.full_name.split('/').next().unwrap_or_default();
     match symbol.declaration {
@@ -86,10 +86,10 @@ fn value(symbol: &Symbol<'_>, loaded: &Loaded) -> serde_json::Value {
             described("method", loaded.services.method(service, name).map(json::method).unwrap_or_default())
         }
         Declaration::Message(message) => {
-            described("message", json::descriptor(table, "google.protobuf.DescriptorProto", message))
+            described("message", json::descriptor(services, "google.protobuf.DescriptorProto", message))
         }
         Declaration::Enum(found) => {
-            described("enum", json::descriptor(table, "google.protobuf.EnumDescriptorProto", found))
+            described("enum", json::descriptor(services, "google.protobuf.EnumDescriptorProto", found))
         }
     }
 }

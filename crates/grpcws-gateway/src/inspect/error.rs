@@ -7,6 +7,7 @@ use grpcws_upstream::UpstreamError;
 
 use super::nearest::Suggestions;
 use crate::descriptors::DescriptorError;
+use crate::terminal::NOT_WRITTEN;
 
 /// The exit code for wrong usage (`EX_USAGE`), since 1 to 16 are those of gRPC statuses.
 const USAGE: u8 = 64;
@@ -59,7 +60,7 @@ impl InspectError {
             Self::Upstream(_) | Self::Read { .. } => USAGE,
             Self::Descriptors(error) => error.upstream_code().map_or(USAGE, Code::number),
             Self::NoService { .. } | Self::NoSymbol { .. } => Code::NotFound.number(),
-            Self::Output(_) => Code::Unknown.number(),
+            Self::Output(_) => NOT_WRITTEN,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Services and types for programs.
 
 use grpcws::MethodKind;
-use grpcws::json::{MarshalOptions, Table};
-use grpcws::services::{HttpRule, Method, Service};
+use grpcws::json::MarshalOptions;
+use grpcws::services::{HttpRule, Method, Service, Services};
 use prost::Message;
 use serde_json::{Map, Value, json};
 
@@ -41,9 +41,9 @@ fn rule(rule: &HttpRule) -> Value {
 }
 
 /// A descriptor of this type in its own JSON form. The types of descriptors are among those that every table here has.
-pub(super) fn descriptor(table: &Table, type_name: &str, descriptor: &impl Message) -> Value {
+pub(super) fn descriptor(services: &Services, type_name: &str, descriptor: &impl Message) -> Value {
     let mut text = Vec::new();
-    let printed = table
+    let printed = services
         .message(type_name)
         .map(|message| message.to_json(&descriptor.encode_to_vec(), &MarshalOptions::default(), &mut text));
     match printed {

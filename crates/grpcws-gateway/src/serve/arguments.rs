@@ -64,6 +64,11 @@ pub struct ServeArguments {
     #[arg(long, value_name = "BYTES")]
     pub(super) max_response_size: Option<u64>,
 
+    /// End a call with an error where an Any holds a type that is not among the descriptors, as protojson has it; by
+    /// default the client gets its bytes in base64
+    #[arg(long)]
+    pub(super) strict_any: bool,
+
     /// How many connections there may be at once; more get 503 [default: 10000]
     #[arg(long, value_name = "NUMBER")]
     pub(super) max_connections: Option<usize>,
@@ -131,6 +136,11 @@ pub struct ServeArguments {
     /// The name of the upstream in requests and in its certificate, where it is not the one of the URL.
     #[arg(long, value_name = "NAME")]
     pub(super) upstream_authority: Option<String>,
+
+    /// The most bytes that the headers or the trailers of a response may have; a call that gets more ends with
+    /// RESOURCE_EXHAUSTED [default: 1048576]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_header_list_size: Option<u64>,
 }
 
 /// Shown after the help.

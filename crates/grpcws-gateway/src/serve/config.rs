@@ -41,6 +41,7 @@ pub(super) struct Config {
     pub(super) max_streams: Option<usize>,
     pub(super) max_message_size: Option<u64>,
     pub(super) max_response_size: Option<u64>,
+    pub(super) strict_any: bool,
     pub(super) receive_window: Option<u64>,
     pub(super) receive_window_max: Option<u64>,
     pub(super) receive_window_budget: Option<u64>,
@@ -61,6 +62,7 @@ pub(super) struct UpstreamConfig {
     pub(super) services: Vec<String>,
     pub(super) authority: Option<String>,
     pub(super) max_streams_per_connection: Option<usize>,
+    pub(super) max_header_list_size: Option<u64>,
     pub(super) max_connections: Option<usize>,
     #[serde(default, deserialize_with = "duration")]
     pub(super) connect_wait: Option<Duration>,

@@ -18,6 +18,7 @@ use tower_service::Service;
 
 use super::draining::Draining;
 use super::headers::forward;
+use super::web_body::WebBody;
 
 /// What a request is by its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,10 @@ impl Passthrough {
             .allow_methods([Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
             .expose_headers(exposed);
-        let shown = BoxCloneSyncService::new(upstream.clone().map_response(only_grpc));
+        let shown = upstream
+            .clone()
+            .map_response(|response| WebBody::of(only_grpc(response)).map(tonic::body::Body::new));
+        let shown = BoxCloneSyncService::new(shown);
         let web = cors.layer(GrpcWebLayer::new().layer(shown));
         Self { upstream, web, options }
     }

@@ -21,6 +21,7 @@ mod headers;
 mod settings;
 mod threads;
 mod upstreams;
+mod web_body;
 
 use std::time::Duration;
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use grpcws::ConnectionOptions;
 use grpcws::bridge::GenericRoute;
+use grpcws::json::{MarshalOptions, UnmarshalOptions};
 use grpcws::proto::session::WindowBudget;
 use grpcws::routes::ExtraRoute;
 use grpcws::server::ServerOptions;
@@ -115,7 +116,10 @@ macro_rules! set {
 }
 
 fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionOptions, ServeError> {
-    let mut options = ConnectionOptions::builder();
+    let opaque_any = !(arguments.strict_any || config.strict_any);
+    let mut options = ConnectionOptions::builder()
+        .marshal(MarshalOptions::default().opaque_any(opaque_any))
+        .unmarshal(UnmarshalOptions::default().opaque_any(opaque_any));
     let budget = arguments.receive_window_budget.or(config.receive_window_budget);
     for origin in arguments.allow_origin.iter().chain(&config.allow_origin) {
         options = options.allow_origin(origin);
@@ -189,7 +193,10 @@ fn upstreams(
             )?
         };
         let mut options = UpstreamOptions::builder().tls(tls);
-        set! { options, authority = &arguments.upstream_authority; }
+        set! { options,
+            authority = &arguments.upstream_authority;
+            max_header_list_size = arguments.max_header_list_size;
+        }
         let options = options.build().map_err(|error| ServeError::upstream_option(&url, error))?;
         upstreams.push(UpstreamSettings { url, services: service.into_iter().collect(), options });
     }
@@ -218,6 +225,7 @@ fn options(config: &UpstreamConfig) -> Result<UpstreamOptions, ServeError> {
     set! { options,
         authority = &config.authority;
         max_streams_per_connection = config.max_streams_per_connection;
+        max_header_list_size = config.max_header_list_size;
         max_connections = config.max_connections;
         connect_wait = config.connect_wait;
         keep_alive_interval = config.keep_alive;
@@ -295,7 +303,36 @@ fn read(path: &Path) -> Result<Vec<u8>, ServeError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        serve: ServeArguments,
+    }
+
+    fn settings(arguments: &[&str]) -> Settings {
+        let cli = Cli::parse_from([&["grpcws", "--upstream", "http://127.0.0.1:1"], arguments].concat());
+        Settings::read(cli.serve).expect("they can work")
+    }
+
+    #[test]
+    fn an_any_of_an_unknown_type_is_passed_on_unless_the_rule_of_protojson_is_asked_for() {
+        for (arguments, opaque) in [(&[][..], true), (&["--strict-any"], false)] {
+            let connection = settings(arguments).connection;
+            assert_eq!(connection.marshal().opaque_any, opaque);
+            assert_eq!(connection.unmarshal().opaque_any, opaque);
+        }
+    }
+
+    #[test]
+    fn the_limit_of_headers_is_that_of_the_upstreams_of_the_command_line() {
+        let limit = |arguments| settings(arguments).upstreams[0].options.max_header_list_size();
+        assert_eq!(limit(&[]), 1024 * 1024);
+        assert_eq!(limit(&["--max-header-list-size", "4096"]), 4096);
+    }
 
     #[test]
     fn the_window_of_http2_follows_the_receive_window_and_its_budget() {

@@ -22,6 +22,9 @@ impl<'a> Parser<'a> {
         self.at = start;
         let resolved = std::str::from_utf8(&type_url).ok().and_then(|url| self.table.by_type_url(url));
         let Some(index) = resolved else {
+            if self.opaque_any && self.opaque(&type_url, depth)? {
+                return Ok(());
+            }
             let url = shortened(&type_url);
             self.at = type_at;
             return Err(self.error(FromJsonErrorKind::UnresolvableAny(url)));
@@ -93,6 +96,51 @@ impl<'a> Parser<'a> {
             return Err(self.error(FromJsonErrorKind::MissingAnyType));
         }
         Ok((url, type_at))
+    }
+
+    /// Reads an object whose type is not in the table, and has its bytes in `@value`. `false`, with nothing written, where
+    /// it has other members in their place.
+    fn opaque(&mut self, type_url: &[u8], depth: u32) -> Step<bool> {
+        let start = self.out.len();
+        put_tag(self.out, 1, LENGTH_DELIMITED);
+        self.length_delimited(type_url);
+        let (mut found, mut found_type) = (false, false);
+        self.at += 1;
+        loop {
+            let (name, name_at) = self.name()?;
+            match &*name {
+                b"@value" if found => {
+                    self.at = name_at;
+                    return Err(self.error(FromJsonErrorKind::DuplicateField { name: "@value".to_owned() }));
+                }
+                b"@value" => {
+                    found = true;
+                    put_tag(self.out, 2, LENGTH_DELIMITED);
+                    self.bytes_value()?;
+                }
+                b"@type" if found_type => {
+                    self.at = name_at;
+                    return Err(self.error(duplicate_type()));
+                }
+                b"@type" => {
+                    found_type = true;
+                    self.skip_value(depth)?;
+                }
+                b"@error" => self.skip_value(depth)?,
+                _ if self.discard_unknown => self.skip_value(depth)?,
+                _ => {
+                    found = false;
+                    break;
+                }
+            }
+            if !self.another_member()? {
+                break;
+            }
+        }
+        if !found {
+            self.out.truncate(start);
+        }
+        Ok(found)
     }
 
     /// Reads the members of an object in which `value` is the message.

@@ -18,6 +18,7 @@ pub(super) struct Parser<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) discard_unknown: bool,
     pub(super) allow_partial: bool,
+    pub(super) opaque_any: bool,
     pub(super) any_types: AnyTypes,
     recursion_limit: u32,
     /// How many values were read and not used.
@@ -40,6 +41,7 @@ impl<'a> Parser<'a> {
             out,
             discard_unknown: options.discard_unknown,
             allow_partial: options.allow_partial,
+            opaque_any: options.opaque_any,
             any_types: AnyTypes::default(),
             recursion_limit: options.recursion_limit.min(MAX_RECURSION_LIMIT),
             #[cfg(test)]

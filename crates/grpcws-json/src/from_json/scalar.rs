@@ -157,7 +157,7 @@ impl Parser<'_> {
         self.out.extend_from_slice(bytes);
     }
 
-    fn bytes_value(&mut self) -> Step<Written> {
+    pub(super) fn bytes_value(&mut self) -> Step<Written> {
         if self.peek() != Some(b'"') {
             return Err(self.invalid_for(Kind::Bytes, self.at));
         }

@@ -84,6 +84,12 @@ impl Message {
     pub fn full_name(&self) -> &str {
         self.data.message(self.index).map_or("", |message| &message.full_name)
     }
+
+    /// The table that the type is from: in it are the types of its fields, and those that an `Any` may hold.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        Table { data: Arc::clone(&self.data) }
+    }
 }
 
 impl fmt::Debug for Message {

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use super::{Cardinality, EnumType, Field, Kind, Message, NONE, TableData};
 
 impl Message {
-    /// The field with this name in JSON, or in the `.proto` file. Extensions are not found.
+    /// The field with this name in the `.proto` file. Extensions are not found.
+    ///
+    /// A name may be that of one field in the `.proto` file and that of another one in JSON, which is what
+    /// [`field_by_json_name`](Self::field_by_json_name) is for.
     ///
     /// ```
     /// use grpcws_json::{FieldKind, Table};
@@ -23,9 +26,25 @@ impl Message {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<FieldDescriptor> {
         let message = self.data.message(self.index)?;
+        // All names are there, those of JSON before the others.
         let index = message.names.find(name.as_bytes())?;
         let field = message.fields.get(index as usize)?;
+        let (index, field) = if *field.name == *name {
+            (index, field)
+        } else {
+            (0..).zip(&message.fields).find(|(_, field)| *field.name == *name)?
+        };
         (!field.extension).then(|| FieldDescriptor { message: self.clone(), index })
+    }
+
+    /// The field with this name in JSON. Extensions are not found.
+    #[must_use]
+    pub fn field_by_json_name(&self, name: &str) -> Option<FieldDescriptor> {
+        let message = self.data.message(self.index)?;
+        let index = message.names.find(name.as_bytes())?;
+        let field = message.fields.get(index as usize)?;
+        let found = *field.json_name == *name && !field.extension;
+        found.then(|| FieldDescriptor { message: self.clone(), index })
     }
 
     /// The fields in the order of their numbers, without extensions.

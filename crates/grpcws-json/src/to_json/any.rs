@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::string::put_string;
 use super::writer::{Step, Stop, Writer};
+use crate::base64;
 use crate::error::ToJsonErrorKind;
 use crate::path::shortened;
 use crate::table::Shape;
@@ -29,6 +30,9 @@ impl Writer<'_> {
             return Ok(());
         }
         let Some(index) = self.table.by_type_url(url) else {
+            if self.opaque_any {
+                return self.opaque(url, value);
+            }
             return Err(Stop::new(ToJsonErrorKind::UnresolvableAny(shortened(type_url)), offset));
         };
         self.out.extend_from_slice(b"{\"@type\":");
@@ -45,6 +49,18 @@ impl Writer<'_> {
             self.fields(message, value, depth)?;
         }
         self.close(b'}');
+        Ok(())
+    }
+
+    /// Prints an `Any` whose type is not in the table.
+    fn opaque(&mut self, url: &str, value: Range<usize>) -> Step {
+        self.out.extend_from_slice(b"{\"@type\":");
+        put_string(&mut self.out, url);
+        self.out.extend_from_slice(b",\"@value\":\"");
+        let bytes = self.input.get(value.clone()).unwrap_or_default();
+        self.make_room(bytes.len().div_ceil(3).saturating_mul(4), value.end)?;
+        base64::encode(bytes, &mut self.out);
+        self.out.extend_from_slice(b"\",\"@error\":\"the type is not among the descriptors\"}");
         Ok(())
     }
 }

@@ -75,6 +75,7 @@ pub(super) struct Writer<'a> {
     pub(super) out: Vec<u8>,
     pub(super) proto_names: bool,
     pub(super) enum_numbers: bool,
+    pub(super) opaque_any: bool,
     pub(super) unpopulated: Unpopulated,
     /// Sort the fields of each message before they are printed.
     pub(super) any_order: bool,
@@ -102,6 +103,7 @@ impl<'a> Writer<'a> {
             out,
             proto_names: options.use_proto_names,
             enum_numbers: options.use_enum_numbers,
+            opaque_any: options.opaque_any,
             unpopulated: if options.emit_unpopulated {
                 Unpopulated::DefaultsAndNull
             } else if options.emit_default_values {

@@ -17,13 +17,15 @@ impl Status {
     /// Takes the status out of trailers, or out of the headers of a response that has nothing else; `None`
     /// where they have no `grpc-status`. What is left becomes the metadata.
     ///
-    /// A `grpc-status` that is no number is [`Code::Unknown`]. Details that are not base64 are lost, as they
+    /// A `grpc-status` that is no number is [`Code::Unknown`]. Of several values the first that is not OK counts, so
+    /// that an error never looks like success. Details that are not base64 are lost, as they
     /// were before.
     #[must_use]
     pub fn from_trailers(mut trailers: HeaderMap) -> Option<Self> {
-        let code = trailers.remove(GRPC_STATUS)?;
-        let code =
-            code.to_str().ok().and_then(|text| text.parse().ok()).map_or(Code::Unknown, Code::from_number);
+        let mut codes = trailers.get_all(GRPC_STATUS).iter().map(code);
+        let first = codes.next()?;
+        let code = std::iter::once(first).chain(codes).find(|code| *code != Code::Ok).unwrap_or(first);
+        trailers.remove(GRPC_STATUS);
         let message = trailers
             .remove(GRPC_MESSAGE)
             .map(|message| percent_decode(message.as_bytes()).decode_utf8_lossy().into_owned());
@@ -54,6 +56,10 @@ impl Status {
         }
         trailers
     }
+}
+
+fn code(value: &HeaderValue) -> Code {
+    value.to_str().ok().and_then(|text| text.parse().ok()).map_or(Code::Unknown, Code::from_number)
 }
 
 impl Code {
@@ -119,5 +125,23 @@ mod tests {
             assert_eq!(read(odd), Some(Code::Unknown), "{odd:?}");
         }
         assert!(Status::from_trailers(HeaderMap::new()).is_none());
+    }
+
+    #[test]
+    fn of_several_values_one_that_is_no_success_counts() {
+        for (values, code) in [
+            (["0", "5"], Code::NotFound),
+            (["5", "0"], Code::NotFound),
+            (["5", "7"], Code::NotFound),
+            (["0", "x"], Code::Unknown),
+            (["0", "0"], Code::Ok),
+        ] {
+            let mut trailers = HeaderMap::new();
+            for value in values {
+                trailers.append(GRPC_STATUS, HeaderValue::from_static(value));
+            }
+            let status = Status::from_trailers(trailers).expect("it has a status");
+            assert_eq!((status.code(), status.metadata().len()), (code, 0), "{values:?}");
+        }
     }
 }

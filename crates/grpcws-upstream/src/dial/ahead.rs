@@ -6,11 +6,10 @@ use std::task::{Poll, ready};
 
 use tokio::io::ReadBuf;
 
+use super::frames::{Frames, HEAD, Next};
+
 /// How many bytes are read at once.
 const SIZE: usize = 64 * 1024;
-
-/// The head of a frame of HTTP/2, which begins with the length of what is behind it (RFC 9113 §4.1).
-const HEAD: usize = 9;
 
 thread_local! {
     /// A buffer that no connection of this thread has anything in.
@@ -21,11 +20,12 @@ thread_local! {
 ///
 /// h2 by itself asks for 8 KiB, which is half of a full frame: two system calls for each, and a copy of the first
 /// half into a buffer that is large enough. Here one system call brings several frames, and h2 is handed whole ones;
-/// of one that its buffer has no room for only the head, by which it makes room for the rest.
+/// of one that its buffer has no room for only the head, by which it makes room for the rest. What h2 must not see
+/// is taken out on the way: see [`Frames`].
 ///
 /// A connection has a buffer for as long as there is something in it; in between, the connections of a thread share
 /// one.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ahead {
     buffer: Option<Box<[u8]>>,
     start: usize,
@@ -34,9 +34,14 @@ pub(super) struct Ahead {
     rest: usize,
     /// Whether no more will come.
     ended: bool,
+    frames: Frames,
 }
 
 impl Ahead {
+    pub(super) fn new(frames: Frames) -> Self {
+        Self { buffer: None, start: 0, end: 0, rest: 0, ended: false, frames }
+    }
+
     fn bytes(&self) -> &[u8] {
         self.buffer.as_deref().and_then(|buffer| buffer.get(self.start..self.end)).unwrap_or_default()
     }
@@ -47,7 +52,7 @@ impl Ahead {
         read: impl FnOnce(&mut ReadBuf<'_>) -> Poll<Result<()>>,
     ) -> Poll<Result<usize>> {
         let mut buffer = self.buffer.take().or_else(|| SPARE.take()).unwrap_or_else(|| vec![0; SIZE].into());
-        // At most the beginning of a head.
+        // At most the beginning of a frame.
         buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         let mut free = ReadBuf::new(buffer.get_mut(self.end..).unwrap_or_default());
@@ -71,40 +76,62 @@ impl Ahead {
     }
 
     /// Hands over what fits, or the end; `false` where nothing can be handed over before more was read.
-    pub(super) fn hand_over(&mut self, buf: &mut ReadBuf<'_>) -> bool {
-        let (length, rest) = self.measure(buf.remaining());
-        if length == 0 {
-            return buf.remaining() == 0 || std::mem::take(&mut self.ended);
-        }
-        buf.put_slice(self.bytes().get(..length).unwrap_or_default());
-        self.start += length;
-        self.rest = rest;
+    ///
+    /// # Errors
+    /// The upstream has sent what h2 cannot be handed.
+    pub(super) fn hand_over(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool> {
+        let before = buf.remaining();
+        while buf.remaining() > 0 && self.hand_over_next(buf, before)? {}
         self.release();
-        true
+        // Without room there is nothing to wait for, either.
+        Ok(buf.remaining() < before || before == 0 || std::mem::take(&mut self.ended))
     }
 
-    /// How many bytes to hand over where there is this much room, and how much of the last frame is then left.
-    fn measure(&self, room: usize) -> (usize, usize) {
-        let bytes = self.bytes();
-        let mut length = self.rest.min(room).min(bytes.len());
-        let mut rest = self.rest - length;
-        while rest == 0 && length < room {
-            let Some(head) = bytes.get(length..).and_then(<[u8]>::first_chunk::<HEAD>) else {
-                // The end can be in the middle of a head.
-                let length = if self.ended { bytes.len().min(room) } else { length };
-                return (length, 0);
-            };
-            let [a, b, c, ..] = *head;
-            let size = HEAD + usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(usize::MAX - HEAD);
-            let fits = size <= room - length;
-            if !fits && length > 0 {
-                break;
-            }
-            let taken = if fits { size.min(bytes.len() - length) } else { HEAD.min(room) };
-            length += taken;
-            rest = size - taken;
+    /// Hands over the rest of a frame, or the next one where it fits. Returns whether there may be more.
+    fn hand_over_next(&mut self, buf: &mut ReadBuf<'_>, most: usize) -> Result<bool> {
+        if self.rest > 0 {
+            let taken = self.pass(buf, self.rest);
+            self.rest -= taken;
+            return Ok(taken > 0);
         }
-        (length, rest)
+        match self.frames.next(self.bytes()) {
+            Next::Frame(size) => {
+                let room = buf.remaining();
+                let fits = size <= room;
+                if !fits && room < most {
+                    return Ok(false);
+                }
+                if let Some(head) = self.bytes().first_chunk().copied() {
+                    self.frames.count(&head)?;
+                }
+                let taken = self.pass(buf, if fits { size } else { HEAD });
+                self.rest = size - taken;
+                Ok(fits)
+            }
+            Next::Drop => {
+                self.start += HEAD;
+                Ok(true)
+            }
+            Next::Instead(frame) => {
+                // It is as long as what it replaces.
+                let place = self.start..self.start + frame.len();
+                if let Some(place) = self.buffer.as_deref_mut().and_then(|buffer| buffer.get_mut(place)) {
+                    place.copy_from_slice(&frame);
+                }
+                Ok(true)
+            }
+            Next::Incomplete if self.ended => Ok(self.pass(buf, usize::MAX) > 0),
+            Next::Incomplete => Ok(false),
+        }
+    }
+
+    /// Hands over as many bytes as there are and fit, at most this many.
+    fn pass(&mut self, buf: &mut ReadBuf<'_>, most: usize) -> usize {
+        let bytes = self.bytes();
+        let length = most.min(bytes.len()).min(buf.remaining());
+        buf.put_slice(bytes.get(..length).unwrap_or_default());
+        self.start += length;
+        length
     }
 }
 
@@ -117,16 +144,35 @@ mod tests {
         [&length_bytes[..], &[0; HEAD - 3], &vec![7; length]].concat()
     }
 
+    #[test]
+    fn what_h2_must_not_see_is_taken_out_however_it_comes() {
+        const STREAM: [u8; 4] = [0, 0, 0, 5];
+        let frame = |kind: u8, flags: u8, payload: &[u8]| -> Vec<u8> {
+            let [_, length @ ..] = u32::try_from(payload.len()).expect("short").to_be_bytes();
+            [&length[..], &[kind, flags], &STREAM, payload].concat()
+        };
+        let (empty, update) = (frame(0, 0, b""), frame(8, 0, &[0; 4]));
+        let (data, end) = (frame(0, 0, &[9; 30]), frame(0, 1, b""));
+        let wire = [&empty[..], &data, &empty, &empty, &update, &data, &empty, &end, &empty].concat();
+        let error = frame(1, 4, &[0x0f, 42, 1, b'x']);
+        let left = [&data[..], &error, &data, &end].concat();
+        for piece in [1, 9, 10, 50, wire.len()] {
+            for room in [1, 8, 12, 39, 4_096] {
+                assert!(read(&wire, piece, room).concat() == left, "pieces of {piece}, room for {room}");
+            }
+        }
+    }
+
     /// Reads as h2 does, whose buffers have `room`, or what a frame needs, from a connection that brings `wire` in
     /// pieces of `piece` bytes. Returns what each read brought.
     fn read(wire: &[u8], piece: usize, room: usize) -> Vec<Vec<u8>> {
         let mut pieces = wire.chunks(piece);
-        let mut ahead = Ahead::default();
+        let mut ahead = Ahead::new(Frames::new(usize::MAX));
         let mut reads: Vec<Vec<u8>> = Vec::new();
         loop {
             let mut space = vec![0; room.max(ahead.rest)];
             let mut buf = ReadBuf::new(&mut space);
-            while !ahead.hand_over(&mut buf) {
+            while !ahead.hand_over(&mut buf).expect("no limit") {
                 let filled = ahead.poll_fill(|free| {
                     free.put_slice(pieces.next().unwrap_or_default());
                     Poll::Ready(Ok(()))

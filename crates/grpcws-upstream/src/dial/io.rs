@@ -12,9 +12,11 @@ use tokio::task::coop::poll_proceed;
 use tokio_rustls::client::TlsStream;
 
 use super::ahead::Ahead;
+use super::frames::{BlockTooLarge, Frames};
 use super::{DialError, Failure};
 
-/// A connection to an upstream. It notes what h2 does not tell, and reads more at once than h2 does.
+/// A connection to an upstream. It notes what h2 does not tell, reads more at once than h2 does, and keeps from h2
+/// what would make it end the connection for nothing.
 pub(crate) struct Io {
     stream: Stream,
     ahead: Ahead,
@@ -28,6 +30,8 @@ pub(crate) struct Notes {
     heard: AtomicBool,
     /// The error of TLS that ended it. h2 keeps the text of an I/O error only.
     failure: OnceLock<Failure>,
+    /// The headers or trailers that ended it.
+    too_large: OnceLock<BlockTooLarge>,
 }
 
 impl Notes {
@@ -39,6 +43,11 @@ impl Notes {
     pub(super) fn failure(&self) -> Option<Failure> {
         self.failure.get().copied()
     }
+
+    /// The headers or trailers that were too large to go on behind them.
+    pub(crate) fn too_large(&self) -> Option<BlockTooLarge> {
+        self.too_large.get().copied()
+    }
 }
 
 enum Stream {
@@ -49,21 +58,21 @@ enum Stream {
 }
 
 impl Io {
-    fn new(stream: Stream, notes: &Arc<Notes>) -> Self {
-        Self { stream, ahead: Ahead::default(), notes: Arc::clone(notes) }
+    fn new(stream: Stream, frames: Frames, notes: &Arc<Notes>) -> Self {
+        Self { stream, ahead: Ahead::new(frames), notes: Arc::clone(notes) }
     }
 
-    pub(crate) fn tcp(stream: TcpStream, notes: &Arc<Notes>) -> Self {
-        Self::new(Stream::Tcp(stream), notes)
+    pub(super) fn tcp(stream: TcpStream, frames: Frames, notes: &Arc<Notes>) -> Self {
+        Self::new(Stream::Tcp(stream), frames, notes)
     }
 
-    pub(crate) fn tls(stream: TlsStream<TcpStream>, notes: &Arc<Notes>) -> Self {
-        Self::new(Stream::Tls(Box::new(stream)), notes)
+    pub(super) fn tls(stream: TlsStream<TcpStream>, frames: Frames, notes: &Arc<Notes>) -> Self {
+        Self::new(Stream::Tls(Box::new(stream)), frames, notes)
     }
 
     #[cfg(unix)]
-    pub(crate) fn unix(stream: tokio::net::UnixStream, notes: &Arc<Notes>) -> Self {
-        Self::new(Stream::Unix(stream), notes)
+    pub(super) fn unix(stream: tokio::net::UnixStream, frames: Frames, notes: &Arc<Notes>) -> Self {
+        Self::new(Stream::Unix(stream), frames, notes)
     }
 }
 
@@ -99,8 +108,17 @@ impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         // What lies ready is no reason to keep other tasks of the thread waiting.
         let turn = ready!(poll_proceed(cx));
-        while !self.ahead.hand_over(buf) {
-            ready!(self.poll_fill(cx))?;
+        loop {
+            match self.ahead.hand_over(buf) {
+                Ok(true) => break,
+                Ok(false) => ready!(self.poll_fill(cx))?,
+                Err(error) => {
+                    if let Some(too_large) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+                        let _ = self.notes.too_large.set(*too_large);
+                    }
+                    return Poll::Ready(Err(error));
+                }
+            }
         }
         turn.made_progress();
         Poll::Ready(Ok(()))

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod error;
+mod frames;
 mod io;
 
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ use tokio::time::{Instant, timeout_at};
 
 pub(crate) use error::{DialError, Failure};
 pub(crate) use io::{Io, Notes};
+
+use frames::{Frames, MAX_BLOCK};
 
 use crate::options::{MAX_WINDOW, UpstreamOptions};
 use crate::resolve::Address;
@@ -43,6 +46,8 @@ pub(crate) struct Dialer {
     tls: Option<Tls>,
     timeout: Duration,
     tcp_keep_alive: Option<Duration>,
+    /// The most bytes that h2 is let read as one block of headers.
+    max_block: usize,
     http2: Builder,
 }
 
@@ -58,6 +63,7 @@ impl Dialer {
         let window = options.window();
         let unread =
             usize::try_from(window).unwrap_or(usize::MAX).saturating_mul(options.max_streams_per_connection);
+        let max_block = options.header_list_size().max(MAX_BLOCK);
         let mut http2 = Builder::new();
         http2
             .enable_push(false)
@@ -66,7 +72,7 @@ impl Dialer {
             .initial_connection_window_size(MAX_WINDOW)
             // Even if each of them is full of frames of one byte, h2 must not end the connection.
             .data_frame_budget(unread.saturating_mul(FRAME_CHARGE))
-            .max_header_list_size(options.header_list_size())
+            .max_header_list_size(u32::try_from(header_list(options, max_block)).unwrap_or(u32::MAX))
             .max_send_buffer_size(SEND_BUFFER)
             .initial_max_send_streams(NO_SETTINGS_YET)
             .max_concurrent_reset_streams(REMEMBERED_RESETS)
@@ -74,7 +80,7 @@ impl Dialer {
             // h2 counts what arrives for a stream that it has forgotten over the whole life of a connection, and
             // would end it after 1,024: a long-lived connection with many cancelled calls gets there.
             .max_local_error_reset_streams(None);
-        Self { tls, timeout: options.dial_timeout, tcp_keep_alive: options.tcp_keep_alive, http2 }
+        Self { tls, timeout: options.dial_timeout, tcp_keep_alive: options.tcp_keep_alive, max_block, http2 }
     }
 
     /// Connects, up to and including the upstream's HTTP/2 settings.
@@ -95,16 +101,17 @@ impl Dialer {
         deadline: Instant,
         notes: &Arc<Notes>,
     ) -> Result<Io, DialError> {
+        let frames = Frames::new(self.max_block);
         let address = match address {
             Address::Tcp(address) => *address,
-            Address::Unix(path) => return connect_unix(path, deadline, notes).await,
+            Address::Unix(path) => return connect_unix(path, deadline, frames, notes).await,
         };
         let tcp = match timeout_at(deadline, TcpStream::connect(address)).await {
             Ok(connected) => connected.map_err(DialError::connect)?,
             Err(_) => return Err(Failure::ConnectTimeout.into()),
         };
         self.set_options(&tcp, address);
-        let Some(tls) = &self.tls else { return Ok(Io::tcp(tcp, notes)) };
+        let Some(tls) = &self.tls else { return Ok(Io::tcp(tcp, frames, notes)) };
         let stream = match timeout_at(deadline, tls.connector.connect(tls.name.clone(), tcp)).await {
             Ok(connected) => connected.map_err(DialError::tls)?,
             Err(_) => return Err(Failure::TlsTimeout.into()),
@@ -112,7 +119,7 @@ impl Dialer {
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             return Err(Failure::NoAlpn.into());
         }
-        Ok(Io::tls(stream, notes))
+        Ok(Io::tls(stream, frames, notes))
     }
 
     /// What is refused here costs latency or detection of a lost peer, but not the connection.
@@ -147,15 +154,29 @@ impl Dialer {
     }
 }
 
+/// The limit of headers that h2 itself has. What is beyond it h2 drops from trailers without a word, so it is no limit
+/// that is ever met in silence: where it cuts, more than our own limit is left.
+///
+/// It cuts before the field that goes beyond it. A field of a block has at most 8/5 of the block's bytes (the shortest
+/// codes of HPACK have five bits), or 4 KiB from the table of the connection.
+fn header_list(options: &UpstreamOptions, max_block: usize) -> usize {
+    max_block.saturating_mul(2).saturating_add(options.header_list_size())
+}
+
 #[cfg(unix)]
-async fn connect_unix(path: &Path, deadline: Instant, notes: &Arc<Notes>) -> Result<Io, DialError> {
+async fn connect_unix(
+    path: &Path,
+    deadline: Instant,
+    frames: Frames,
+    notes: &Arc<Notes>,
+) -> Result<Io, DialError> {
     match timeout_at(deadline, tokio::net::UnixStream::connect(path)).await {
-        Ok(connected) => Ok(Io::unix(connected.map_err(DialError::connect)?, notes)),
+        Ok(connected) => Ok(Io::unix(connected.map_err(DialError::connect)?, frames, notes)),
         Err(_) => Err(Failure::ConnectTimeout.into()),
     }
 }
 
 #[cfg(not(unix))]
-async fn connect_unix(_: &Path, _: Instant, _: &Arc<Notes>) -> Result<Io, DialError> {
+async fn connect_unix(_: &Path, _: Instant, _: Frames, _: &Arc<Notes>) -> Result<Io, DialError> {
     Err(Failure::Other.into())
 }

@@ -11,6 +11,7 @@ use super::Pool;
 use crate::connection::Connection;
 use crate::dial::{DialError, Dialed, Failure};
 use crate::driver::{Driver, KeepAlive};
+use crate::header_limit::HeaderLimit;
 use crate::resolve::{self, Address};
 
 /// How long connecting waits for a look-up, where addresses are known. Longer than a look-up takes in the normal case,
@@ -76,13 +77,14 @@ fn connected(pool: &Arc<Pool>, address: &Address, dialed: Dialed) {
     tracing::debug!(%address, "connected to the upstream");
     let Dialed { send, mut http2, notes } = dialed;
     let settings = &pool.settings;
+    let header_limit = HeaderLimit::new(settings.header_list_size, Arc::clone(&notes));
     let keep_alive = settings.ping_interval.and_then(|interval| {
         let ping_pong = http2.ping_pong()?;
         Some(KeepAlive::new(ping_pong, notes, interval, settings.ping_timeout, settings.ping_while_idle))
     });
     let now = pool.clock(Instant::now());
     let make = |id| {
-        let connection = Connection::new(id, address.clone(), send, settings.streams);
+        let connection = Connection::new(id, address.clone(), send, settings.streams, header_limit);
         connection.set_idle_since(now);
         Arc::new(connection)
     };

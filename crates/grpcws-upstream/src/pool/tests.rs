@@ -16,6 +16,7 @@ use super::{Pool, Slot};
 use crate::connection::{Blocked, Connection};
 use crate::dial::{Dialer, Failure};
 use crate::endpoint::{Endpoint, Target};
+use crate::header_limit::HeaderLimit;
 use crate::options::UpstreamOptions;
 use crate::resolve::{Address, literal};
 
@@ -82,7 +83,7 @@ impl Decider {
 
     async fn connected(&mut self, address: &Address, streams: usize) -> Arc<Connection> {
         let send = handle(streams).await;
-        let make = |id| Arc::new(Connection::new(id, address.clone(), send, 100));
+        let make = |id| Arc::new(connection(id, address.clone(), send));
         self.state.connected(address, make).unwrap()
     }
 
@@ -93,6 +94,10 @@ impl Decider {
     fn after(&mut self, time: Duration) {
         self.now += time;
     }
+}
+
+fn connection(id: u64, address: Address, send: SendRequest<Bytes>) -> Connection {
+    Connection::new(id, address, send, 100, HeaderLimit::new(1_000, Arc::default()))
 }
 
 fn served(mut receiver: Receiver<Offer>) -> Slot {
@@ -235,7 +240,7 @@ async fn an_address_that_is_gone_gets_no_more_calls() {
     assert_eq!(decider.settle(), []);
     // A connection to the old address that comes late is not used.
     let send = handle(100).await;
-    assert!(decider.state.connected(&a, |id| Arc::new(Connection::new(id, a.clone(), send, 100))).is_none());
+    assert!(decider.state.connected(&a, |id| Arc::new(connection(id, a.clone(), send))).is_none());
 }
 
 #[tokio::test]

@@ -43,8 +43,18 @@ impl Resolver {
         };
         let method = generic.and_then(|generic| services.method(generic.service, generic.name));
         match method.filter(|method| self.generic_route.is_open(method, &services)) {
-            Some(method) => Some(resolved(method, codec(&services, method, method.request(), options))),
+            Some(method) => Some(resolved(method, codec(method, method.request(), options))),
             None => by_template(&services, path, query, options).or_else(|| {
+                let to_come = match generic {
+                    Some(generic) => services.may_come(generic.service),
+                    // A template of a service that is to come may match.
+                    None => !services.is_complete(),
+                };
+                if to_come && method.is_none() {
+                    descriptors.request();
+                    let reason = Unresolved::Pending { callable: callable && generic.is_some() };
+                    return Some(unresolved(generic.map_or("", |generic| generic.method), reason));
+                }
                 let closed = method.is_some() || self.generic_route == GenericRoute::Off;
                 let reason = if closed { Unresolved::Closed } else { Unresolved::Absent { callable } };
                 generic.map(|generic| unresolved(generic.method, reason))
@@ -63,7 +73,7 @@ fn by_template(
     let method = found.method();
     Some(match found.bind(query) {
         Ok(bound) => {
-            let codec = codec(services, method, found.payload(), options);
+            let codec = codec(method, found.payload(), options);
             Resolved { bound: Some(bound), complete: found.is_complete(), ..resolved(method, codec) }
         }
         Err(status) => {
@@ -88,8 +98,8 @@ fn unresolved(method: &str, reason: Unresolved) -> Resolved {
 }
 
 /// What transcodes messages of this type, and the method's responses.
-fn codec(services: &Services, method: &Method, payload: &Message, options: &ConnectionOptions) -> Codec {
-    Codec::of(services.table(), payload, method.response())
+fn codec(method: &Method, payload: &Message, options: &ConnectionOptions) -> Codec {
+    Codec::of(payload, method.response())
         .marshal(options.bounded_marshal())
         .unmarshal(options.unmarshal.clone())
 }

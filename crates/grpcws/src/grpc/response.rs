@@ -27,8 +27,8 @@ pub(super) struct Responding<B> {
     /// Whether the method has exactly one response message.
     single: bool,
     messages: u64,
-    /// The head where it has a `grpc-status` although a body follows. The status counts only if that turns out to be
-    /// empty: not every server and service says so in the head.
+    /// The head where it has a `grpc-status` although a body follows. The status counts only if no message comes, and
+    /// no trailers with another one: not every server and proxy ends the response with the head.
     early_status: Option<HeaderMap>,
 }
 
@@ -94,7 +94,7 @@ fn check(parts: &Parts) -> Result<Option<Encoding>, Status> {
 fn check_content_type(headers: &HeaderMap) -> Result<(), Status> {
     let content_type = headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
     let media_type = content_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    match media_type.strip_prefix("application/grpc") {
+    match media_type.to_ascii_lowercase().strip_prefix("application/grpc") {
         Some("" | "+proto") => Ok(()),
         Some(other) if other.starts_with('+') => {
             let text = format!("the upstream answers in {media_type:?}, not in protobuf");
@@ -156,8 +156,18 @@ where
         Answer::Abort(Cause::ResponseTooLarge(u64::try_from(self.limit).unwrap_or(u64::MAX)))
     }
 
-    fn end(&self, trailers: HeaderMap) -> Status {
-        if self.deframer.is_empty() { complete(trailers, self.single, self.messages) } else { truncated() }
+    fn end(&mut self, trailers: HeaderMap) -> Status {
+        if !self.deframer.is_empty() {
+            return truncated();
+        }
+        match self.early_status.take() {
+            Some(head) if self.messages == 0 && !trailers.contains_key("grpc-status") => {
+                // The rest of the head is the metadata that the client has had.
+                let status = Status::from_trailers(head).unwrap_or_default();
+                complete(status.with_metadata(trailers).to_trailers(), self.single, 0)
+            }
+            _ => complete(trailers, self.single, self.messages),
+        }
     }
 
     /// The body has ended without trailers.

@@ -4,7 +4,7 @@ use grpcws_json::{FieldDescriptor, FieldKind, Message};
 
 use super::error::{FieldError, RouteErrorReason, Source};
 use super::extra::ExtraRoute;
-use super::field_path::FieldPath;
+use super::field_path::{FieldPath, Names};
 use super::fields::Fields;
 use super::template::{Template, Variable};
 use crate::services::{HttpRule, Method};
@@ -53,7 +53,7 @@ impl Binding {
         let body = Body::resolve(method, body)?;
         let mut fixed = Fields::default();
         for (name, value) in fields {
-            let target = FieldPath::resolve(method.request(), name);
+            let target = FieldPath::resolve(method.request(), name, Names::ProtoThenJson);
             target
                 .and_then(|target| fixed.set(&target, value, Source::Route))
                 .map_err(|error| RouteErrorReason::Field { name: name.clone(), error })?;
@@ -84,7 +84,7 @@ impl Binding {
 
 /// The field that a variable sets: one value that nothing else of the route sets.
 fn target(request: &Message, variable: &Variable, taken: &mut Fields) -> Result<FieldPath, FieldError> {
-    let target = FieldPath::resolve(request, &variable.field_path)?;
+    let target = FieldPath::resolve(request, &variable.field_path, Names::Proto)?;
     if target.field.is_repeated() {
         return Err(FieldError::Repeated { name: target.field.name().to_owned() });
     }

@@ -59,6 +59,14 @@ pub enum FieldError {
         /// The full name of the message.
         message: String,
     },
+    /// The name is the one in JSON, where only names of the `.proto` file count: in a path template.
+    #[error("{name:?} is the name in JSON: write {proto_name:?}, as in the .proto file")]
+    JsonName {
+        /// The name that was looked for.
+        name: String,
+        /// The name of that field in the `.proto` file.
+        proto_name: String,
+    },
     /// The path goes on behind a field that is not a message.
     #[error("{name:?} is not a message and has no fields")]
     NotMessage {

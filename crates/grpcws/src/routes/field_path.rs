@@ -1,9 +1,36 @@
-//! Fields of a request by their paths: `shelf.id`, by the names of JSON or of the `.proto` file.
+//! Fields of a request by their paths: `shelf.id`.
 
 use grpcws_json::{DEFAULT_RECURSION_LIMIT, FieldDescriptor, FieldKind, Message};
 
 use super::error::{FieldError, shortened};
 use super::value;
+
+/// Which names a path may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Those of the `.proto` file. What `google.api.http` says is about them alone: whoever reads a template has to know
+    /// which field it means.
+    Proto,
+    /// Those of the `.proto` file, and those of JSON that no field has there.
+    ProtoThenJson,
+}
+
+impl Names {
+    fn find(self, message: &Message, name: &str) -> Result<FieldDescriptor, FieldError> {
+        if let Some(field) = message.field(name) {
+            return Ok(field);
+        }
+        match (self, message.field_by_json_name(name)) {
+            (Self::ProtoThenJson, Some(field)) => Ok(field),
+            (Self::Proto, Some(field)) => {
+                Err(FieldError::JsonName { name: shortened(name), proto_name: field.name().to_owned() })
+            }
+            (_, None) => {
+                Err(FieldError::Unknown { name: shortened(name), message: message.full_name().to_owned() })
+            }
+        }
+    }
+}
 
 /// A field that a text can set, and the messages that it is in.
 #[derive(Debug, Clone)]
@@ -15,16 +42,13 @@ pub(super) struct FieldPath {
 
 impl FieldPath {
     /// Finds the field.
-    pub(super) fn resolve(request: &Message, path: &str) -> Result<Self, FieldError> {
+    pub(super) fn resolve(request: &Message, path: &str, names: Names) -> Result<Self, FieldError> {
         let mut parents: Vec<FieldDescriptor> = Vec::new();
         let mut message = request.clone();
-        let mut names = path.split('.').peekable();
-        while let Some(name) = names.next() {
-            let field = message.field(name).ok_or_else(|| FieldError::Unknown {
-                name: shortened(name),
-                message: message.full_name().to_owned(),
-            })?;
-            if names.peek().is_none() {
+        let mut path = path.split('.').peekable();
+        while let Some(name) = path.next() {
+            let field = names.find(&message, name)?;
+            if path.peek().is_none() {
                 value::check(&field)?;
                 return Ok(Self { parents, field });
             }
@@ -36,6 +60,12 @@ impl FieldPath {
         }
         // `split` yields at least one name, so the loop has returned.
         Err(FieldError::TooDeep)
+    }
+
+    /// The field whose name in JSON is this whole text, dots included.
+    pub(super) fn of_json_name(request: &Message, name: &str) -> Option<Self> {
+        let field = request.field_by_json_name(name).filter(|field| value::check(field).is_ok())?;
+        Some(Self { parents: Vec::new(), field })
     }
 
     /// The field of the request that the path begins with.

@@ -26,7 +26,9 @@
 //!
 //! # From text to fields
 //!
-//! - A path is a name of a field, or several with dots between them, as in the `.proto` file or as in JSON.
+//! - A path is a name of a field, or several with dots between them. Templates and bodies have the names of the `.proto`
+//!   file, and no others. A query has these too, or names of JSON that no field has in the `.proto` file: where the names
+//!   of two fields cross, the one in the `.proto` file counts.
 //! - Lists take one value for each occurrence of the parameter. A variable of a path cannot be a list.
 //! - Numbers are decimal; `true` and `false`; enums by name or number; bytes in base64 of either alphabet.
 //! - `Timestamp`, `Duration` and the wrappers are written as in JSON, without the quotes. The paths of a `FieldMask`

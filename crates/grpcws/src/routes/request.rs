@@ -7,7 +7,7 @@ use grpcws_proto::{Code, Status};
 use super::binding::{Binding, Body};
 use super::decode;
 use super::error::{FieldError, Source, shortened};
-use super::field_path::FieldPath;
+use super::field_path::{FieldPath, Names};
 use super::fields::Fields;
 use super::merge::merge;
 use super::router::split_verb;
@@ -103,7 +103,9 @@ impl<'a> RouteMatch<'a> {
 
     /// The field that a parameter sets.
     fn target(&self, name: &str) -> Result<FieldPath, FieldError> {
-        let target = FieldPath::resolve(self.binding.method.request(), name)?;
+        let request = self.binding.method.request();
+        let target = FieldPath::resolve(request, name, Names::ProtoThenJson)
+            .or_else(|error| FieldPath::of_json_name(request, name).ok_or(error))?;
         match &self.binding.body {
             Body::Field { field, .. } if field.number() == target.outermost().number() => {
                 Err(FieldError::Body)

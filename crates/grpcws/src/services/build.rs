@@ -24,7 +24,7 @@ pub(super) fn build(bytes: &[u8]) -> Result<ServicesData, ServicesError> {
             services.push(service);
         }
     }
-    Ok(ServicesData { table, services, by_name })
+    Ok(ServicesData { tables: vec![table], services, by_name })
 }
 
 fn service(descriptor: &ServiceDescriptor, package: &str, table: &Table) -> Result<Service, ServicesError> {

@@ -1,7 +1,7 @@
 //! What a descriptor set says of services and their methods, loaded at run time.
 //!
-//! [`Services`] are the services of one descriptor set, with the [`Table`](crate::json::Table) that transcodes
-//! their messages. [`Descriptors`] is the handle that whoever serves them shares with whoever loads them, so that
+//! [`Services`] are the services of a descriptor set, or of several, with the [`Table`](crate::json::Table) of each, which
+//! transcodes the messages. [`Descriptors`] is the handle that whoever serves them shares with whoever loads them, so that
 //! newer ones can take their place while calls go on.
 //!
 //! ```

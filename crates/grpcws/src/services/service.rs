@@ -1,25 +1,32 @@
 //! The services of a descriptor set.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::sync::Arc;
 
-use grpcws_json::Table;
+use grpcws_json::{Message, Table};
 
 use super::build;
 use super::error::ServicesError;
 use super::method::Method;
 use crate::routes::{ExtraRoute, RouteError, Routes};
 
-/// The services of one descriptor set, with the table of its messages. Cheap to clone.
+/// The services of a descriptor set, or of [several](Self::of_several), each with the messages of its own set. Cheap to
+/// clone.
 #[derive(Clone)]
 pub struct Services {
     data: Arc<ServicesData>,
     routes: Arc<Routes>,
+    /// Which services may still come; none where that is not known of any.
+    may_come: Option<MayCome>,
 }
 
+type MayCome = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 pub(super) struct ServicesData {
-    pub(super) table: Table,
+    /// One for each descriptor set.
+    pub(super) tables: Vec<Table>,
     pub(super) services: Vec<Service>,
     pub(super) by_name: HashMap<Box<str>, usize>,
 }
@@ -33,8 +40,40 @@ impl Services {
     /// The bytes are not a descriptor set, name types that are not in it, or define something twice.
     pub fn from_file_descriptor_set(bytes: &[u8]) -> Result<Self, ServicesError> {
         let data = build::build(bytes)?;
+        Ok(Self::with_data(data))
+    }
+
+    /// The services of several descriptor sets, whose methods keep the messages of their own: two servers may know
+    /// different revisions of one file. Of services with one name the first is kept. Routes that were added by
+    /// [`with_routes`](Self::with_routes) are not taken over.
+    #[must_use]
+    pub fn of_several(sets: impl IntoIterator<Item = Self>) -> Self {
+        let mut data = ServicesData { tables: Vec::new(), services: Vec::new(), by_name: HashMap::new() };
+        for set in sets {
+            data.tables.extend_from_slice(&set.data.tables);
+            for service in &set {
+                if let Entry::Vacant(entry) = data.by_name.entry(service.full_name.clone()) {
+                    entry.insert(data.services.len());
+                    data.services.push(service.clone());
+                }
+            }
+        }
+        Self::with_data(data)
+    }
+
+    /// The same without the services that `keep` refuses by their full names, and without routes that were added.
+    #[must_use]
+    pub fn retain(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let services: Vec<Service> =
+            self.iter().filter(|service| keep(service.full_name())).cloned().collect();
+        let names = services.iter().map(|service| service.full_name.clone());
+        let by_name = names.zip(0..).collect();
+        Self::with_data(ServicesData { tables: self.data.tables.clone(), services, by_name })
+    }
+
+    fn with_data(data: ServicesData) -> Self {
         let routes = Routes::new(&data.services);
-        Ok(Self { data: Arc::new(data), routes: Arc::new(routes) })
+        Self { data: Arc::new(data), routes: Arc::new(routes), may_come: None }
     }
 
     /// The same services with routes besides those of their annotations, in the place of any that were added before.
@@ -51,7 +90,26 @@ impl Services {
     #[must_use]
     pub fn with_valid_routes(self, extra: &[ExtraRoute]) -> (Self, Vec<RouteError>) {
         let (routes, errors) = Routes::with_extra(&self.data.services, extra);
-        (Self { routes: Arc::new(routes), data: self.data }, errors)
+        (Self { routes: Arc::new(routes), ..self }, errors)
+    }
+
+    /// The same, of which some are still to come: those whose full names the function accepts. A call of such a method, and
+    /// of a path that no route has, is refused for now, with UNAVAILABLE or HTTP 503, and not for good.
+    #[must_use]
+    pub fn incomplete(self, may_come: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self { may_come: Some(Arc::new(may_come)), ..self }
+    }
+
+    /// Whether all services are there that there will be.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.may_come.is_none()
+    }
+
+    /// Whether a service of this full name may still come.
+    #[must_use]
+    pub fn may_come(&self, full_name: &str) -> bool {
+        self.may_come.as_ref().is_some_and(|may_come| may_come(full_name))
     }
 
     /// The method of this name of the service of this full name: `("game.v1.GameService", "Subscribe")`.
@@ -82,10 +140,11 @@ impl Services {
         &self.routes
     }
 
-    /// What transcodes the messages of the methods, and every other message of the descriptor set.
+    /// The message type of this full name, also of one that no method has; where several descriptor sets have it, that of
+    /// the first. What belongs to a method is in the [`table`](grpcws_json::Message::table) of its messages.
     #[must_use]
-    pub fn table(&self) -> &Table {
-        &self.data.table
+    pub fn message(&self, full_name: &str) -> Option<Message> {
+        self.data.tables.iter().find_map(|table| table.message(full_name))
     }
 }
 
