@@ -416,7 +416,7 @@ fn faulty_routes_are_told_when_they_are_loaded() {
             format!("route /a of {method}: there is no such method")
         );
     }
-    let error = services().with_routes(&[watch("/a/{hl}"), watch("/a/*")]).expect_err("a conflict");
+    let error = services().with_routes(&[watch("/a/{lang}"), watch("/a/*")]).expect_err("a conflict");
     assert_eq!(*error.reason, RouteErrorReason::Taken { method: "library.v1.Library.WatchShelf".to_owned() });
 }
 
