@@ -21,7 +21,7 @@ describe("the vectors", () => {
     for (const row of vectors("status").codes) expect(codeName(row.code)).toBe(row.status);
   });
 
-  test.each(vectors("close_codes").client_reading)("close $close without a terminal message means $status", ({ close, status }) => {
+  test.each(vectors("close_codes").client_reading as any[])("close $close without a terminal message means $status", ({ close, status }) => {
     expect(codeForClose(close ?? 1006)).toBe(status);
     const session = live();
     session.closed(close ?? 1006, "", 0);
