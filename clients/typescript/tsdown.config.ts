@@ -10,6 +10,7 @@ export default defineConfig({
   // Nothing differs between runtimes: that is a feature.
   platform: "neutral",
   fixedExtension: false,
+  tsconfig: "tsconfig.src.json",
   dts: true,
   sourcemap: true,
   clean: true,

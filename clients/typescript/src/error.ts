@@ -22,7 +22,7 @@ export interface ErrorDetail {
 /** What a {@link GrpcWsError} has beside its code and its message. */
 export interface ErrorParts {
   details?: readonly ErrorDetail[];
-  headers?: Metadata;
+  headers?: Metadata | undefined;
   trailers?: Metadata;
   close?: { readonly code: number; readonly reason: string };
   started?: boolean | undefined;
@@ -40,8 +40,8 @@ export class GrpcWsError extends Error {
   readonly rawMessage: string;
   /** What the server attached to the status. */
   readonly details: readonly ErrorDetail[] = [];
-  /** The response headers, if they came before the end. */
-  readonly headers: Metadata = {};
+  /** The response headers; none if the response was trailers alone. */
+  readonly headers?: Metadata | undefined;
   /** The trailers. */
   readonly trailers: Metadata = {};
   /** The WebSocket's close, if that decided the outcome. */

@@ -222,7 +222,7 @@ export class ClientSession {
   }
 
   #end(outcome: GrpcWsError | null, now: number): void {
-    if (outcome) Object.assign(outcome, { headers: this.#headers ?? {}, trailers: this.trailers });
+    if (outcome) Object.assign(outcome, { headers: this.#headers, trailers: this.trailers });
     this.outcome = outcome;
     this.#lingerUntil = now + this.#options.lingerMs;
     this.#pending = [];
