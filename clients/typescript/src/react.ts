@@ -137,7 +137,7 @@ class Frames<S> {
 
 /** React Native and browsers have animation frames; elsewhere a timer does. */
 function nextFrame(callback: () => void): number {
-  return globalThis.requestAnimationFrame ? requestAnimationFrame(callback) : (setTimeout(callback, 16) as unknown as number);
+  return "requestAnimationFrame" in globalThis ? requestAnimationFrame(callback) : (setTimeout(callback, 16) as unknown as number);
 }
 
 async function run<T, S>(
