@@ -4,7 +4,13 @@ import { GrpcWsError, toError, type Status } from "./error.ts";
 import type { Metadata } from "./metadata.ts";
 
 /** Cancels the calls that nobody holds any more. */
-const forgotten = /* @__PURE__ */ new FinalizationRegistry<Driver>((driver) => driver.cancel("the call was forgotten"));
+const forgotten = /* @__PURE__ */ new FinalizationRegistry<Driver>((driver) => {
+  try {
+    driver.cancel("the call was forgotten");
+  } catch {
+    // workerd permits nothing outside of a request; there the call ends with its request.
+  }
+});
 
 /**
  * A running call of any of the four kinds.

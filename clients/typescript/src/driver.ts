@@ -107,6 +107,7 @@ export class Driver {
 
   /** Ends the call with this error, at once. Without effect on a call that is over. */
   fail(error: GrpcWsError): void {
+    if (this.isOver) return;
     // Who gives a call up is not told what came before.
     this.#inbox = [];
     this.#session?.abort(error, performance.now());

@@ -75,11 +75,11 @@ export function handshake(url: string, protocols: string[], options: ClientOptio
     socket.onerror = () => {
       if (state === "connecting") setTimeout(refused, CLOSE_MS);
     };
-    socket.onclose = ({ code = 1006, reason = "" }: { code?: number; reason?: string }) => {
+    socket.onclose = ({ code = 0, reason = "" }: { code?: number; reason?: string }) => {
       if (state === "open") {
         state = "done";
         handlers.onClose(code, reason);
-      } else if (code === 1006) refused();
+      } else if (!code || code === 1006) refused();
       // Firefox can show a close without `open`: then the gateway had the call.
       else fail(codeForClose(code), messageForClose(code, reason), code, reason, true);
     };
