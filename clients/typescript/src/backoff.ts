@@ -67,11 +67,9 @@ function wake(): void {
 }
 
 function listen(): void {
-  const target: { addEventListener?: (type: string, listener: (event: Event) => void) => void } = globalThis;
+  const target: { addEventListener?: (type: string, listener: () => void) => void } = globalThis;
   if (isListening || !target.addEventListener) return;
   isListening = true;
-  target.addEventListener("online", wake);
-  target.addEventListener("pageshow", (event) => (event as PageTransitionEvent).persisted && wake());
-  // It bubbles from the document to the window.
-  target.addEventListener("visibilitychange", () => document.visibilityState === "visible" && wake());
+  // `pageshow` comes when a page returns from the back-forward cache. A page that is hidden tries once more, too.
+  for (const type of ["online", "pageshow", "visibilitychange"]) target.addEventListener(type, wake);
 }

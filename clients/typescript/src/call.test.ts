@@ -391,6 +391,7 @@ test("what is told of a call, in order", async () => {
   const { call, socket } = await start({ on });
   call.request(1);
   socket.accept().say({ type: "headers", headers: {} }).say(DATA(1)).say({ type: "error", code: 5, message: "m" }).end();
+  await tick();
   expect(told.map(([name]: any) => name)).toEqual(["start", "sent", "open", "headers", "received", "end"]);
   expect(told.at(-1)).toEqual(["end", "a.B/C", { code: 5, message: "m", trailers: {} }]);
   expect(call.error).toBeInstanceOf(GrpcWsError);

@@ -3,14 +3,19 @@ import type { Driver, Frame } from "./driver.ts";
 import { GrpcWsError, toError, type Status } from "./error.ts";
 import type { Metadata } from "./metadata.ts";
 
-/** Cancels the calls that nobody holds any more. */
-const forgotten = /* @__PURE__ */ new FinalizationRegistry<Driver>((driver) => {
-  try {
-    driver.cancel("the call was forgotten");
-  } catch {
-    // workerd permits nothing outside of a request; there the call ends with its request.
-  }
-});
+/** Cancels the calls that nobody holds any more, in runtimes that can notice. */
+const forgotten = /* @__PURE__ */ watchForgotten();
+
+function watchForgotten(): FinalizationRegistry<Driver> | undefined {
+  if (!globalThis.FinalizationRegistry) return undefined;
+  return new FinalizationRegistry((driver) => {
+    try {
+      driver.cancel("the call was forgotten");
+    } catch {
+      // workerd permits nothing outside of a request; there the call ends with its request.
+    }
+  });
+}
 
 /**
  * A running call of any of the four kinds.
@@ -35,7 +40,7 @@ export class Call<I, O> implements AsyncIterable<O> {
   constructor(driver: Driver, encode: (message: I) => Frame) {
     this.#driver = driver;
     this.#encode = encode;
-    forgotten.register(this, driver);
+    forgotten?.register(this, driver);
   }
 
   /**

@@ -22,10 +22,10 @@ export class Client {
    */
   constructor(url: string | URL, options: ClientOptions = {}) {
     const base = new URL(url, globalThis.location?.href);
-    if (base.username || base.search || base.hash) throw new TypeError(`the URL of a gateway has no user, query or fragment: ${base.origin}`);
-    // A URL's protocol may be set from http: to ws: in every runtime but React Native's.
     const scheme = /^(http|ws)(s?):$/.exec(base.protocol);
-    if (!scheme) throw new TypeError(`the URL of a gateway begins with https:, wss:, http: or ws:, and not with ${base.protocol}`);
+    if (!scheme || base.username || base.search || base.hash) {
+      throw new TypeError("the URL of a gateway begins with https:, wss:, http: or ws:, and has no user, query and fragment");
+    }
     this.#base = `ws${scheme[2]}://${base.host}${base.pathname.replace(/\/+$/, "") || "/ws"}/`;
     this.#options = options;
   }

@@ -84,7 +84,7 @@ export class Driver {
   send(frame: Frame): Promise<void> {
     const sent = new Promise<void>((resolve, reject) => {
       if (this.isOver || this.#isHalfClosed) {
-        return reject(this.outcome ?? new GrpcWsError(Code.FailedPrecondition, "the call takes no more messages"));
+        return reject(this.#refusal());
       }
       this.#outbox.push(frame);
       this.#writers.push({ resolve, reject });
@@ -93,6 +93,10 @@ export class Driver {
     // Nobody has to look: the outcome tells the same.
     sent.catch(() => {});
     return sent;
+  }
+
+  #refusal(): GrpcWsError {
+    return this.outcome ?? new GrpcWsError(Code.FailedPrecondition, "the call takes no more messages");
   }
 
   halfClose(): void {
@@ -261,8 +265,7 @@ export class Driver {
     this.#own.signal?.removeEventListener("abort", this.#onAbort);
     this.#stop.abort();
     this.#outbox.length = 0;
-    const refusal = outcome ?? new GrpcWsError(Code.FailedPrecondition, "the call ended with OK before the message was sent");
-    for (const { reject } of this.#writers.splice(0)) reject(refusal);
+    for (const { reject } of this.#writers.splice(0)) reject(this.#refusal());
     const status = { code: outcome?.code ?? Code.Ok, message: outcome?.rawMessage ?? "", trailers };
     this.#tellHeaders({});
     this.#tellStatus(status);
@@ -287,13 +290,8 @@ export class Driver {
   }
 
   #tell<K extends keyof ClientEvents>(event: K, what?: Parameters<ClientEvents[K]>[1]): void {
-    try {
-      (this.#client.on?.[event] as ((call: CallInfo, what: unknown) => void) | undefined)?.(this.#info, what);
-    } catch (error) {
-      // As an event listener's: the call does not depend on it.
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
+    const listener = this.#client.on?.[event] as ((call: CallInfo, what: unknown) => void) | undefined;
+    // Not here: the call does not depend on what a listener does or throws.
+    if (listener) queueMicrotask(() => listener(this.#info, what));
   }
 }

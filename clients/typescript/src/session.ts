@@ -133,12 +133,13 @@ export class ClientSession {
   #text(message: GatewayMessage, frame: string, now: number): SessionEvent | undefined {
     switch (message.type) {
       case "open":
-        if (this.open) throw new Error("open comes a second time");
+        if (this.open) throw new Error("a second open");
         this.open = message;
-        this.#grant(message.receiveWindow - 1);
+        this.#window--;
+        this.#grant(message.receiveWindow);
         return { open: message };
       case "headers":
-        if (this.#headers) throw new Error("headers come a second time");
+        if (this.#headers) throw new Error("second headers");
         this.#headers = receivedMetadata(message.headers);
         return { headers: this.#headers };
       case "data":
@@ -203,7 +204,7 @@ export class ClientSession {
   #silentAt(): number {
     if (this.#probes) return this.#probeUntil;
     const { pongTimeoutMs, pingPeriodMs } = this.#options;
-    const period = this.open?.pingPeriodMs ?? 1;
+    const period = this.open ? this.open.pingPeriodMs | 0 : 1;
     return pongTimeoutMs && (period || pingPeriodMs) ? this.#heard + Math.max(pongTimeoutMs, 3 * period) : Infinity;
   }
 
@@ -218,7 +219,8 @@ export class ClientSession {
 
   #grant(bytes: number): void {
     this.#window += bytes;
-    if (!Number.isSafeInteger(this.#window)) throw new Error("a window above 2^53 - 1");
+    // A foreign gateway's number may be missing, or no number.
+    if (!(bytes > 0) || !Number.isSafeInteger(this.#window)) throw new Error("a window that is not from 1 to 2^53 - 1");
   }
 
   #end(outcome: GrpcWsError | null, now: number): void {

@@ -14,10 +14,11 @@ import { inBrowser, inWorkerd } from "./hosts.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const runtimes = `${root}/test/runtimes/node_modules`;
+const machine = process.arch === "arm64" ? "-arm64" : "";
 const COMMANDS = {
   node: [process.execPath],
-  node22: [`${runtimes}/node22/bin/node`],
-  node24: [`${runtimes}/node24/bin/node`],
+  node22: [`${runtimes}/node22${machine}/bin/node`],
+  node24: [`${runtimes}/node24${machine}/bin/node`],
   deno: [`${runtimes}/.bin/deno`, "run", "--allow-net", "--allow-env"],
   bun: [`${runtimes}/.bin/bun`, "run"],
 };
