@@ -87,8 +87,8 @@ const connectRest: Row[] = [
       const request = { fail: { code: 8, message: "too many", details }, responseTrailers: { "x-t": { values: ["1"] } } };
       for (const [, options] of FORMATS) {
         const client = connect(environment, options);
-        for (const call of [client.unary(request), collect(client.serverStream(request))]) {
-          const error = await failure<ConnectError>(call);
+        for (const call of [() => client.unary(request), () => collect(client.serverStream(request))]) {
+          const error = await failure<ConnectError>(call());
           ok(error instanceof ConnectError, String(error));
           equal([error.code, error.rawMessage, error.metadata.get("x-t")], [ConnectCode.ResourceExhausted, "too many", "1"]);
           equal(error.findDetails(DurationSchema).map(({ seconds }) => seconds), [5n]);

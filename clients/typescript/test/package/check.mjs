@@ -54,7 +54,7 @@ check("its version is that of the crates", () => {
 });
 
 // Server-side rendering and React Native import it where there is neither a page nor all of a browser's classes.
-const bare = 'for (const name of ['WebSocket', 'FinalizationRegistry', 'ReadableStream', 'WritableStream', 'requestAnimationFrame']) delete globalThis[name]; delete globalThis.document; delete globalThis.addEventListener;';
+const bare = `for (const name of ['WebSocket', 'FinalizationRegistry', 'ReadableStream', 'WritableStream', 'requestAnimationFrame']) delete globalThis[name]; delete globalThis.document; delete globalThis.addEventListener;`;
 for (const [kind, load] of [["import", (name) => `await import(${JSON.stringify(name)})`], ["require", (name) => `require(${JSON.stringify(name)})`]]) {
   check(`${kind} of every entry where there is no WebSocket`, () => {
     const file = join(folder, kind === "import" ? "all.mjs" : "all.cjs");
