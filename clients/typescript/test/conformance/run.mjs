@@ -24,6 +24,7 @@ const descriptors = `${root}/test/.build/conformance.binpb`;
 const client = `${root}/test/.build/conformance-client.mjs`;
 const plugin = { local: "node_modules/.bin/protoc-gen-es", out: "test/gen/conformance", opt: ["target=ts", "import_extension=ts"] };
 buf("generate", protos, "--template", JSON.stringify({ version: "v2", plugins: [plugin] }));
+execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "test/conformance"], { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
 await build({
   entryPoints: [`${root}/test/conformance/client.ts`], outfile: client, bundle: true, platform: "node", format: "esm", target: "node20",
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
