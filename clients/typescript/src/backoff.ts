@@ -34,7 +34,7 @@ export class Backoff {
 
   /**
    * Waits after a failure. When the network comes back, the page is shown again or comes out of the back-forward cache,
-   * the wait ends; if that was since the attempt began, there is none.
+   * the wait ends; if that was just before the failure, and since the attempt began, there is none.
    */
   wait(signal?: AbortSignal): Promise<void> {
     const { initialMs, multiplier, maxMs } = this.#options;
@@ -46,13 +46,16 @@ export class Backoff {
         signal?.removeEventListener("abort", end);
         resolve();
       };
-      const timer = setTimeout(end, wokeAt >= this.#since ? 0 : longest * Math.random());
+      const timer = setTimeout(end, wokeAt >= Math.max(this.#since, now() - JUST_MS) ? 0 : longest * Math.random());
       waiting.add(end);
       signal?.addEventListener("abort", end);
       if (signal?.aborted) end();
     });
   }
 }
+
+/** A socket that died while a page was in the cache is told dead within that time after its return. */
+const JUST_MS = 1_000;
 
 const now = (): number => performance.now();
 

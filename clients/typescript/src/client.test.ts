@@ -16,9 +16,9 @@ async function open(options: ClientOptions = {}, metadata?: MetadataInit) {
 
 describe("URLs", () => {
   test.each([
-    ["https://a.example", "wss://a.example/ws/p.S/M"], ["http://a:8080/", "ws://a:8080/ws/p.S/M"],
-    ["wss://a/prefix/", "wss://a/prefix/p.S/M"], ["ws://[::1]:80/x", "ws://[::1]/x/p.S/M"],
-  ])("%s is called at %s", async (url, called) => {
+    ["https://a.example", "wss://a.example/ws/p.S/M"], [new URL("https://a.example/"), "wss://a.example/ws/p.S/M"], ["http://a:8080/", "ws://a:8080/ws/p.S/M"],
+    ["wss://a/prefix/", "wss://a/prefix/p.S/M"], ["ws://[::1]:80/x", "ws://[::1]:80/x/p.S/M"],
+  ] as [string | URL, string][])("%s is called at %s", async (url, called) => {
     for (const method of ["p.S/M", "/p.S/M"]) {
       const { WebSocket, next } = script();
       new Client(url, { WebSocket }).json(method);
@@ -40,7 +40,7 @@ describe("URLs", () => {
     vi.unstubAllGlobals();
   });
 
-  test.each(["ftp://a", "https://user:secret@a", "https://a?q=1", "https://a#f", "/ws"])("%s is refused", (url) => {
+  test.each(["ftp://a", "https://user:secret@a", "https://a?q=1", "https://a#f", "https://", "https://a b/", "/ws"])("%s is refused", (url) => {
     expect(() => new Client(url)).toThrow(TypeError);
     try {
       new Client(url);
@@ -187,6 +187,22 @@ describe("connecting", () => {
     sockets[5]?.end(1006);
     await expect(call.response()).rejects.toMatchObject({ code: Code.Unavailable, started: true });
     expect(sockets).toHaveLength(6);
+  });
+
+  test("a call that waits long leaves no listeners behind", async () => {
+    const add = vi.spyOn(AbortSignal.prototype, "addEventListener");
+    const remove = vi.spyOn(AbortSignal.prototype, "removeEventListener");
+    const { WebSocket, sockets } = script();
+    const call = new Client("http://gateway", { WebSocket, waitForReady: true, connectTimeoutMs: 100_000 }).json("a.B/C");
+    for (let attempt = 0; attempt < 30; attempt++) {
+      await settle();
+      sockets.at(-1)?.fail();
+      await vi.advanceTimersByTimeAsync(31_000);
+    }
+    expect(sockets).toHaveLength(31);
+    expect(add.mock.calls.length - remove.mock.calls.length).toBeLessThan(3);
+    call.cancel();
+    vi.restoreAllMocks();
   });
 
   test("a call that waits for the gateway ends with its deadline or its signal", async () => {

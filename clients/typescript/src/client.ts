@@ -4,6 +4,8 @@ import { utf8Length } from "./encoding.ts";
 import type { CallOptions, ClientOptions } from "./options.ts";
 import type { Mode } from "./session.ts";
 
+const ABSOLUTE = /^(?:http|ws)(s?):\/\/([^/?#@\s]+)(\/[^?#\s]*)?$/;
+
 /**
  * Calls gRPC methods through a grpcws gateway. It holds no socket: each call has one of its own.
  *
@@ -21,12 +23,11 @@ export class Client {
    *   the gateway's default prefix `/ws` is taken.
    */
   constructor(url: string | URL, options: ClientOptions = {}) {
-    const base = new URL(url, globalThis.location?.href);
-    const scheme = /^(http|ws)(s?):$/.exec(base.protocol);
-    if (!scheme || base.username || base.search || base.hash) {
-      throw new TypeError("the URL of a gateway begins with https:, wss:, http: or ws:, and has no user, query and fragment");
-    }
-    this.#base = `ws${scheme[2]}://${base.host}${base.pathname.replace(/\/+$/, "") || "/ws"}/`;
+    // React Native's URL does not know its parts.
+    const parts = ABSOLUTE.exec(`${url}`) ?? (globalThis.location && ABSOLUTE.exec(new URL(url, location.href).href));
+    if (!parts) throw new TypeError("the URL of a gateway begins with https:, wss:, http: or ws:, and has no user, query and fragment");
+    const [, secure = "", host, path = ""] = parts;
+    this.#base = `ws${secure}://${host}${path.replace(/\/+$/, "") || "/ws"}/`;
     this.#options = options;
   }
 

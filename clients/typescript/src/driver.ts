@@ -44,7 +44,8 @@ export class Driver {
 
   #session: ClientSession | undefined;
   #socket: WebSocketLike | undefined;
-  /** Gives up what the call waits for before its WebSocket is open. */
+  /** Give up what the call waits for before its WebSocket is open: an attempt, and the time between two. */
+  #giveUp: () => void = () => {};
   readonly #stop: AbortController = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -164,10 +165,10 @@ export class Driver {
           this.#pump();
         },
       });
-      this.#stop.signal.addEventListener("abort", () => {
+      this.#giveUp = () => {
         giveUp();
         resolve(undefined);
-      });
+      };
     });
   }
 
@@ -263,6 +264,7 @@ export class Driver {
     if (this.isOver) return;
     this.outcome = outcome;
     this.#own.signal?.removeEventListener("abort", this.#onAbort);
+    this.#giveUp();
     this.#stop.abort();
     this.#outbox.length = 0;
     for (const { reject } of this.#writers.splice(0)) reject(this.#refusal());

@@ -103,17 +103,18 @@ describe("what ends a wait", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("after a page came back during the attempt there is no wait, and after the next attempt there is", async () => {
+  test("after a page came back there is no wait, but after an hour there is: all clients of a gateway that restarts must not come at once", async () => {
     const backoff = new (await listen()).Backoff();
     backoff.begin();
     await vi.advanceTimersByTimeAsync(5);
-    target.dispatchEvent(pageshow(false));
     target.dispatchEvent(pageshow(true));
     const first = vi.fn();
     void backoff.wait().then(first);
     await vi.advanceTimersByTimeAsync(1);
     expect(first).toHaveBeenCalled();
     backoff.begin();
+    target.dispatchEvent(pageshow(true));
+    await vi.advanceTimersByTimeAsync(3_600_000);
     const second = vi.fn();
     void backoff.wait().then(second);
     await vi.advanceTimersByTimeAsync(100);

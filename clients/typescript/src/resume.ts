@@ -38,7 +38,8 @@ export async function* resume<T>(
     for (let attempt = 0; ; attempt++) {
       backoff.begin();
       try {
-        stop.signal.throwIfAborted();
+        // React Native has no throwIfAborted.
+        if (stop.signal.aborted) throw stop.signal.reason;
         for await (const message of start(last, attempt, stop.signal)) {
           backoff.reset();
           last = message;

@@ -35,8 +35,7 @@ export function createRpc(url: string | URL | Client, options?: ClientOptions): 
   const client = url instanceof Client ? url : new Client(url, options);
   const start = (service: string, method: string): Call<Uint8Array, Uint8Array> => client.call(`${service}/${method}`);
   const pipe = (call: Call<Uint8Array, Uint8Array>, data: AsyncIterable<Uint8Array>): Call<Uint8Array, Uint8Array> => {
-    // How the call ends is told by its responses.
-    call.pipe(data).catch(() => {});
+    void call.pipe(data);
     return call;
   };
   return {
