@@ -25,11 +25,20 @@ pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
     for script in ["generate", "build", "check"] {
         run(&mut npm(context, &["run", "--silent", script]))?;
     }
+    let with_programs = |script| {
+        let mut command = node(context, script);
+        command.arg(programs);
+        command
+    };
+    let mut load = with_programs("test/gateway/load.mjs");
+    load.env("NODE_OPTIONS", "--expose-gc");
     let alone = [
         ("unit tests", npm(context, &["test", "--silent"])),
         ("package", node(context, "test/package/check.mjs")),
         ("size", node(context, "test/package/size.mjs")),
         ("conformance", conformance(context, programs)?),
+        ("restart", with_programs("test/gateway/restart.mjs")),
+        ("load", load),
     ];
     let suites = NAMES.into_iter().map(|name| {
         let mut command = node(context, "test/gateway/run.mjs");
