@@ -17,6 +17,9 @@ pub(crate) const RUNTIMES: &str = "clients/typescript/test/runtimes";
 const NAMES: [&str; 9] =
     ["node", "node22", "node24", "deno", "bun", "workerd", "chromium", "firefox", "webkit"];
 
+/// What makes the calls of connectrpc/conformance.
+const CALLERS: &str = "node,chromium,firefox,webkit";
+
 /// Builds and checks the package, then runs every suite of it, whichever fails.
 pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
     let gateway = built(context, "grpcws")?;
@@ -48,10 +51,14 @@ pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
     sum(alone.into_iter().chain(suites).map(|(name, mut command)| count(&mut command, name)))
 }
 
-/// connectrpc/conformance through the transport for Connect-ES, in both modes of v1.
+/// connectrpc/conformance through the transport for Connect-ES, in Node and in pages, in both modes of v1.
 fn conformance(context: &Context, programs: &Path) -> Result<Command, Failure> {
     let mut command = node(context, "test/conformance/run.mjs");
-    command.arg(programs).arg(context.go_programs().join("connectconformance")).arg(protos(context)?);
+    command
+        .arg(CALLERS)
+        .arg(programs)
+        .arg(context.go_programs().join("connectconformance"))
+        .arg(protos(context)?);
     Ok(command)
 }
 
