@@ -1,3 +1,5 @@
+import { checkOptions, MAX_TIMER_MS } from "./options.ts";
+
 /** How long a gateway that cannot be reached is left alone. */
 export interface BackoffOptions {
   /** The longest wait after the first failure, in milliseconds. Default: 1 s. */
@@ -18,6 +20,7 @@ export class Backoff {
   #since = now();
 
   constructor(options: Partial<BackoffOptions> = {}) {
+    checkOptions(options);
     this.#options = { initialMs: 1_000, multiplier: 1.6, maxMs: 30_000, ...options };
     listen();
   }
@@ -38,7 +41,7 @@ export class Backoff {
    */
   wait(signal?: AbortSignal): Promise<void> {
     const { initialMs, multiplier, maxMs } = this.#options;
-    const longest = Math.min(maxMs, initialMs * multiplier ** this.#failures++);
+    const longest = Math.min(maxMs, MAX_TIMER_MS, initialMs * multiplier ** this.#failures++);
     return new Promise((resolve) => {
       const end = (): void => {
         clearTimeout(timer);

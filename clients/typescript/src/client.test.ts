@@ -50,6 +50,31 @@ describe("URLs", () => {
   });
 });
 
+describe("options", () => {
+  test.each<[ClientOptions, string]>([
+    [{ timeoutMs: NaN }, "timeoutMs is NaN: use a number from 0 on"], [{ timeoutMs: -1 }, "timeoutMs is -1"], [{ credit: "5" as never }, "credit is 5"],
+    [{ maxHandshakes: 0 }, "maxHandshakes is 0: use a number from 1 on"], [{ backoff: { initialMs: NaN } }, "initialMs"], [{ backoff: { multiplier: 0.5 } }, "multiplier"],
+    [{ connectTimeoutMs: null as never }, "connectTimeoutMs"], [{ lingerMs: -5 }, "lingerMs"],
+  ])("what cannot work is refused with its name", (options, text) => {
+    expect(() => new Client("http://gateway", options)).toThrow(text);
+  });
+
+  test("those of a call too, where it is made", () => {
+    const { WebSocket, sockets } = script();
+    const client = new Client("http://gateway", { WebSocket });
+    expect(() => client.json("a.B/C", { timeoutMs: NaN })).toThrow("timeoutMs is NaN");
+    expect(() => client.call("a.B/C", { credit: -1 })).toThrow("credit is -1");
+    expect(sockets).toEqual([]);
+  });
+
+  test("a time for ever does not pass at once", async () => {
+    const { call, socket } = await open({ connectTimeoutMs: Infinity, timeoutMs: Infinity });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(call.error).toBeUndefined();
+    expect(socket?.metadata).toEqual({});
+  });
+});
+
 describe("metadata", () => {
   test("takes records, pairs and Headers, of the client and of the call", async () => {
     const { socket } = await open({ metadata: { "X-A": ["1", "2"], "x-none": undefined } }, [["x-a", "3"], ["x-b-bin", new Uint8Array([255, 254])]]);

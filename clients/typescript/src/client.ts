@@ -1,7 +1,7 @@
 import { Call } from "./call.ts";
 import { Driver, type Frame } from "./driver.ts";
 import { utf8Length } from "./encoding.ts";
-import type { CallOptions, ClientOptions } from "./options.ts";
+import { checkOptions, type CallOptions, type ClientOptions } from "./options.ts";
 import type { Mode } from "./session.ts";
 
 const ABSOLUTE = /^(?:http|ws)(s?):\/\/([^/?#@\s]+)(\/[^?#\s]*)?$/;
@@ -28,6 +28,7 @@ export class Client {
     if (!parts) throw new TypeError("the URL of a gateway begins with https:, wss:, http: or ws:, and has no user, query and fragment");
     const [, secure = "", host, path = ""] = parts;
     this.#base = `ws${secure}://${host}${path.replace(/\/+$/, "") || "/ws"}/`;
+    checkOptions({ ...options, ...options.backoff });
     this.#options = options;
   }
 
@@ -50,6 +51,7 @@ export class Client {
   }
 
   #drive(method: string, mode: Mode, options: CallOptions = {}): Driver {
+    checkOptions(options);
     return new Driver(this.#base + method.replace(/^\//, ""), method, mode, this.#options, options);
   }
 }

@@ -5,7 +5,7 @@ import { Code } from "./code.ts";
 import { GrpcWsError, toError, type Status } from "./error.ts";
 import { drop, handshake } from "./handshake.ts";
 import { formatTimeout, readMetadata, subprotocols, type Metadata } from "./metadata.ts";
-import type { CallInfo, CallOptions, ClientEvents, ClientOptions, WebSocketLike } from "./options.ts";
+import { MAX_TIMER_MS, type CallInfo, type CallOptions, type ClientEvents, type ClientOptions, type WebSocketLike } from "./options.ts";
 import { ClientSession, type Mode, type SessionEvent } from "./session.ts";
 
 /** A frame of a request message, and what it counts against the window. */
@@ -19,9 +19,6 @@ interface Settle {
   resolve(): void;
   reject(error: GrpcWsError): void;
 }
-
-/** The longest time of a timer: a longer one fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 let calls = 0;
 

@@ -2,7 +2,7 @@
 import { codeForClose, messageForClose } from "./close.ts";
 import { Code } from "./code.ts";
 import { GrpcWsError } from "./error.ts";
-import type { ClientOptions, WebSocketConstructor, WebSocketLike } from "./options.ts";
+import { MAX_TIMER_MS, type ClientOptions, type WebSocketConstructor, type WebSocketLike } from "./options.ts";
 
 /** What comes of a WebSocket: `onFailed`, or `onOpen`, then messages, then `onClose`. */
 export interface SocketHandlers {
@@ -65,7 +65,7 @@ export function handshake(url: string, protocols: string[], options: ClientOptio
     timer = setTimeout(() => {
       fail(Code.Unavailable, `the gateway did not accept the WebSocket within ${connectTimeoutMs} ms`);
       drop(socket);
-    }, connectTimeoutMs);
+    }, Math.min(connectTimeoutMs, MAX_TIMER_MS));
     socket.onopen = () => {
       if (settle("open")) handlers.onOpen(socket as WebSocketLike);
     };

@@ -110,3 +110,17 @@ export interface CallOptions {
   /** Overrides the client's `waitForReady`. */
   waitForReady?: boolean;
 }
+
+/** The longest time of a timer: a longer one fires at once. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
+/** Refuses numbers that cannot work, by the name of the option. */
+export function checkOptions(options: object): void {
+  for (const [name, value] of Object.entries(options)) {
+    const least = name === "maxHandshakes" || name === "multiplier" ? 1 : 0;
+    const isNumber = least || name === "credit" || name.endsWith("Ms");
+    if (isNumber && value !== undefined && !(typeof value === "number" && value >= least)) {
+      throw new RangeError(`${name} is ${String(value)}: use a number from ${least} on`);
+    }
+  }
+}

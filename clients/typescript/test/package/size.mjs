@@ -20,7 +20,7 @@ export async function size(contents, external = []) {
 const CONNECT = ["@connectrpc/connect", "@connectrpc/connect/protocol", "@bufbuild/protobuf"];
 // The first is to become 5,000.
 const LIMITS = [
-  ["one JSON call with Client", 'import { Client } from "./dist/index.js"; console.log(await new Client("https://a").json("a.B/C").request({}).response());', 6_200, []],
+  ["one JSON call with Client", 'import { Client } from "./dist/index.js"; console.log(await new Client("https://a").json("a.B/C").request({}).response());', 6_300, []],
   ["the whole core", 'export * from "./dist/index.js";', 7_000, []],
   ["the transport for Connect-ES", 'export { createGrpcWsTransport } from "./dist/connect.js";', 8_000, CONNECT],
 ];
