@@ -349,9 +349,12 @@ describe("time", () => {
   });
 
   test("a timeout that is longer than a timer can be does not fire at once", async () => {
-    const { call, socket } = await start({ timeoutMs: 2 ** 31 * 40 });
+    const timers = vi.spyOn(globalThis, "setTimeout");
+    const { call, socket } = await start({ timeoutMs: 2 ** 31 * 40, connectTimeoutMs: Infinity, pongTimeoutMs: 0 });
     socket.accept();
     await vi.advanceTimersByTimeAsync(60_000);
+    expect(Math.max(...timers.mock.calls.map(([, ms]) => ms ?? 0))).toBe(2 ** 31 - 1);
+    timers.mockRestore();
     expect(call.error).toBeUndefined();
     expect(socket.metadata["grpc-timeout"]?.[0]).toMatch(/^\d{1,8}S$/);
     call.cancel();
