@@ -19,6 +19,8 @@ export class Client {
   readonly #options: ClientOptions;
 
   /**
+   * Makes a client. It opens nothing before the first call.
+   *
    * @param url Where the gateway is: `https:` or `wss:`, `http:` or `ws:`; in a page also relative to it. Without a path
    *   the gateway's default prefix `/ws` is taken.
    */

@@ -3,9 +3,11 @@ import type { Metadata } from "./metadata.ts";
 
 /** How a call ended. */
 export interface Status {
+  /** The status code; `Code.Ok` is a success. */
   readonly code: Code;
   /** The status message, in English, possibly empty. */
   readonly message: string;
+  /** The trailers, if the response had any. */
   readonly trailers: Metadata;
 }
 
@@ -21,16 +23,23 @@ export interface ErrorDetail {
 
 /** What a {@link GrpcWsError} has beside its code and its message. */
 export interface ErrorParts {
+  /** See {@link GrpcWsError.details}. */
   details?: readonly ErrorDetail[];
+  /** See {@link GrpcWsError.headers}. */
   headers?: Metadata | undefined;
+  /** See {@link GrpcWsError.trailers}. */
   trailers?: Metadata;
+  /** See {@link GrpcWsError.close}. */
   close?: { readonly code: number; readonly reason: string };
+  /** See {@link GrpcWsError.started}. */
   started?: boolean | undefined;
+  /** What made the call fail, if that was an error of this program. */
   cause?: unknown;
 }
 
 /** The end of a call with any status but OK. The text is that of the gateway's close frame: `NOT_FOUND: game not found`. */
 export class GrpcWsError extends Error {
+  /** The name of the class. */
   override readonly name: string = "GrpcWsError";
   /** The status code. */
   readonly code: Code;
@@ -52,6 +61,7 @@ export class GrpcWsError extends Error {
    */
   readonly started: boolean = true;
 
+  /** Makes an error, as a test or a token function may have to. */
   constructor(code: Code, message: string, parts: ErrorParts = {}) {
     const status = codeName(code);
     super(message ? `${status}: ${message}` : status);
