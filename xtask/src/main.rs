@@ -18,6 +18,7 @@ mod process;
 mod protobuf;
 mod steps;
 mod suites;
+mod typescript;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use crate::install::Need;
 use crate::process::{run, run_and_read};
 use crate::protobuf::{conformance, random_messages};
 use crate::suites::{run_suites, sum};
+use crate::typescript::{PACKAGE, RUNTIMES, typescript};
 
 /// One step of the gate.
 pub(crate) struct Step {
@@ -146,6 +147,13 @@ pub(crate) const STEPS: &[Step] = &[
         remedy: "the suite's own output names the case",
         needs: &[Need::GoPrograms],
         run: |context| run_suites(context, "interop"),
+    },
+    Step {
+        name: "typescript",
+        about: "the TypeScript client, in Node, Deno, Bun, workerd and three browsers",
+        remedy: "the output names the case; clients/typescript/test/README.md says how to repeat one",
+        needs: &[Need::NodePackages(PACKAGE), Need::NodePackages(RUNTIMES), Need::GoPrograms, Need::Browsers],
+        run: typescript,
     },
     Step {
         name: "autobahn",

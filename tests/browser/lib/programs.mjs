@@ -27,7 +27,7 @@ export function run(file, parameters, options = {}) {
     program.once("exit", resolve);
   });
   program.ended.then(() => running.delete(program));
-  for (const stream of [program.stdout, program.stderr]) {
+  for (const stream of [program.stdout, program.stderr].filter(Boolean)) {
     createInterface(stream).on("line", (line) => {
       program.printed.push(line);
       program.emit("line", line);

@@ -1,0 +1,77 @@
+// The suite against the gateway in one runtime:
+//
+//     node test/gateway/run.mjs RUNTIME FOLDER-OF-THE-PROGRAMS [PART-OF-A-NAME]
+//
+// RUNTIME is node, node22, node24, deno, bun, workerd, chromium, firefox or webkit; those but `node` and the browsers come
+// from npm, by test/runtimes. The folder is that of `cargo build`, with `grpcws` and `grpcws-test` in it.
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { NAMES as BROWSERS } from "../../../../tests/browser/lib/engines.mjs";
+import { listening, run } from "../../../../tests/browser/lib/programs.mjs";
+import { inBrowser, inWorkerd } from "./hosts.mjs";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
+const runtimes = `${root}/test/runtimes/node_modules`;
+const machine = process.arch === "arm64" ? "-arm64" : "";
+const COMMANDS = {
+  node: [process.execPath],
+  node22: [`${runtimes}/node22${machine}/bin/node`],
+  node24: [`${runtimes}/node24${machine}/bin/node`],
+  deno: [`${runtimes}/.bin/deno`, "run", "--allow-net", "--allow-env"],
+  bun: [`${runtimes}/.bin/bun`, "run"],
+};
+
+const [name = "", programs = "", only = ""] = process.argv.slice(2);
+const isBrowser = BROWSERS.includes(name);
+if (!programs || !(name in COMMANDS || isBrowser || name === "workerd")) {
+  console.error(`usage: node run.mjs ${[...Object.keys(COMMANDS), "workerd", ...BROWSERS].join("|")} FOLDER-OF-THE-PROGRAMS [PART-OF-A-NAME]`);
+  process.exit(64);
+}
+
+/** One file for every runtime; Node 20 alone has no WebSocket of its own. */
+async function bundle(contents, outfile, platform) {
+  const options = { outfile: `${root}/test/.build/${outfile}`, bundle: true, platform, format: "esm", target: "es2022", logLevel: "error" };
+  const banner = platform === "node" ? { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" } : {};
+  await build({ ...options, banner, stdin: { contents, resolveDir: `${root}/test/gateway`, loader: "ts" } });
+  return options.outfile;
+}
+
+/** Starts the test service and the gateway before it; a page's origin has to be allowed. */
+async function start(origin) {
+  const [, upstream] = await listening(`${programs}/grpcws-test`, ["--listen", "127.0.0.1:0"], /^listening grpc:\/\/(.*)/);
+  const parameters = ["serve", "--listen", "127.0.0.1:0", "--upstream", `http://${upstream}`, ...(origin ? ["--allow-origin", origin] : [])];
+  const [gateway, address] = await listening(`${programs}/grpcws`, parameters, /^listening ws:\/\/(.*)/);
+  // The descriptors come by reflection.
+  for (let count = 0; count < 250 && !gateway.printed.some((line) => line.includes("descriptors are loaded")); count++) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return `ws://${address}`;
+}
+
+function tell(results) {
+  for (const { name, error } of results) console.log(error === undefined ? `ok   ${name}` : `FAIL ${name}\n     ${error.replaceAll("\n", "\n     ")}`);
+  const failed = results.filter(({ error }) => error !== undefined).length;
+  console.log(`${results.length - failed} passed, ${failed} failed`);
+  process.exit(failed || !results.length ? 1 : 0);
+}
+
+if (isBrowser) {
+  const file = await bundle('export { run } from "./main.ts";', "gateway-page.mjs", "browser");
+  tell(await inBrowser(name, readFileSync(file, "utf8"), start, only));
+} else if (name === "workerd") {
+  const entry = `import { run } from "./main.ts";
+    export default { async fetch(request) { return Response.json(await run(await request.json())); } };`;
+  const file = await bundle(entry, "gateway-worker.mjs", "browser");
+  tell(await inWorkerd(runtimes, file, await start(), only));
+} else {
+  const entry = name === "node"
+    ? 'import WebSocket from "ws"; import { main } from "./main.ts"; await main(WebSocket as never);'
+    : 'import { main } from "./main.ts"; await main();';
+  const file = await bundle(entry, `gateway-${name}.mjs`, name === "node" ? "node" : "browser");
+  const [program, ...parameters] = COMMANDS[name];
+  const url = await start();
+  const suite = run(program, [...parameters, file, url, only], { stdio: ["ignore", "inherit", "inherit"] });
+  suite.once("exit", (code) => process.exit(code ?? 1));
+}
