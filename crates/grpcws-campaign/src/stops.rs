@@ -142,9 +142,13 @@ impl Scene {
         Ok(results)
     }
 
-    /// A point within the stop.
+    /// A point within the stop. A gateway that runs while its upstream stands still gives a handshake 10 s.
     fn within(self) -> Duration {
-        BEFORE + self.time.mul_f64(0.25)
+        let most = match self.stopped {
+            Stopped::Gateway => Duration::MAX,
+            Stopped::Upstream => Duration::from_secs(5),
+        };
+        BEFORE + self.time.mul_f64(0.25).min(most)
     }
 
     /// A point behind the stop at which every timer that it could have set off has come.
