@@ -1,5 +1,6 @@
 //! The calls of one connection, from its opening to the verdict.
 
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -15,6 +16,13 @@ use crate::client::transport::{Connection, Lost, Reader, Writer, tcp};
 use crate::client::view::View;
 use crate::failure::Failure;
 use crate::oracle::{self, Known};
+
+/// Whether a socket of this program found all ports of the machine taken, for a minute each by connections that have
+/// ended. The gateway has no part in that.
+fn has_no_port(failure: &Failure) -> bool {
+    let kind = failure.downcast_ref::<io::Error>().map(io::Error::kind);
+    matches!(kind, Some(ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable))
+}
 
 /// One connection of a client.
 pub(super) struct Unit<'a> {
@@ -89,7 +97,9 @@ impl<'a> Unit<'a> {
 
     /// A connection or a stream that could not be opened.
     fn failed(&self, what: &str, failure: &Failure) {
-        if self.undisturbed() {
+        if has_no_port(failure) {
+            self.shared.count("no free port for a client");
+        } else if self.undisturbed() {
             self.shared.violation(self.number, format!("unit {}: {what}: {failure}", self.number));
         } else {
             self.shared.count(what);
