@@ -156,6 +156,42 @@ async fn the_config_file_has_routes_and_the_fallback_gets_the_rest() {
     assert!(missing.starts_with("HTTP/1.1 404"), "{missing}");
 }
 
+#[tokio::test]
+async fn a_probe_is_answered_beside_a_fallback_that_has_the_other_requests() {
+    let demo = Demo::start("1").await;
+    let upstream = format!("http://{}", demo.grpc_address);
+    let fallback = format!("http://{}", demo.address);
+    let arguments =
+        ["--upstream", &upstream, "--fallback", &fallback, "--allow-origin", "https://app.example"];
+    let gateway = Gateway::start(&arguments).await;
+    subscribe_soon(&gateway.address).await;
+
+    let ask = async |line: &str, headers: &str| {
+        let request = format!("{line} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n{headers}\r\n");
+        http(&gateway.address, &request, "\r\n\r\n").await.to_ascii_lowercase()
+    };
+    let get = format!("GET {SUBSCRIBE}");
+    let from_app = "Origin: https://app.example\r\n";
+    let probe = format!("{from_app}Grpcws-Protocol: grpcws.v1.json\r\n");
+    let accepted = ask(&get, &probe).await;
+    assert!(accepted.starts_with("http/1.1 426"), "{accepted}");
+    assert!(accepted.contains("access-control-allow-origin: https://app.example\r\n"), "{accepted}");
+    let unknown = ask(&format!("{get}Nothing"), &probe).await;
+    assert!(unknown.starts_with("http/1.1 404") && unknown.contains("application/json"), "{unknown}");
+    let preflight =
+        "Access-Control-Request-Method: GET\r\nAccess-Control-Request-Headers: grpcws-protocol\r\n";
+    let preflight = ask(&format!("OPTIONS {SUBSCRIBE}"), &format!("{from_app}{preflight}")).await;
+    assert!(preflight.starts_with("http/1.1 204"), "{preflight}");
+
+    // Without the header, and outside of the prefix, it is the fallback that answers: the demo, which does not allow
+    // this origin.
+    for (line, headers, status) in [(&*get, from_app, "403"), ("GET /nothing", &*probe, "404")] {
+        let passed = ask(line, headers).await;
+        assert!(passed.starts_with(&format!("http/1.1 {status}")), "{passed}");
+        assert!(!passed.contains("access-control-"), "{passed}");
+    }
+}
+
 /// The close code of a call of `Subscribe` at its generic route, in every mode that has one.
 async fn generic_codes(address: &str) -> [u16; 2] {
     let mut codes = [0; 2];

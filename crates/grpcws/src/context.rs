@@ -9,6 +9,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
+use crate::handshake::asks_for_websocket;
+
 /// What the handshake says of the call: method, metadata, deadline, and what middleware has put into the request.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -53,6 +55,14 @@ impl CallContext {
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether there is no handshake, only the question what one would get (PROTOCOL §3.5). A check that uses something
+    /// up, such as a ticket, has to look at it.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        let Parts { version, headers, extensions, .. } = &self.request;
+        !asks_for_websocket(*version, headers, extensions)
     }
 
     /// The token of `authorization: Bearer TOKEN`, whether a header or the sub-protocol `grpcws.bearer.` brought it.

@@ -106,7 +106,7 @@ pub use forwarded::{PeerAddress, set_forwarded};
 pub use grpcws_json as json;
 pub use grpcws_proto as proto;
 pub use grpcws_proto::{Code, MethodKind, Mode, OptionsError, Status};
-pub use handshake::{Authorize, is_handshake};
+pub use handshake::{Authorize, is_handshake, is_probe};
 pub use hooks::{Direction, RefusedHandshake, StreamHooks, StreamInfo, StreamMetrics};
 pub use options::{ConnectionOptions, ConnectionOptionsBuilder};
 pub use shutdown::{Shutdown, ShutdownGuard};

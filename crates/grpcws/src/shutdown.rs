@@ -140,6 +140,11 @@ impl Shutdown {
         Some(self.registration())
     }
 
+    /// Whether there are as many streams as there may be.
+    pub(crate) fn is_full(&self, most: usize) -> bool {
+        self.shared.alive.load(Ordering::Relaxed) >= most
+    }
+
     fn register(&self) -> Registration {
         self.shared.alive.fetch_add(1, Ordering::Relaxed);
         self.registration()

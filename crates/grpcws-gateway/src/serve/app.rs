@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use bytes::Bytes;
 use grpcws::bridge::{Bridge, RequestBody};
-use grpcws::{Status, is_handshake};
+use grpcws::{Status, is_handshake, is_probe};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tower_service::Service;
@@ -52,7 +52,7 @@ where
             return Box::pin(async move { Ok(grpc.call(kind, request).await) });
         }
         match &self.fallback {
-            Some(fallback) if !(below_prefix && is_handshake(&request)) => {
+            Some(fallback) if !(below_prefix && (is_handshake(&request) || is_probe(&request))) => {
                 let fallback = fallback.clone();
                 Box::pin(async move { Ok(fallback.call(request).await) })
             }

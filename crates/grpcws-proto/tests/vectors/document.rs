@@ -1,5 +1,7 @@
 //! PROTOCOL.md itself: it says what the vectors say.
 
+use serde_json::Value;
+
 use super::{file, number, rows, text};
 
 #[test]
@@ -44,5 +46,35 @@ fn the_table_of_status_codes_is_that_of_the_vectors() {
         let cells =
             format!("| {} | `{}` | `{}` |", number(&row, "code"), text(&row, "status"), text(&row, "go"));
         assert!(document.contains(&cells), "{cells}");
+    }
+}
+
+/// The interface of the messages of one type: its members, each with whether it may be left out.
+fn interface(document: &str, message_type: &str) -> Vec<(String, bool)> {
+    let marker = format!("\n  type: \"{message_type}\";\n");
+    let at = document.find(&marker).expect(&format!("an interface for {message_type}"));
+    let (body, _) = document[at..].split_once("\n}").unwrap();
+    let members = body.lines().filter(|line| !line.trim_start().starts_with("/**"));
+    members
+        .filter_map(|line| line.trim().split_once(": "))
+        .map(|(name, _)| (name.trim_end_matches('?').to_owned(), name.ends_with('?')))
+        .collect()
+}
+
+#[test]
+fn the_interfaces_of_the_document_have_the_members_of_the_messages() {
+    let document = file("PROTOCOL.md");
+    for row in rows("gateway_messages.json", "rows") {
+        let message: Value = serde_json::from_str(text(&row, "text")).unwrap();
+        let members = interface(&document, text(&message, "type"));
+        for name in message.as_object().unwrap().keys() {
+            assert!(members.iter().any(|(member, _)| member == name), "{name}: {message}");
+        }
+        for (name, optional) in members {
+            assert!(optional || message.get(&name).is_some(), "{name}: {message}");
+        }
+    }
+    for client_type in ["end_send", "cancel", "pong", "ping", "credit", "data"] {
+        assert_eq!(interface(&document, client_type)[0], ("type".to_owned(), false), "{client_type}");
     }
 }

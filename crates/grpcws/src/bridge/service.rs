@@ -18,7 +18,7 @@ use super::resolver::Resolver;
 use crate::context::CallContext;
 use crate::forwarded::set_forwarded;
 use crate::grpc::{CallRequest, Encoding, GrpcCall, RequestBody};
-use crate::handshake::{Authorize, Client, Endpoint, Handshake, Refusal, ResponseFuture};
+use crate::handshake::{Authorize, Endpoint, Handshake, ResponseFuture};
 use crate::hooks::StreamHooks;
 use crate::options::ConnectionOptions;
 use crate::services::Descriptors;
@@ -121,7 +121,7 @@ where
         let Settings { endpoint, resolver, .. } = &*self.settings;
         let resolved = resolver.resolve(parts.uri.path(), parts.uri.query(), &endpoint.options);
         let Some(resolved) = resolved else {
-            return answered(endpoint.refuse(&Refusal::NoRoute, &Client::of(&parts)));
+            return answered(endpoint.no_route(parts));
         };
         let (mut handshake, context) = match endpoint.open(parts, resolved) {
             Ok(opened) => opened,
@@ -137,16 +137,9 @@ where
         })
     }
 
-    fn accept(
-        &self,
-        mut handshake: Handshake,
-        context: Result<CallContext, Status>,
-    ) -> Response<Full<Bytes>> {
-        let call = context.and_then(|context| {
-            handshake.check_callable()?;
-            self.call(&mut handshake, context)
-        });
-        handshake.accept(call)
+    fn accept(&self, handshake: Handshake, context: Result<CallContext, Status>) -> Response<Full<Bytes>> {
+        let callable = context.and_then(|context| handshake.check_callable().map(|()| context));
+        handshake.accept(callable, |handshake, context| self.call(handshake, context))
     }
 
     fn call(&self, handshake: &mut Handshake, context: CallContext) -> Result<GrpcCall<B>, Status> {

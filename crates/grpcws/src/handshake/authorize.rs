@@ -13,7 +13,8 @@ use crate::context::CallContext;
 
 /// Decides whether a call may start. The call does not start, and no socket is opened, before the decision.
 ///
-/// It runs once for each handshake that is well formed and comes from an allowed origin, and sees all of
+/// It runs once for each handshake that is well formed and comes from an allowed origin, and for each probe of one
+/// ([`CallContext::is_probe`]), and sees all of
 /// it: method, kind and mode, the HTTP request with its headers and extensions, the client's address, and the
 /// metadata of the call. A credential is in the metadata, whether a header or the sub-protocol `grpcws.bearer.`
 /// carried it; [`CallContext::bearer`] finds the token.

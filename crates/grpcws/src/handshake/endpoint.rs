@@ -23,8 +23,12 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Refuses a handshake by HTTP.
+    /// Refuses a handshake by HTTP, or tells a probe that it would be refused. The hooks hear of handshakes alone.
     pub(crate) fn refuse(&self, refusal: &Refusal, client: &Client<'_>) -> Response<Full<Bytes>> {
+        if let Some(probe) = client.probe {
+            tracing::debug!(path = client.path, %refusal, "a probe was told that a handshake is refused");
+            return probe.refused(refusal, client.version);
+        }
         let response = refusal.response(client.version);
         self.report(refusal, client, response.status());
         response

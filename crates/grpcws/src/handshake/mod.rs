@@ -6,6 +6,8 @@
 //!   codec       metadata         own check      or a refusal
 //! ```
 //!
+//! A probe, `GET` without an upgrade, goes the same way, and is told at its end what the answer would be.
+//!
 //! [`Resolved`] says what is known of the method: statically for a typed handler, by the descriptors for the bridge.
 //! [`Endpoint::open`] makes a [`Handshake`] of the request and a [`CallContext`](crate::CallContext), which the
 //! program may see and change before [`Handshake::accept`] takes the call that was made of it.
@@ -16,6 +18,7 @@ mod endpoint;
 mod future;
 mod open;
 mod panics;
+mod probe;
 mod refusal;
 mod request;
 mod resolved;
@@ -27,9 +30,10 @@ pub use future::ResponseFuture;
 #[cfg(feature = "axum")]
 pub(crate) use open::Begun;
 pub(crate) use open::Handshake;
+pub use probe::is_probe;
 #[cfg(any(feature = "axum", feature = "server"))]
 pub(crate) use refusal::close_connection;
 pub(crate) use refusal::{Client, Refusal};
 pub use request::is_handshake;
-pub(crate) use request::single;
+pub(crate) use request::{asks_for_websocket, single};
 pub(crate) use resolved::{Resolved, Unresolved};

@@ -13,9 +13,10 @@ use http::request::Parts;
 use http::{HeaderMap, Response, Version};
 use http_body_util::Full;
 
+use super::probe::{Probe, is_foreign, preflight};
 #[cfg(feature = "axum")]
 use super::refusal::close_connection;
-use super::request::{Upgrade, check};
+use super::request::{Upgrade, check, check_headers};
 use super::{Client, Endpoint, Refusal, Resolved, Unresolved};
 use crate::codec::Codec;
 use crate::context::CallContext;
@@ -23,10 +24,12 @@ use crate::forwarded::peer;
 use crate::hooks::StreamInfo;
 use crate::routes::BoundRequest;
 
-/// A handshake that is well formed and comes from an origin that is allowed.
+/// A handshake that is well formed and comes from an origin that is allowed, or a probe of one.
 pub(crate) struct Handshake {
     pub(super) endpoint: Endpoint,
-    pub(super) upgrade: Upgrade,
+    /// What answers with an upgrade; `None` for a probe.
+    pub(super) upgrade: Option<Upgrade>,
+    pub(super) probe: Option<Probe>,
     pub(super) version: Version,
     pub(super) start: Start,
     /// When the call is ended.
@@ -50,19 +53,28 @@ impl Endpoint {
     #[expect(clippy::result_large_err, reason = "an answer is returned by value everywhere")]
     pub(crate) fn open(&self, mut parts: Parts, resolved: Resolved) -> Result<Begun, Response<Full<Bytes>>> {
         let now = Instant::now();
+        if let Some(answer) = preflight(&parts, &self.options) {
+            return Err(answer);
+        }
+        let probe = Probe::of(&mut parts, &self.options);
         let checked = if self.shutdown.is_draining() {
             Err(Refusal::Draining)
+        } else if probe.is_none() {
+            check(&mut parts, &self.options).map(|(upgrade, mode, offer)| (Some(upgrade), mode, offer))
+        } else if is_foreign(&parts.headers) {
+            Err(Refusal::Origin)
         } else {
-            check(&mut parts, &self.options)
+            check_headers(&parts, &self.options).map(|(mode, offer)| (None, mode, offer))
         };
-        let (upgrade, offer) = checked.map_err(|refusal| {
-            let client = Client { method: Some(&resolved.method), ..Client::of(&parts) };
+        let (upgrade, mode, offer) = checked.map_err(|refusal| {
+            let method = Some(&*resolved.method);
+            let client = Client { method, probe: probe.as_ref(), ..Client::of(&parts) };
             self.refuse(&refusal, &client)
         })?;
         mark_sensitive(&mut parts.headers);
         let Resolved { method, kind, codec, bound, complete } = resolved;
         // A method that is not known may be of any kind, and bidi is the one that forbids nothing.
-        let mut start = Start::new(upgrade.mode, kind.unwrap_or(MethodKind::Bidi));
+        let mut start = Start::new(mode, kind.unwrap_or(MethodKind::Bidi));
         if complete {
             start = start.request_bound();
         }
@@ -70,7 +82,7 @@ impl Endpoint {
             id: next_id(),
             path: parts.uri.path().to_owned(),
             method,
-            mode: upgrade.mode,
+            mode,
             kind: start.kind,
             peer: peer(&parts),
             principal: None,
@@ -92,9 +104,29 @@ impl Endpoint {
             }
         });
         let endpoint = self.clone();
-        let handshake =
-            Handshake { endpoint, upgrade, version, start, deadline, codec, info, bound, complete, kind };
+        let handshake = Handshake {
+            endpoint,
+            upgrade,
+            probe,
+            version,
+            start,
+            deadline,
+            codec,
+            info,
+            bound,
+            complete,
+            kind,
+        };
         Ok((handshake, call))
+    }
+
+    /// Answers a request whose path is no route.
+    pub(crate) fn no_route(&self, mut parts: Parts) -> Response<Full<Bytes>> {
+        if let Some(answer) = preflight(&parts, &self.options) {
+            return answer;
+        }
+        let probe = Probe::of(&mut parts, &self.options);
+        self.refuse(&Refusal::NoRoute, &Client { probe: probe.as_ref(), ..Client::of(&parts) })
     }
 }
 
@@ -107,6 +139,12 @@ impl Handshake {
     /// `package.Service/Method`, or the route of a typed handler.
     pub(crate) fn method(&self) -> &str {
         &self.info.method
+    }
+
+    /// Whether it only asks what a handshake would get.
+    #[cfg(feature = "axum")]
+    pub(crate) fn is_probe(&self) -> bool {
+        self.probe.is_some()
     }
 
     /// Whether there is an authorization check.
@@ -136,6 +174,7 @@ impl Handshake {
             path: &self.info.path,
             method: Some(&self.info.method),
             peer: self.info.peer,
+            probe: self.probe.as_ref(),
             version: self.version,
         }
     }

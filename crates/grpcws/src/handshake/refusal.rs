@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{Response, StatusCode, Version};
 use http_body_util::Full;
 
+use super::probe::Probe;
 use crate::forwarded::peer;
 
 /// Why a handshake is refused.
@@ -108,13 +109,15 @@ pub(crate) struct Client<'a> {
     /// `package.Service/Method`, or the route of a typed handler, if the path names one.
     pub(crate) method: Option<&'a str>,
     pub(crate) peer: Option<SocketAddr>,
+    /// Set if the client only asks what a handshake would get.
+    pub(crate) probe: Option<&'a Probe>,
     pub(crate) version: Version,
 }
 
 impl<'a> Client<'a> {
     /// The client of a request of which no more is known.
     pub(crate) fn of(parts: &'a Parts) -> Self {
-        Self { path: parts.uri.path(), method: None, peer: peer(parts), version: parts.version }
+        Self { path: parts.uri.path(), method: None, peer: peer(parts), probe: None, version: parts.version }
     }
 }
 

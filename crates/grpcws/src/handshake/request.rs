@@ -5,7 +5,7 @@ use grpcws_proto::handshake::Offer;
 use http::header::{self, AsHeaderName, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Method, Request, Version};
+use http::{Extensions, Method, Request, Version};
 use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use tungstenite::handshake::derive_accept_key;
@@ -17,7 +17,6 @@ use crate::transport::StreamWindow;
 /// What is needed to answer a handshake with an upgrade.
 #[derive(Debug)]
 pub(super) struct Upgrade {
-    pub(super) mode: Mode,
     pub(super) on_upgrade: OnUpgrade,
     /// The value of `Sec-WebSocket-Accept`; `None` over HTTP/2.
     pub(super) accept_key: Option<String>,
@@ -25,9 +24,23 @@ pub(super) struct Upgrade {
     pub(super) window: Option<StreamWindow>,
 }
 
-/// Checks a request, and takes the means to upgrade its connection out of it.
-pub(super) fn check(parts: &mut Parts, options: &ConnectionOptions) -> Result<(Upgrade, Offer), Refusal> {
+/// Checks a handshake, and takes the means to upgrade its connection out of it.
+pub(super) fn check(
+    parts: &mut Parts,
+    options: &ConnectionOptions,
+) -> Result<(Upgrade, Mode, Offer), Refusal> {
     let accept_key = if parts.version >= Version::HTTP_2 { check_http2(parts)? } else { check_http1(parts)? };
+    let (mode, offer) = check_headers(parts, options)?;
+    let on_upgrade = parts
+        .extensions
+        .remove::<OnUpgrade>()
+        .ok_or(Refusal::NotWebSocket("the server does not support upgrades on this connection"))?;
+    let window = parts.extensions.remove::<StreamWindow>();
+    Ok((Upgrade { on_upgrade, accept_key, window }, mode, offer))
+}
+
+/// Checks the part of a handshake that a probe has too.
+pub(super) fn check_headers(parts: &Parts, options: &ConnectionOptions) -> Result<(Mode, Offer), Refusal> {
     let size = header_size(&parts.headers);
     if size > options.max_header_size {
         return Err(Refusal::HeaderSize(options.max_header_size));
@@ -37,22 +50,22 @@ pub(super) fn check(parts: &mut Parts, options: &ConnectionOptions) -> Result<(U
     }
     let offer = Offer::from_headers(&parts.headers);
     let mode = offer.select(&options.modes)?;
-    let on_upgrade = parts
-        .extensions
-        .remove::<OnUpgrade>()
-        .ok_or(Refusal::NotWebSocket("the server does not support upgrades on this connection"))?;
-    let window = parts.extensions.remove::<StreamWindow>();
-    Ok((Upgrade { mode, on_upgrade, accept_key, window }, offer))
+    Ok((mode, offer))
 }
 
 /// Whether a request asks for a WebSocket, by the upgrade of HTTP/1.1 or the extended CONNECT of HTTP/2, be it well
 /// formed or not.
 pub fn is_handshake<B>(request: &Request<B>) -> bool {
-    if request.version() >= Version::HTTP_2 {
-        let protocol = request.extensions().get::<Protocol>();
+    asks_for_websocket(request.version(), request.headers(), request.extensions())
+}
+
+/// [`is_handshake`], by the parts of a request.
+pub(crate) fn asks_for_websocket(version: Version, headers: &HeaderMap, extensions: &Extensions) -> bool {
+    if version >= Version::HTTP_2 {
+        let protocol = extensions.get::<Protocol>();
         return protocol.is_some_and(|protocol| protocol.as_str().eq_ignore_ascii_case("websocket"));
     }
-    has_token(request.headers(), header::UPGRADE, "websocket")
+    has_token(headers, header::UPGRADE, "websocket")
 }
 
 fn check_http1(parts: &Parts) -> Result<Option<String>, Refusal> {
@@ -111,7 +124,7 @@ pub(crate) fn single(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&He
     values.next().is_none().then_some(first)
 }
 
-fn has_token(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
+pub(super) fn has_token(headers: &HeaderMap, name: impl AsHeaderName, token: &str) -> bool {
     let values = headers.get_all(name);
     let mut tokens = values.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
     tokens.any(|value| value.trim().eq_ignore_ascii_case(token))

@@ -71,11 +71,11 @@ impl<Req: ProtoMessage> StreamingHandler<Req> {
     }
 
     fn accept(&self, handshake: Handshake, context: Result<CallContext, Status>) -> Response {
-        let call = context.map(|context| {
+        let accepted = handshake.accept(context, |_, context| {
             let (sender, requests) = channel(self.method.receive_window());
-            TypedCall::new((self.create)(requests, context), Some(sender))
+            Ok(TypedCall::new((self.create)(requests, context), Some(sender)))
         });
-        handshake.accept(call).map(Body::new)
+        accepted.map(Body::new)
     }
 }
 

@@ -99,13 +99,13 @@ where
             Err(refused) => return ResponseFuture::ready(refused),
         };
         ResponseFuture::waiting(async move {
-            let call = match handshake.authorize(context).await {
+            let request = match handshake.authorize(context).await {
                 Err(status) => Err(status),
                 Ok(mut context) => {
                     let parsed = handshake.run(self.parse.parse(&mut context.request, &state)).await;
                     match parsed {
-                        Ok(Ok(request)) => Ok(TypedCall::<Req>::new((self.create)(request, context), None)),
-                        Ok(Err(rejection)) if !handshake.mode().is_v1() => {
+                        Ok(Ok(request)) => Ok((request, context)),
+                        Ok(Err(rejection)) if !(handshake.mode().is_v1() || handshake.is_probe()) => {
                             let status = rejected_status(&rejection);
                             return handshake.reject(rejection, status);
                         }
@@ -114,7 +114,10 @@ where
                     }
                 }
             };
-            handshake.accept(call).map(Body::new)
+            let accepted = handshake.accept(request, |_, (request, context)| {
+                Ok(TypedCall::<Req>::new((self.create)(request, context), None))
+            });
+            accepted.map(Body::new)
         })
     }
 }
