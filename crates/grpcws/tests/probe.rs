@@ -139,7 +139,9 @@ async fn a_probe_is_told_that_a_handshake_would_be_accepted_and_starts_nothing()
 async fn the_probe_of_a_typed_handler_does_not_run_it() {
     let created = Arc::new(AtomicUsize::new(0));
     let of_handler = Arc::clone(&created);
-    let ws = grpcws::GrpcWs::new(services().table().clone());
+    let table = grpcws_json::Table::from_file_descriptor_set(grpcws_test::FILE_DESCRIPTOR_SET)
+        .expect("own descriptors");
+    let ws = grpcws::GrpcWs::new(table);
     let handler = grpcws::BidiStreamHandler::new(&ws, move |_: grpcws::Requests<Message>, _| {
         of_handler.fetch_add(1, Ordering::Relaxed);
         async { Ok::<_, Status>(tokio_stream::iter([Ok::<Message, Status>(Message::default())])) }
