@@ -81,48 +81,61 @@ impl Ahead {
     /// The upstream has sent what h2 cannot be handed.
     pub(super) fn hand_over(&mut self, buf: &mut ReadBuf<'_>) -> Result<bool> {
         let before = buf.remaining();
-        while buf.remaining() > 0 && self.hand_over_next(buf, before)? {}
+        let taken = self.pass(buf, self.rest);
+        self.rest -= taken;
+        while self.rest == 0 && buf.remaining() > 0 && self.hand_over_frames(buf, before)? {}
         self.release();
         // Without room there is nothing to wait for, either.
         Ok(buf.remaining() < before || before == 0 || std::mem::take(&mut self.ended))
     }
 
-    /// Hands over the rest of a frame, or the next one where it fits. Returns whether there may be more.
-    fn hand_over_next(&mut self, buf: &mut ReadBuf<'_>, most: usize) -> Result<bool> {
-        if self.rest > 0 {
-            let taken = self.pass(buf, self.rest);
-            self.rest -= taken;
-            return Ok(taken > 0);
+    /// Hands over the frames that fit, in one piece up to one that h2 must not see. Returns whether there may be more.
+    fn hand_over_frames(&mut self, buf: &mut ReadBuf<'_>, most: usize) -> Result<bool> {
+        let (there, room) = (self.end - self.start, buf.remaining());
+        let mut whole = 0;
+        while whole < there {
+            let bytes = self.bytes().get(whole..).unwrap_or_default();
+            let (next, head) = (self.frames.next(bytes), bytes.first_chunk().copied());
+            match next {
+                Next::Frame(size) => {
+                    let fits = size <= room - whole;
+                    // Only the head of one that a whole buffer has no room for.
+                    if !fits && (whole > 0 || room < most) {
+                        break;
+                    }
+                    if let Some(head) = head {
+                        self.frames.count(&head)?;
+                    }
+                    if !fits {
+                        self.rest = size - self.pass(buf, HEAD);
+                        return Ok(false);
+                    }
+                    whole += size;
+                }
+                Next::Drop => {
+                    self.pass(buf, whole);
+                    self.start += HEAD;
+                    return Ok(true);
+                }
+                Next::Instead(frame) => {
+                    self.pass(buf, whole);
+                    // It is as long as what it replaces.
+                    let place = self.start..self.start + frame.len();
+                    if let Some(place) = self.buffer.as_deref_mut().and_then(|buffer| buffer.get_mut(place)) {
+                        place.copy_from_slice(&frame);
+                    }
+                    return Ok(true);
+                }
+                Next::Incomplete => {
+                    whole = if self.ended { there } else { whole };
+                    break;
+                }
+            }
         }
-        match self.frames.next(self.bytes()) {
-            Next::Frame(size) => {
-                let room = buf.remaining();
-                let fits = size <= room;
-                if !fits && room < most {
-                    return Ok(false);
-                }
-                if let Some(head) = self.bytes().first_chunk().copied() {
-                    self.frames.count(&head)?;
-                }
-                let taken = self.pass(buf, if fits { size } else { HEAD });
-                self.rest = size - taken;
-                Ok(fits)
-            }
-            Next::Drop => {
-                self.start += HEAD;
-                Ok(true)
-            }
-            Next::Instead(frame) => {
-                // It is as long as what it replaces.
-                let place = self.start..self.start + frame.len();
-                if let Some(place) = self.buffer.as_deref_mut().and_then(|buffer| buffer.get_mut(place)) {
-                    place.copy_from_slice(&frame);
-                }
-                Ok(true)
-            }
-            Next::Incomplete if self.ended => Ok(self.pass(buf, usize::MAX) > 0),
-            Next::Incomplete => Ok(false),
-        }
+        // The last frame may not be there as a whole yet.
+        self.rest = whole.saturating_sub(there);
+        self.pass(buf, whole);
+        Ok(false)
     }
 
     /// Hands over as many bytes as there are and fit, at most this many.
