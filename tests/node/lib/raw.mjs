@@ -129,8 +129,11 @@ export class RawSocket {
     };
   }
 
-  /** Reads to the close frame, and to the end of the connection: like `Stream.ended`. */
-  async ended() {
+  /**
+   * Reads to the close frame, and to the end of the connection: like `Stream.ended`. Within a frame of its own a client
+   * cannot answer the close frame; it hangs up.
+   */
+  async ended({ withinFrame = false } = {}) {
     const terminals = [];
     const responses = [];
     let close = { code: 1006, reason: "" };
@@ -142,7 +145,8 @@ export class RawSocket {
             ? { code: 1005, reason: "" }
             : { code: payload.readUInt16BE(0), reason: payload.subarray(2).toString("utf8") };
         // The answer to the close, so that the gateway need not wait for it.
-        this.write(frame({ opcode: 8, payload: payload.subarray(0, 2) }));
+        if (withinFrame) this.socket.end();
+        else this.write(frame({ opcode: 8, payload: payload.subarray(0, 2) }));
       } else if (next.opcode === 1) {
         const message = JSON.parse(next.payload.toString("utf8"));
         if (["error", "stream_end"].includes(message.type)) terminals.push(message);

@@ -163,7 +163,7 @@ async function stillSending(url, mode) {
     }
   };
   const pumped = pump();
-  const end = await raw.ended();
+  const end = await raw.ended({ withinFrame: true });
   sending.over = true;
   await pumped;
   verifyEnd(end, tooLarge);
