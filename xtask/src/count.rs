@@ -81,6 +81,8 @@ fn callgrind(context: &Context, program: &PathBuf, hop: &str, messages: u64) -> 
     command.args(["--tool=callgrind", "--quiet"]);
     command.arg(format!("--callgrind-out-file={}", profile.display()));
     command.arg(program).args([hop, &messages.to_string()]);
+    // The allocator gives memory back by the clock, unless it is told not to.
+    command.env("_RJEM_MALLOC_CONF", "narenas:1,dirty_decay_ms:-1,muzzy_decay_ms:-1");
     if !run_and_read(&mut command, Duration::from_secs(300))?.success {
         return Err(Failure::new(format!("{hop} did not run under valgrind")));
     }

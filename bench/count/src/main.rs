@@ -14,6 +14,9 @@ use grpcws::Codec;
 use grpcws::proto::message::ClientMessage;
 use grpcws::proto::session::Payload;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A hop, and what it is.
 type Hop = (&'static str, fn(usize));
 
