@@ -1,7 +1,7 @@
 //! The servers under test and the proxies in front of them, as processes.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +12,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use crate::client::transport::loopback;
 use crate::failure::Failure;
 use crate::process::Process;
 
@@ -160,7 +161,8 @@ pub(crate) fn listen(buffer: Option<usize>) -> Result<(TcpListener, SocketAddr),
     if let Some(size) = buffer {
         limit(&socket, size)?;
     }
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((loopback(), 0)).into())?;
     socket.listen(1_024)?;
     let listener = TcpListener::from(socket);
     let address = listener.local_addr()?;
