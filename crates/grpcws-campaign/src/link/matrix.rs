@@ -160,7 +160,11 @@ impl Case {
             timeout_ms: None,
             credit: (self.client == Client::Grants).then(|| (self.rate / 2).clamp(16 << 10, 256 << 10)),
         };
-        (ask, milliseconds)
+        // HAProxy takes 64 KiB of a stream of HTTP/2 in a round trip.
+        let windows = wire / u64::from(u16::MAX) * self.round_trip_ms;
+        let held_back = self.http2 && self.path == Path::Haproxy && sends;
+        let held_back = held_back.then(|| u32::try_from(windows).unwrap_or(u32::MAX));
+        (ask, milliseconds.max(held_back.unwrap_or_default()))
     }
 }
 
