@@ -65,7 +65,7 @@ pub(crate) struct Ask {
     pub(crate) credit: Option<u32>,
 }
 
-/// What ends the requests of a method that takes many.
+/// Ends the requests of a method that takes many.
 pub(crate) const END_SEND: &[u8] = br#"{"type":"end_send"}"#;
 
 /// A frame to send: its kind and its payload.
@@ -81,7 +81,7 @@ pub(crate) const HEADER: (&str, &str) = ("x-first", "one");
 pub(crate) const TRAILER: (&str, &str) = ("x-last-bin", "CP8");
 
 impl Ask {
-    /// A call without payload, that ends well.
+    /// Makes a call without payload that ends with OK.
     pub(crate) fn new(mode: Mode, method: Method, tag: impl Into<String>) -> Self {
         Self {
             mode,

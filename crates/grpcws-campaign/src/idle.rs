@@ -14,10 +14,10 @@ use tokio::time::Instant;
 
 use crate::ask::{Ask, END_SEND, Method, Mode};
 use crate::books;
-use crate::client::frame::{CLOSE, Decoder, PONG, TEXT, frame};
+use crate::client::frame::{Decoder, TEXT, frame};
 use crate::client::handshake;
 use crate::client::transport::{Connection, Reader, Writer, tcp};
-use crate::client::view::{Reply, View};
+use crate::client::view::View;
 use crate::failure::Failure;
 use crate::oracle::{self, Known};
 use crate::process::Process;
@@ -96,7 +96,7 @@ pub(crate) async fn idle(
             }
             waves.push(full.resident);
         }
-        // What a second wave needs more than the first, a thousandth would.
+        // Memory that grows from wave to wave would grow for ever.
         let grows = matches!((waves.first(), waves.last()), (Some(first), Some(last)) if *last > first * 1.1);
         if grows {
             report.fail(format!("the waves over {version} grow: {waves:.0?} KB"), "grpcws-campaign idle");
@@ -161,16 +161,7 @@ impl Wave {
         let echoed = Arc::new(AtomicUsize::new(0));
         for opened in 0..streams {
             // No more handshakes at a time than a gateway takes from its queue.
-            while opened >= echoed.load(Ordering::Relaxed) + AT_ONCE {
-                if start.elapsed() > Duration::from_secs(600) {
-                    return Err(format!(
-                        "{} of {streams} streams open after 600 s",
-                        echoed.load(Ordering::Relaxed)
-                    )
-                    .into());
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            until_echoed(&echoed, (opened + 1).saturating_sub(AT_ONCE), start).await?;
             let ask = Ask { payload: 100, ..Ask::new(Mode::Json, Method::Bidi, "") };
             let (reader, writer, decoder, status) = if http2 {
                 if opened.is_multiple_of(STREAMS) {
@@ -192,12 +183,7 @@ impl Wave {
             let stream = Stream { ask, view, reader, writer, decoder };
             running.spawn(stream.run(echoed, ends));
         }
-        while echoed.load(Ordering::Relaxed) < streams {
-            if start.elapsed() > Duration::from_secs(600) {
-                return Err(format!("{} of {streams} streams echo", echoed.load(Ordering::Relaxed)).into());
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_echoed(&echoed, streams, start).await?;
         Ok(Self { took: start.elapsed(), end, streams: running, connections })
     }
 
@@ -220,7 +206,21 @@ impl Wave {
     }
 }
 
-/// One of them.
+/// Waits until so many streams have got their echo; 600 s after the start of the wave at most.
+async fn until_echoed(echoed: &AtomicUsize, streams: usize, start: Instant) -> Result<(), Failure> {
+    loop {
+        let number = echoed.load(Ordering::Relaxed);
+        if number >= streams {
+            return Ok(());
+        }
+        if start.elapsed() > Duration::from_secs(600) {
+            return Err(format!("only {number} of {streams} streams got their echo within 600 s").into());
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// An idle stream.
 struct Stream {
     ask: Ask,
     view: View,
@@ -271,16 +271,10 @@ impl Stream {
                 Ok(None) => return,
                 Err(fault) => return self.view.faults.push(fault),
             };
-            let reply = match reply {
-                Some(Reply::Pong(payload)) => frame(PONG, &payload),
-                Some(Reply::JsonPong(id)) => {
-                    frame(TEXT, format!(r#"{{"type":"pong","pingId":{id}}}"#).as_bytes())
-                }
-                Some(Reply::Close(payload)) => frame(CLOSE, &payload),
-                None => continue,
-            };
-            // The reading side sees how it ended.
-            let _ = self.writer.write(reply).await;
+            if let Some(reply) = reply {
+                // The reading side sees how it ended.
+                let _ = self.writer.write(reply.frame()).await;
+            }
         }
     }
 }

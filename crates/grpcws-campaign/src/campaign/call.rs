@@ -1,13 +1,12 @@
 //! One call, as its client carries it out.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::client::frame::{CLOSE, Decoder, PONG, TEXT, frame};
+use crate::client::frame::Decoder;
 use crate::client::transport::{Lost, Reader, Writer};
 use crate::client::view::{Reply, View};
 
@@ -41,30 +40,28 @@ pub(crate) struct Script {
 pub(crate) async fn carry_out(script: Script, view: &mut View, reader: Reader, mut writer: Writer) -> bool {
     let Script { acts, stall, closes, limit } = script;
     let (replies, received) = mpsc::channel(64);
-    let (gone, hangs) = (Notify::new(), AtomicBool::new(false));
+    let gone = Notify::new();
     let both = async {
         let listen = async {
             tokio::time::sleep(stall).await;
             tokio::select! {
-                () = listen(view, reader, replies, closes, limit, &hangs) => {}
-                () = gone.notified() => {}
+                ended = listen(view, reader, replies, closes, limit) => ended,
+                () = gone.notified() => true,
             }
         };
-        tokio::join!(listen, speak(acts, &mut writer, received, &gone));
+        tokio::join!(listen, speak(acts, &mut writer, received, &gone)).0
     };
-    let ended = timeout(limit * 10, both).await.is_ok();
-    ended && !hangs.load(Ordering::Relaxed)
+    timeout(limit * 10, both).await.unwrap_or(false)
 }
 
-/// Reads to the end of the connection, or until nothing arrives for the limit.
+/// Reads to the end of the connection; `false` if nothing arrives for the limit.
 async fn listen(
     view: &mut View,
     mut reader: Reader,
     replies: mpsc::Sender<Bytes>,
     closes: bool,
     limit: Duration,
-    hangs: &AtomicBool,
-) {
+) -> bool {
     let mut decoder = match reader {
         Reader::Http1(_) => Decoder::with_head(),
         Reader::Http2(_) => Decoder::frames(),
@@ -74,26 +71,24 @@ async fn listen(
             Ok(Ok(_)) => {}
             Ok(Err(lost)) => {
                 view.lost = Some(lost);
-                return;
+                return true;
             }
-            Err(_) => return hangs.store(true, Ordering::Relaxed),
+            Err(_) => return false,
         }
         loop {
             let heard = match decoder.next() {
                 Ok(Some(heard)) => heard,
                 Ok(None) => break,
-                Err(fault) => return view.faults.push(fault),
-            };
-            let reply = match view.note(heard) {
-                Some(Reply::Pong(payload)) => frame(PONG, &payload),
-                Some(Reply::JsonPong(id)) => {
-                    frame(TEXT, format!(r#"{{"type":"pong","pingId":{id}}}"#).as_bytes())
+                Err(fault) => {
+                    view.faults.push(fault);
+                    return true;
                 }
-                Some(Reply::Close(payload)) if !closes => frame(CLOSE, &payload),
-                Some(Reply::Close(_)) | None => continue,
             };
-            // What is more than the channel holds is a pong that a later one makes up for.
-            let _ = replies.try_send(reply);
+            let reply = view.note(heard).filter(|reply| !(closes && matches!(reply, Reply::Close(_))));
+            if let Some(reply) = reply {
+                // What is more than the channel holds is a pong that a later one makes up for.
+                let _ = replies.try_send(reply.frame());
+            }
         }
     }
 }

@@ -34,6 +34,19 @@ pub(crate) enum Reply {
     Close(Bytes),
 }
 
+impl Reply {
+    /// Returns the frame that a client sends.
+    pub(crate) fn frame(&self) -> Bytes {
+        match self {
+            Self::Pong(payload) => frame::frame(frame::PONG, payload),
+            Self::JsonPong(id) => {
+                frame::frame(frame::TEXT, format!(r#"{{"type":"pong","pingId":{id}}}"#).as_bytes())
+            }
+            Self::Close(payload) => frame::frame(frame::CLOSE, payload),
+        }
+    }
+}
+
 /// What the upstream says of a client stream that it has read.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {

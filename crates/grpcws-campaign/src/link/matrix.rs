@@ -154,25 +154,23 @@ impl Case {
         let sends = self.method.takes_many();
         let fail = draw.weighted(&[(8, 0), (1, 5), (1, 16)], 0);
         let ask = Ask {
-            mode: self.mode,
-            method: self.method,
-            tag,
             count,
             size: if sends { 0 } else { size },
             payload: if sends { size } else { 0 },
             first: i64::from(draw.between(0, 1 << 20)),
-            rate: 0.0,
             fail: if self.method == Method::ServerStream { fail } else { 0 },
             flush_each: draw.chance(0.3),
             metadata: draw.chance(0.5),
-            timeout_ms: None,
             credit: (self.client == Client::Grants).then(|| (self.rate / 2).clamp(16 << 10, 256 << 10)),
+            ..Ask::new(self.mode, self.method, tag)
         };
         // HAProxy takes 64 KiB of a stream of HTTP/2 in a round trip.
         let windows = wire / u64::from(u16::MAX) * self.round_trip_ms;
-        let held_back = self.http2 && self.path == Path::Haproxy && sends;
-        let held_back = held_back.then(|| u32::try_from(windows).unwrap_or(u32::MAX));
-        (ask, milliseconds.max(held_back.unwrap_or_default()))
+        let held_back = match self.path {
+            Path::Haproxy if self.http2 && sends => u32::try_from(windows).unwrap_or(u32::MAX),
+            _ => 0,
+        };
+        (ask, milliseconds.max(held_back))
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::emulator;
 use super::matrix::{Case, Client};
 use crate::ask::{Ask, END_SEND, Mode};
-use crate::client::frame::{Decoder, PING, PONG, TEXT, frame};
+use crate::client::frame::{Decoder, PING, TEXT, frame};
 use crate::client::handshake;
 use crate::client::transport::{Connection, Lost, Reader, Writer, tcp};
 use crate::client::view::{Reply, View};
@@ -138,15 +138,9 @@ impl Listener<'_> {
 
     async fn reply(&self, reply: Option<Reply>, replies: &Replies) {
         let silent = self.case.client == Client::Silent;
-        let bytes = match reply {
-            Some(Reply::Pong(payload)) if !silent => frame(PONG, &payload),
-            Some(Reply::JsonPong(id)) if !silent => {
-                frame(TEXT, format!(r#"{{"type":"pong","pingId":{id}}}"#).as_bytes())
-            }
-            Some(Reply::Close(payload)) => frame(crate::client::frame::CLOSE, &payload),
-            _ => return,
-        };
-        let _ = replies.send(ToWriter::Reply(bytes)).await;
+        if let Some(reply) = reply.filter(|reply| !silent || matches!(reply, Reply::Close(_))) {
+            let _ = replies.send(ToWriter::Reply(reply.frame())).await;
+        }
     }
 }
 
