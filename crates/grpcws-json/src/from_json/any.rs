@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::message::duplicate_type;
 use super::parser::{Parser, Step};
 use crate::error::FromJsonErrorKind;
 use crate::path::shortened;
@@ -109,21 +108,13 @@ impl<'a> Parser<'a> {
         loop {
             let (name, name_at) = self.name()?;
             match &*name {
-                b"@value" if found => {
-                    self.at = name_at;
-                    return Err(self.error(FromJsonErrorKind::DuplicateField { name: "@value".to_owned() }));
-                }
                 b"@value" => {
-                    found = true;
+                    self.once(&mut found, "@value", name_at)?;
                     put_tag(self.out, 2, LENGTH_DELIMITED);
                     self.bytes_value()?;
                 }
-                b"@type" if found_type => {
-                    self.at = name_at;
-                    return Err(self.error(duplicate_type()));
-                }
                 b"@type" => {
-                    found_type = true;
+                    self.once(&mut found_type, "@type", name_at)?;
                     self.skip_value(depth)?;
                 }
                 b"@error" => self.skip_value(depth)?,
@@ -143,6 +134,15 @@ impl<'a> Parser<'a> {
         Ok(found)
     }
 
+    /// Notes that a member has come; it may come once.
+    fn once(&mut self, found: &mut bool, name: &str, name_at: usize) -> Step {
+        if std::mem::replace(found, true) {
+            self.at = name_at;
+            return Err(self.error(FromJsonErrorKind::DuplicateField { name: name.to_owned() }));
+        }
+        Ok(())
+    }
+
     /// Reads the members of an object in which `value` is the message.
     fn wrapped(&mut self, message: &'a MessageType, index: u32, depth: u32) -> Step {
         let start = self.at;
@@ -151,20 +151,12 @@ impl<'a> Parser<'a> {
         loop {
             let (name, name_at) = self.name()?;
             match &*name {
-                b"value" if found => {
-                    self.at = name_at;
-                    return Err(self.error(FromJsonErrorKind::DuplicateField { name: "value".to_owned() }));
-                }
                 b"value" => {
-                    found = true;
+                    self.once(&mut found, "value", name_at)?;
                     self.message(index, depth)?;
                 }
-                b"@type" if found_type => {
-                    self.at = name_at;
-                    return Err(self.error(duplicate_type()));
-                }
                 b"@type" => {
-                    found_type = true;
+                    self.once(&mut found_type, "@type", name_at)?;
                     self.skip_value(depth)?;
                 }
                 _ if self.discard_unknown => self.skip_value(depth)?,

@@ -136,7 +136,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-pub(super) fn duplicate_type() -> FromJsonErrorKind {
+fn duplicate_type() -> FromJsonErrorKind {
     FromJsonErrorKind::DuplicateField { name: "@type".to_owned() }
 }
 
