@@ -92,6 +92,16 @@ impl SlowClient {
         self.received.extend(rest);
     }
 
+    /// Sends the close frame, and checks that FIN comes after it and not before.
+    async fn close_before_fin(&mut self) {
+        let early = tokio::time::timeout(Duration::from_millis(300), self.stream.read_u8()).await;
+        assert!(early.is_err(), "{early:?} before the client's close frame");
+        self.send(&CLOSE).await;
+        let began = Instant::now();
+        self.end().await;
+        assert!(began.elapsed() < Duration::from_secs(2), "FIN after {:?}", began.elapsed());
+    }
+
     /// The whole frames that were received.
     fn seen(&self) -> Seen {
         let (mut seen, mut rest) = (Seen::default(), self.received.as_slice());
@@ -181,12 +191,7 @@ async fn fin_comes_behind_the_clients_close_frame_and_not_before() {
     let (bridge, mut outcomes) = start(ConnectionOptions::default()).await;
     let mut client = SlowClient::open(bridge.address, "server-stream?count=1", "grpcws.v1.json").await;
     assert!(!client.read_slowly(1_000_000, &[], |seen, _| seen.close.is_some()).await);
-    let early = tokio::time::timeout(Duration::from_millis(300), client.stream.read_u8()).await;
-    assert!(early.is_err(), "{early:?} before the client's close frame");
-    client.send(&CLOSE).await;
-    let began = Instant::now();
-    client.end().await;
-    assert!(began.elapsed() < Duration::from_secs(2), "FIN after {:?}", began.elapsed());
+    client.close_before_fin().await;
     assert_eq!(outcomes.recv().await, Some((1000, Delivery::Confirmed)));
 }
 
@@ -207,12 +212,7 @@ async fn the_close_frame_behind_a_message_over_the_limit_is_seen() {
     let seen = client.seen();
     assert_eq!(seen.close, Some(1009));
     assert!(seen.terminal.is_some_and(|terminal| terminal.contains("RESOURCE_EXHAUSTED")));
-    let early = tokio::time::timeout(Duration::from_millis(300), client.stream.read_u8()).await;
-    assert!(early.is_err(), "{early:?} before the client's close frame");
-    client.send(&CLOSE).await;
-    let began = Instant::now();
-    client.end().await;
-    assert!(began.elapsed() < Duration::from_secs(2), "FIN after {:?}", began.elapsed());
+    client.close_before_fin().await;
     assert_eq!(outcomes.recv().await, Some((1009, Delivery::Confirmed)));
 }
 
