@@ -4,26 +4,16 @@
 //
 // A consumer of 20 messages a second under a flood, and an upload (8 MiB unless said otherwise) over a link of 5 MB/s with a
 // round trip of 100 ms, by a client that keeps to the window and by one that ignores it.
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { listening } from "../../../../tests/browser/lib/programs.mjs";
 import { link } from "./link.mjs";
+import { bundle, startGateway, startUpstream } from "./programs.mjs";
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const [programs, mib = "8"] = process.argv.slice(2);
 if (!programs) {
   console.error("usage: node --expose-gc load.mjs FOLDER-OF-THE-PROGRAMS [MIB]");
   process.exit(64);
 }
-const outfile = `${root}/test/.build/load.mjs`;
-const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" };
-await build({ entryPoints: [`${root}/test/gateway/load.ts`], outfile, bundle: true, platform: "node", format: "esm", target: "node20", banner });
-const { flood, upload, uploadBlindly } = await import(outfile);
-
-const [, upstream] = await listening(`${programs}/grpcws-test`, ["--listen", "127.0.0.1:0"], /^listening grpc:\/\/(.*)/);
-const [gateway, address] = await listening(`${programs}/grpcws`, ["serve", "--listen", "127.0.0.1:0", "--upstream", `http://${upstream}`], /^listening ws:\/\/(.*)/);
-while (!gateway.printed.some((line) => line.includes("descriptors are loaded"))) await new Promise((done) => setTimeout(done, 20));
+const { flood, upload, uploadBlindly } = await import(await bundle('export * from "./load.ts";', "load.mjs", "node"));
+const [, address] = await startGateway(programs, await startUpstream(programs));
 
 let [passed, failed] = [0, 0];
 function check(name, isOk, numbers) {

@@ -3,28 +3,19 @@
 //     node test/gateway/restart.mjs FOLDER-OF-THE-PROGRAMS
 //
 // By their own sequence numbers, nothing is doubled or lost; and they do not all come back in the same moment.
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { end, listening } from "../../../../tests/browser/lib/programs.mjs";
+import { end } from "../../../../tests/browser/lib/programs.mjs";
+import { bundle, startGateway, startUpstream } from "./programs.mjs";
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const [programs] = process.argv.slice(2);
 if (!programs) {
   console.error("usage: node restart.mjs FOLDER-OF-THE-PROGRAMS");
   process.exit(64);
 }
-const outfile = `${root}/test/.build/restart.mjs`;
-const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" };
-await build({ entryPoints: [`${root}/test/gateway/restart.ts`], outfile, bundle: true, platform: "node", format: "esm", target: "node20", banner });
-const { streams } = await import(outfile);
+const { streams } = await import(await bundle('export * from "./restart.ts";', "restart.mjs", "node"));
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-const [, upstream] = await listening(`${programs}/grpcws-test`, ["--listen", "127.0.0.1:0"], /^listening grpc:\/\/(.*)/);
-const serve = (listen) => {
-  const parameters = ["serve", "--listen", listen, "--upstream", `http://${upstream}`, "--grace", "0s"];
-  return listening(`${programs}/grpcws`, parameters, /^listening ws:\/\/(.*)/);
-};
+const upstream = await startUpstream(programs);
+const serve = (listen) => startGateway(programs, upstream, { listen, more: ["--grace", "0s"] });
 let [gateway, address] = await serve("127.0.0.1:0");
 let stopped = 0;
 const running = streams(`ws://${address}`, async () => {

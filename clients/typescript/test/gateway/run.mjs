@@ -5,14 +5,11 @@
 // RUNTIME is node, node22, node24, deno, bun, workerd, chromium, firefox or webkit; those but `node` and the browsers come
 // from npm, by test/runtimes. The folder is that of `cargo build`, with `grpcws` and `grpcws-test` in it.
 import { readFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { NAMES as BROWSERS } from "../../../../tests/browser/lib/engines.mjs";
-import { listening, run } from "../../../../tests/browser/lib/programs.mjs";
+import { run } from "../../../../tests/browser/lib/programs.mjs";
 import { inBrowser, inWorkerd } from "./hosts.mjs";
+import { bundle, root, startGateway, startUpstream } from "./programs.mjs";
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const runtimes = `${root}/test/runtimes/node_modules`;
 const machine = process.arch === "arm64" ? "-arm64" : "";
 const COMMANDS = {
@@ -30,23 +27,10 @@ if (!programs || !(name in COMMANDS || isBrowser || name === "workerd")) {
   process.exit(64);
 }
 
-/** One file for every runtime; Node 20 alone has no WebSocket of its own. */
-async function bundle(contents, outfile, platform) {
-  const options = { outfile: `${root}/test/.build/${outfile}`, bundle: true, platform, format: "esm", target: "es2022", logLevel: "error" };
-  const banner = platform === "node" ? { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" } : {};
-  await build({ ...options, banner, stdin: { contents, resolveDir: `${root}/test/gateway`, loader: "ts" } });
-  return options.outfile;
-}
-
 /** Starts the test service and the gateway before it; a page's origin has to be allowed. */
 async function start(origin) {
-  const [, upstream] = await listening(`${programs}/grpcws-test`, ["--listen", "127.0.0.1:0"], /^listening grpc:\/\/(.*)/);
-  const parameters = ["serve", "--listen", "127.0.0.1:0", "--upstream", `http://${upstream}`, ...(origin ? ["--allow-origin", origin] : [])];
-  const [gateway, address] = await listening(`${programs}/grpcws`, parameters, /^listening ws:\/\/(.*)/);
-  // The descriptors come by reflection.
-  for (let count = 0; count < 250 && !gateway.printed.some((line) => line.includes("descriptors are loaded")); count++) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  const more = origin ? ["--allow-origin", origin] : [];
+  const [, address] = await startGateway(programs, await startUpstream(programs), { more });
   return `ws://${address}`;
 }
 
@@ -66,6 +50,7 @@ if (isBrowser) {
   const file = await bundle(entry, "gateway-worker.mjs", "browser");
   tell(await inWorkerd(runtimes, file, await start(), only));
 } else {
+  // Node 20 alone has no WebSocket of its own.
   const entry = name === "node"
     ? 'import WebSocket from "ws"; import { main } from "./main.ts"; await main(WebSocket as never);'
     : 'import { main } from "./main.ts"; await main();';
