@@ -38,7 +38,7 @@ pub(crate) struct RunArguments {
     /// The gateway's binary.
     #[arg(long, default_value = "target/release/grpcws")]
     gateway: PathBuf,
-    /// The binary of an earlier version: each target of the gateway is measured beside it, and compared with it.
+    /// The binary of an earlier gateway. Each target of the gateway is compared with the same target on that one.
     #[arg(long)]
     earlier: Option<PathBuf>,
     /// Prints the scenarios and targets.

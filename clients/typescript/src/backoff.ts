@@ -57,7 +57,7 @@ export class Backoff {
   }
 }
 
-/** A socket that died while a page was in the cache is told dead within that time after its return. */
+/** After a page returns from the cache, a socket that died in the meantime is found within that time. */
 const JUST_MS = 1_000;
 
 const now = (): number => performance.now();

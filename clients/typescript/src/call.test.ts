@@ -207,7 +207,7 @@ describe("ends", () => {
     await expect(call.send(3)).rejects.toMatchObject({ code: Code.FailedPrecondition });
   });
 
-  test("nothing that nobody waits for is an unhandled rejection", async () => {
+  test("promises without a handler cause no unhandled rejection", async () => {
     const unhandled = vi.fn();
     process.on("unhandledRejection", unhandled);
     const { call, socket } = await start();
@@ -386,7 +386,7 @@ describe("time", () => {
   });
 });
 
-test("what is told of a call, in order", async () => {
+test("the hooks of a call are called in order", async () => {
   const told: unknown[] = [];
   const on = Object.fromEntries(
     ["start", "open", "headers", "sent", "received", "end"].map((name) => [name, (call: { method: string }, what: unknown) => void told.push([name, call.method, what])]),

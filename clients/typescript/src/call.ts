@@ -3,7 +3,7 @@ import type { Driver, Frame } from "./driver.ts";
 import { GrpcWsError, toError, type Status } from "./error.ts";
 import type { Metadata } from "./metadata.ts";
 
-/** Cancels the calls that nobody holds any more, in runtimes that can notice. */
+/** Cancels a call when it is garbage-collected, in runtimes that have a FinalizationRegistry. */
 const forgotten = /* @__PURE__ */ watchForgotten();
 
 function watchForgotten(): FinalizationRegistry<Driver> | undefined {
@@ -91,7 +91,7 @@ export class Call<I, O> implements AsyncIterable<O> {
     const piped = Promise.race([this.#pipe(messages), this.#driver.status]).then(() => {
       if (this.error) throw this.error;
     });
-    // Nobody has to look: the outcome tells the same.
+    // The caller need not handle it: the outcome says the same.
     piped.catch(() => {});
     return piped;
   }

@@ -88,7 +88,7 @@ export class Driver {
       this.#writers.push({ resolve, reject });
       this.#pump();
     });
-    // Nobody has to look: the outcome tells the same.
+    // The caller need not handle it: the outcome says the same.
     sent.catch(() => {});
     return sent;
   }
