@@ -1,6 +1,7 @@
 //! Fields whose names in JSON are those of others in the `.proto` file: a template names fields of the `.proto` file.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use grpcws::json::{Message, UnmarshalOptions};
 use grpcws::routes::{BoundRequest, ExtraRoute};
@@ -67,7 +68,9 @@ struct Request {
     dotted: String,
 }
 
-fn services() -> Services {
+/// The services of the file. It is compiled once: tests run at once, and one that writes the file cuts it short for
+/// another that reads it.
+static SERVICES: LazyLock<Services> = LazyLock::new(|| {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("crossing_names");
     std::fs::create_dir_all(&folder).expect("the folder can be made");
     std::fs::write(folder.join("p.proto"), PROTO).expect("the file can be written");
@@ -75,7 +78,7 @@ fn services() -> Services {
     let mut compiler = protox::Compiler::new([folder, google.into()]).expect("the folders are there");
     compiler.include_imports(true).open_file("p.proto").expect("it compiles");
     Services::from_file_descriptor_set(&compiler.encode_file_descriptor_set()).expect("it is complete")
-}
+});
 
 fn bind(services: &Services, target: &str) -> (Message, BoundRequest) {
     let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
@@ -96,15 +99,15 @@ fn merged(payload: &Message, bound: &BoundRequest, json: &str) -> Request {
 
 #[test]
 fn a_variable_sets_the_field_of_the_proto_file() {
-    let services = services();
-    let (_, bound) = bind(&services, "/rooms/lobby");
+    let services = &*SERVICES;
+    let (_, bound) = bind(services, "/rooms/lobby");
     assert_eq!(request(&bound.message()), Request { room: "lobby".into(), ..Request::default() });
 }
 
 #[test]
 fn whoever_has_checked_the_path_has_checked_every_message_of_the_stream() {
-    let services = services();
-    let (payload, bound) = bind(&services, "/talk/lobby/r1");
+    let services = &*SERVICES;
+    let (payload, bound) = bind(services, "/talk/lobby/r1");
     let seat = |room: &str, owner: &str| Some(Seat { room: room.into(), owner: owner.into() });
     for json in [
         r#"{"room":"x","owner":"y","seat":{"room":"x","owner":"y"},"chair":{"room":"x","owner":"y"}}"#,
@@ -123,15 +126,15 @@ fn whoever_has_checked_the_path_has_checked_every_message_of_the_stream() {
         }
     }
     // The client of a body that is one field sets nothing else.
-    let (payload, bound) = bind(&services, "/sit/lobby");
+    let (payload, bound) = bind(services, "/sit/lobby");
     let expected = Request { room: "lobby".into(), seat: seat("y", "x"), ..Request::default() };
     assert_eq!(merged(&payload, &bound, r#"{"room":"x","owner":"y"}"#), expected);
 }
 
 #[test]
 fn a_query_has_names_of_the_proto_file_and_after_them_those_of_json() {
-    let services = services();
-    let of = |target: &str| request(&bind(&services, target).1.message());
+    let services = &*SERVICES;
+    let of = |target: &str| request(&bind(services, target).1.message());
     assert_eq!(
         of("/rooms/lobby?owner=o"),
         Request { room: "lobby".into(), owner: "o".into(), ..Request::default() }
@@ -149,7 +152,7 @@ fn a_query_has_names_of_the_proto_file_and_after_them_those_of_json() {
 
 #[test]
 fn names_of_json_are_not_bound_in_templates_and_bodies() {
-    let services = services();
+    let services = &*SERVICES;
     let problems: Vec<String> = services
         .routes()
         .problems()
@@ -161,5 +164,5 @@ fn names_of_json_are_not_bound_in_templates_and_bodies() {
     assert!(template.contains(text), "{template}");
     assert!(body.contains("\"longName\""), "{body}");
     let extra = ExtraRoute::new("/x/{longName}", "p.Rooms/Watch");
-    assert!(services.with_routes(&[extra]).is_err());
+    assert!(services.clone().with_routes(&[extra]).is_err());
 }
