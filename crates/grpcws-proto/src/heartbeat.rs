@@ -27,8 +27,10 @@ pub(crate) struct Heartbeat {
 #[derive(Debug)]
 struct Unanswered {
     stall: Stall,
-    /// How many bytes are delivered when the ping is; `None` until the driver has told.
+    /// How many bytes of the WebSocket end with the ping; `None` until the driver has told.
     position: Option<u64>,
+    /// How many bytes of the connection were acknowledged when the ping was seen to have arrived.
+    arrived: Option<u64>,
 }
 
 impl Heartbeat {
@@ -66,8 +68,11 @@ impl Heartbeat {
     pub(crate) fn is_dead(&mut self, progress: Progress, now: Instant) -> bool {
         let Some(ping) = &mut self.unanswered else { return false };
         // When the ping has arrived, this number no longer changes, and so is no progress.
-        let delivered = ping.position.map_or(progress.delivered, |ping| ping.min(progress.delivered));
-        ping.stall.is_over(delivered, now)
+        let acknowledged = ping.arrived.unwrap_or(progress.acknowledged);
+        if ping.position.is_some_and(|position| position <= progress.arrived()) {
+            ping.arrived = Some(acknowledged);
+        }
+        ping.stall.is_over(acknowledged, now)
     }
 
     /// Does not count the time in which the process stood still.
@@ -94,14 +99,15 @@ impl Heartbeat {
         self.next_id += 1;
         if self.unanswered.is_none() {
             self.unanswered = self.timeout.map(|timeout| Unanswered {
-                stall: Stall::new(timeout, Some(progress.delivered), now),
+                stall: Stall::new(timeout, Some(progress.acknowledged), now),
                 position: None,
+                arrived: None,
             });
         }
         Some(id)
     }
 
-    /// A ping is queued for the transport: it has arrived when so many bytes are delivered.
+    /// A ping is queued for the transport: it ends at this number of bytes of the WebSocket.
     pub(crate) fn ping_queued(&mut self, position: u64) {
         if let Some(ping) = &mut self.unanswered {
             ping.position.get_or_insert(position);

@@ -37,5 +37,5 @@ pub use mode::{MethodKind, Mode};
 pub use options::OptionsError;
 #[doc(hidden)]
 pub use options::{check_duration, check_number};
-pub use progress::Progress;
+pub use progress::{Outstanding, Progress};
 pub use status::{Code, DebugDetail, Status};

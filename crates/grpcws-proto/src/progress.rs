@@ -16,12 +16,69 @@ const LOOKS: u32 = 8;
 /// How far the bytes to the peer have come. The driver of a session asks its transport when a timer fires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// The number of bytes that the peer's TCP has acknowledged, from the first one of the WebSocket. Where the
-    /// transport does not tell, the number that the transport has taken.
-    pub delivered: u64,
-    /// The number of bytes that the transport has taken and the peer's TCP has not acknowledged. `None` if the transport
-    /// does not tell.
-    pub outstanding: Option<u64>,
+    /// The number of bytes of the WebSocket that the transport has taken, from the first one.
+    pub taken: u64,
+    /// How many of these the peer's TCP has not acknowledged.
+    pub outstanding: Outstanding,
+    /// The number of bytes of the connection that the peer's TCP has acknowledged. WebSockets that share a connection
+    /// share this number. Where the transport does not tell, the number of bytes that it has taken.
+    pub acknowledged: u64,
+}
+
+/// How many bytes the transport has taken and the peer's TCP has not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outstanding {
+    /// The transport does not tell.
+    #[default]
+    Unknown,
+    /// At most so many: the connection is shared, and whose bytes are on their way is not known.
+    AtMost(u64),
+    /// So many.
+    Exactly(u64),
+}
+
+impl Progress {
+    /// The progress of a transport that tells nothing but how many bytes it has taken.
+    #[must_use]
+    pub const fn taken(bytes: u64) -> Self {
+        Self { taken: bytes, outstanding: Outstanding::Unknown, acknowledged: bytes }
+    }
+
+    /// The progress on a connection of its own, which has taken `taken` bytes, of which the peer's TCP has not
+    /// acknowledged `outstanding`. `None` if that is not known.
+    #[must_use]
+    pub const fn of_connection(taken: u64, outstanding: Option<u64>) -> Self {
+        match outstanding {
+            None => Self::taken(taken),
+            Some(bytes) => Self {
+                taken,
+                outstanding: Outstanding::Exactly(bytes),
+                acknowledged: taken.saturating_sub(bytes),
+            },
+        }
+    }
+
+    /// The number of bytes of the WebSocket that the peer's TCP has acknowledged; where that is not known exactly, the
+    /// number that the transport has taken.
+    pub(crate) const fn delivered(self) -> u64 {
+        match self.outstanding {
+            Outstanding::Exactly(bytes) => self.taken.saturating_sub(bytes),
+            Outstanding::Unknown | Outstanding::AtMost(_) => self.taken,
+        }
+    }
+
+    /// The number of bytes of the WebSocket that are not on their way any more, as far as is known.
+    pub(crate) const fn arrived(self) -> u64 {
+        match self.outstanding {
+            Outstanding::Exactly(bytes) | Outstanding::AtMost(bytes) => self.taken.saturating_sub(bytes),
+            Outstanding::Unknown => self.taken,
+        }
+    }
+
+    /// Whether bytes of the WebSocket are, or may be, on their way.
+    pub(crate) const fn is_under_way(self) -> bool {
+        matches!(self.outstanding, Outstanding::Exactly(1..) | Outstanding::AtMost(1..))
+    }
 }
 
 /// Returns how long the process stood still, if a timer that was due at `due` fires late.

@@ -96,15 +96,7 @@ impl Case {
         let proxied = self.path != Path::Direct || self.large_buffers;
         let slow = self.rate <= 200_000 && self.times == Times::Scaled;
         let unheard = proxied && slow && self.client == Client::Answers;
-        // Over HTTP/2 the gateway does not see what TCP has acknowledged (the README names that limit). A client that only
-        // answers pings is heard again when the 256 KiB of its HTTP/2 window have passed, which takes longer than the pong
-        // timeout of 3 s.
-        let unseen = self.http2
-            && self.client == Client::Answers
-            && self.method != Method::ClientStream
-            && self.times == Times::Scaled
-            && self.rate <= 60_000;
-        !(unknown || unheard || unseen)
+        !(unknown || unheard)
     }
 
     pub(crate) fn shape(&self) -> Shape {

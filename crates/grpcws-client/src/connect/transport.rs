@@ -59,8 +59,7 @@ impl Transport {
             Io::Tls(stream) => grpcws_tcp::outstanding(stream.get_ref().0),
             Io::Http2(_) => None,
         };
-        let delivered = self.bytes_written.saturating_sub(outstanding.unwrap_or(0));
-        Progress { delivered, outstanding }
+        Progress::of_connection(self.bytes_written, outstanding)
     }
 }
 

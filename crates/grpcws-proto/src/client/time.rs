@@ -54,7 +54,7 @@ impl ClientSession {
     }
 
     /// A ping is queued for the transport. `position` counts the bytes of the WebSocket up to its end, as
-    /// [`Progress::delivered`] does.
+    /// [`Progress::taken`] does.
     pub fn ping_queued(&mut self, position: u64) {
         self.heartbeat.ping_queued(position);
     }

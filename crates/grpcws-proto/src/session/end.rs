@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Delivery, Outcome, Phase, Session};
 use crate::close::Cause;
-use crate::progress::{Progress, Stall};
+use crate::progress::{Outstanding, Progress, Stall};
 use crate::{DebugDetail, message};
 
 /// How long a client that takes nothing, or does not answer, is offered its terminal message.
@@ -113,9 +113,9 @@ impl Session {
         outcome.delivery = match progress.outstanding {
             _ if !sent || outcome.close.is_none() => Delivery::Lost,
             _ if answered => Delivery::Confirmed,
-            Some(0) => Delivery::Acknowledged,
-            Some(_) => Delivery::Lost,
-            None => Delivery::Unknown,
+            Outstanding::Exactly(0) => Delivery::Acknowledged,
+            Outstanding::Exactly(_) => Delivery::Lost,
+            Outstanding::AtMost(_) | Outstanding::Unknown => Delivery::Unknown,
         };
     }
 
@@ -139,14 +139,14 @@ impl Session {
         match self.phase {
             Phase::Live | Phase::Closed => {}
             Phase::Ending => {
-                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered, now)) {
+                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered(), now)) {
                     self.close(progress);
                 }
             }
-            Phase::Closing { .. } if progress.outstanding.is_some_and(|bytes| bytes > 0) => {
+            Phase::Closing { .. } if progress.is_under_way() => {
                 // The linger begins when the client has everything.
                 self.phase = Phase::Closing { since: now, heard: now };
-                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered, now)) {
+                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.acknowledged, now)) {
                     self.close(progress);
                 }
             }
@@ -157,10 +157,9 @@ impl Session {
                 }
             }
             Phase::Finishing { until } => {
-                let taken = progress.outstanding.is_none_or(|bytes| bytes == 0);
-                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered, now)) {
+                if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.acknowledged, now)) {
                     self.close(progress);
-                } else if !taken {
+                } else if progress.is_under_way() {
                     // The client still takes what came before FIN.
                     self.phase = Phase::Finishing { until: now.checked_add(FINISH) };
                 } else if passed(until) {

@@ -40,7 +40,7 @@ impl Session {
         } else if passed(self.init_until()) {
             let text = format!("no request message within {}", seconds(self.options.init_timeout));
             self.fail(Cause::InitTimeout(text), now);
-        } else if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered, now)) {
+        } else if self.stall.as_mut().is_some_and(|stall| stall.is_over(progress.delivered(), now)) {
             let text =
                 format!("the client has not taken data for {}", seconds(self.options.write_stall_timeout));
             self.give_up(Cause::Policy(text), now);
@@ -87,7 +87,7 @@ impl Session {
     }
 
     /// A ping is queued for the transport. `position` counts the bytes of the WebSocket up to its end, as
-    /// [`Progress::delivered`] does.
+    /// [`Progress::taken`] does.
     pub fn ping_queued(&mut self, position: u64) {
         self.heartbeat.ping_queued(position);
     }

@@ -83,8 +83,8 @@ fn driver<C: Call + Unpin>(
 ) -> Driver<C> {
     let (Handshake { endpoint, start, deadline, codec, info, .. }, upgrade, call, registration) = *begun;
     let (mut transport, already_read) = unwrap_upgraded(upgraded);
-    if let Some(window) = upgrade.window {
-        transport.set_window(window);
+    if let Some(connection) = upgrade.connection {
+        transport.set_connection(connection);
     }
     let now = Instant::now();
     // The deadline counts from the handshake, however long the program and the upgrade took.

@@ -12,7 +12,7 @@ use tungstenite::handshake::derive_accept_key;
 
 use super::Refusal;
 use crate::options::ConnectionOptions;
-use crate::transport::StreamWindow;
+use crate::transport::Http2Connection;
 
 /// What is needed to answer a handshake with an upgrade.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub(super) struct Upgrade {
     pub(super) on_upgrade: OnUpgrade,
     /// The value of `Sec-WebSocket-Accept`; `None` over HTTP/2.
     pub(super) accept_key: Option<String>,
-    /// The window of the HTTP/2 stream, if it is one and the server tells.
-    pub(super) window: Option<StreamWindow>,
+    /// The HTTP/2 connection that it came on, if it is one and the server tells.
+    pub(super) connection: Option<Http2Connection>,
 }
 
 /// Checks a handshake, and takes the means to upgrade its connection out of it.
@@ -35,8 +35,8 @@ pub(super) fn check(
         .extensions
         .remove::<OnUpgrade>()
         .ok_or(Refusal::NotWebSocket("the server does not support upgrades on this connection"))?;
-    let window = parts.extensions.remove::<StreamWindow>();
-    Ok((Upgrade { on_upgrade, accept_key, window }, mode, offer))
+    let connection = parts.extensions.remove::<Http2Connection>();
+    Ok((Upgrade { on_upgrade, accept_key, connection }, mode, offer))
 }
 
 /// Checks the part of a handshake that a probe has too.

@@ -27,7 +27,7 @@ use super::{Connection, ServerOptions, Workers};
 use crate::forwarded::PeerAddress;
 use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
-use crate::transport::{StreamWindow, UNSENT};
+use crate::transport::{Http2Connection, UNSENT};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -210,7 +210,9 @@ impl Server {
     {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
-        let window = StreamWindow(self.options.http2_stream_window);
+        let stream = Connection::new(stream, guard);
+        let http2 =
+            Http2Connection { stream_window: self.options.http2_stream_window, tcp: stream.progress() };
         let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(peer);
@@ -221,7 +223,7 @@ impl Server {
             // nothing behind it may be taken for a request.
             let (version, handshake) = (request.version(), is_handshake(&request));
             if handshake && version == Version::HTTP_2 {
-                request.extensions_mut().insert(window);
+                request.extensions_mut().insert(http2.clone());
             }
             let response = app.clone().call(request);
             async move {
@@ -232,7 +234,7 @@ impl Server {
                 Ok::<_, Infallible>(response)
             }
         });
-        let io = TokioIo::new(Connection::new(stream, guard));
+        let io = TokioIo::new(stream);
         let mut connection = pin!(self.http.serve_connection_with_upgrades(io, service));
         // hyper's own timeout begins with the first byte of a request, and a silent client sends none.
         let mut silence = pin!(passed(self.options.header_timeout));

@@ -9,14 +9,15 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use crate::transport::{Tcp, TcpProgress};
+
 /// How many bytes the first read takes at least: the head of most requests.
 const FIRST: usize = 1024;
 
 /// A TCP connection with whatever is to live as long as it does: the permit of an accept loop.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
-    guard: Box<dyn Any + Send>,
+    tcp: Tcp,
     /// What is left of the first read; nothing before it. Who is to find out which HTTP a client speaks asks for no
     /// more than HTTP/2 begins with, and what the client has sent besides would cost a second system call.
     first: Option<Bytes>,
@@ -25,18 +26,23 @@ pub struct Connection {
 impl Connection {
     /// A connection that holds `guard` until it is dropped, through an upgrade as well.
     pub fn new(stream: TcpStream, guard: impl Any + Send) -> Self {
-        Self { stream, guard: Box::new(guard), first: None }
+        Self { tcp: Tcp::new(stream, Some(Box::new(guard))), first: None }
     }
 
-    /// The stream, what was read of it and is left, and the guard.
-    pub(crate) fn into_parts(self) -> (TcpStream, Bytes, Box<dyn Any + Send>) {
-        (self.stream, self.first.unwrap_or_default(), self.guard)
+    /// How far its bytes have come, for the streams that share it.
+    pub(crate) fn progress(&self) -> TcpProgress {
+        self.tcp.progress()
+    }
+
+    /// The connection with its guard, and what was read of it and is left.
+    pub(crate) fn into_parts(self) -> (Tcp, Bytes) {
+        (self.tcp, self.first.unwrap_or_default())
     }
 
     fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; FIRST];
         let mut buf = ReadBuf::new(&mut bytes);
-        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
+        ready!(Pin::new(&mut self.tcp).poll_read(cx, &mut buf))?;
         self.first = Some(Bytes::copy_from_slice(buf.filled()));
         Poll::Ready(Ok(()))
     }
@@ -52,7 +58,7 @@ impl AsyncRead for Connection {
             ready!(self.poll_first(cx))?;
         }
         let Some(first) = self.first.as_mut().filter(|first| !first.is_empty()) else {
-            return Pin::new(&mut self.stream).poll_read(cx, buf);
+            return Pin::new(&mut self.tcp).poll_read(cx, buf);
         };
         buf.put_slice(&first.split_to(first.len().min(buf.remaining())));
         Poll::Ready(Ok(()))
@@ -61,19 +67,19 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Pin::new(&mut self.tcp).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.tcp.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -81,7 +87,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        Pin::new(&mut self.tcp).poll_write_vectored(cx, bufs)
     }
 }
 
@@ -106,7 +112,7 @@ mod tests {
         let mut more = [0; 8];
         connection.read_exact(&mut more).await.expect("a connection that lives");
         assert_eq!(more, sent[24..32]);
-        let (_, left, _) = connection.into_parts();
+        let (_, left) = connection.into_parts();
         assert_eq!(left, sent[32..]);
     }
 }

@@ -196,7 +196,7 @@ impl Socket {
     }
 
     /// How far the bytes to the peer have come. It may cost a system call.
-    pub(crate) fn progress(&self) -> Progress {
+    pub(crate) fn progress(&mut self) -> Progress {
         self.transport.progress()
     }
 

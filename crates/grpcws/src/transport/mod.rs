@@ -1,5 +1,6 @@
 //! The byte stream under a WebSocket, as the upgrade hands it over.
 
+mod http2;
 mod tcp;
 mod upgraded;
 
@@ -13,18 +14,14 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-pub(crate) use tcp::{Tcp, UNSENT};
+pub(crate) use http2::Http2Connection;
+pub(crate) use tcp::{Tcp, TcpProgress, UNSENT};
 pub(crate) use upgraded::unwrap_upgraded;
 
 /// The most bytes that are handed to hyper's upgraded stream in one piece: a DATA frame of HTTP/2.
 const MAX_PIECE: usize = 16 * 1024;
 
-/// How many bytes HTTP/2 keeps in memory of each stream that is not read, if the server tells: an extension of the
-/// request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct StreamWindow(pub(crate) u32);
-
-/// The bytes of [`StreamWindow`] that are not borrowed: what every stream may hold.
+/// The bytes of a stream's window that are not borrowed: what every stream may hold.
 const NOT_BORROWED: u32 = 64 * 1024;
 
 /// The byte stream under a WebSocket, and how far the bytes on it have come.
@@ -46,6 +43,8 @@ enum Io {
         /// How many bytes are to be borrowed for the time in which the stream is not read.
         unread: u64,
         loan: Option<Loan>,
+        /// What is known of the connection that the stream shares with others.
+        shared: Option<http2::Shared>,
     },
 }
 
@@ -55,14 +54,15 @@ impl Transport {
     }
 
     pub(crate) const fn upgraded(upgraded: TokioIo<Upgraded>) -> Self {
-        let io = Io::Upgraded { io: upgraded, unread: 0, loan: None };
+        let io = Io::Upgraded { io: upgraded, unread: 0, loan: None, shared: None };
         Self { io, bytes_read: 0, bytes_written: 0 }
     }
 
-    /// Tells how large the window of the HTTP/2 stream is that this is.
-    pub(crate) const fn set_window(&mut self, window: StreamWindow) {
-        if let Io::Upgraded { unread, .. } = &mut self.io {
-            *unread = window.0.saturating_sub(NOT_BORROWED) as u64;
+    /// Tells which HTTP/2 connection the stream is of that this is.
+    pub(crate) fn set_connection(&mut self, connection: Http2Connection) {
+        if let Io::Upgraded { unread, shared, .. } = &mut self.io {
+            *unread = connection.stream_window.saturating_sub(NOT_BORROWED).into();
+            *shared = http2::Shared::new(connection.tcp);
         }
     }
 
@@ -87,13 +87,12 @@ impl Transport {
     }
 
     /// How far the bytes to the peer have come. It may cost a system call.
-    pub(crate) fn progress(&self) -> Progress {
-        let outstanding = match &self.io {
-            Io::Tcp(tcp) => tcp.outstanding(),
-            Io::Upgraded { .. } => None,
-        };
-        let delivered = self.bytes_written.saturating_sub(outstanding.unwrap_or(0));
-        Progress { delivered, outstanding }
+    pub(crate) fn progress(&mut self) -> Progress {
+        match &mut self.io {
+            Io::Tcp(tcp) => Progress::of_connection(self.bytes_written, tcp.outstanding()),
+            Io::Upgraded { shared: Some(shared), .. } => shared.progress(self.bytes_written),
+            Io::Upgraded { shared: None, .. } => Progress::taken(self.bytes_written),
+        }
     }
 
     /// Resolves when the peer has closed or reset the connection, without reading from it.
@@ -143,6 +142,9 @@ impl AsyncWrite for Transport {
         };
         if let Poll::Ready(Ok(bytes)) = polled {
             count(&mut transport.bytes_written, bytes);
+            if let Io::Upgraded { shared: Some(shared), .. } = &mut transport.io {
+                shared.wrote(transport.bytes_written);
+            }
         }
         polled
     }

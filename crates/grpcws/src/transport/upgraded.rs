@@ -18,10 +18,10 @@ pub(crate) fn unwrap_upgraded(upgraded: Upgraded) -> (Transport, Bytes) {
     #[cfg(feature = "server")]
     let upgraded = match downcast::<TokioIo<Connection>>(upgraded) {
         Ok(parts) => {
-            let (stream, left, guard) = parts.io.into_inner().into_parts();
+            let (tcp, left) = parts.io.into_inner().into_parts();
             // hyper reads more at once than there can be left.
             let read = if left.is_empty() { parts.read_buf } else { [parts.read_buf, left].concat().into() };
-            return (Transport::tcp(Tcp::new(stream, Some(guard))), read);
+            return (Transport::tcp(tcp), read);
         }
         Err(upgraded) => upgraded,
     };
