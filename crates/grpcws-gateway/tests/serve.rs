@@ -144,7 +144,7 @@ async fn the_config_file_has_routes_and_the_fallback_gets_the_rest() {
         rest(&mut connect(&gateway.address, "/ws/watch/g1?nothing=1", "grpcws.v1.json").await).await;
     assert!(code == 4003 && texts[1].contains("nothing"), "{texts:?}");
 
-    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n");
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let page = http(&gateway.address, &get("/"), "</html>").await;
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("</html>"), "{page}");
     // SSE: the first event arrives though the response has no end.
@@ -167,7 +167,7 @@ async fn a_probe_is_answered_beside_a_fallback_that_has_the_other_requests() {
     subscribe_soon(&gateway.address).await;
 
     let ask = async |line: &str, headers: &str| {
-        let request = format!("{line} HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n{headers}\r\n");
+        let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
         http(&gateway.address, &request, "\r\n\r\n").await.to_ascii_lowercase()
     };
     let get = format!("GET {SUBSCRIBE}");
@@ -224,7 +224,7 @@ async fn generic_routes_can_be_closed() {
     let route = written("route.toml", "");
     let unbound = written("unbound.toml", "generic-route = \"unbound\"\n");
     let seed = format!(
-        "GET {SUBSCRIBE} HTTP/1.1\r\nHost: gateway\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {SUBSCRIBE} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     );
     for (arguments, status, code) in [
@@ -268,14 +268,14 @@ async fn grpc_and_grpc_web_on_the_same_port_reach_the_upstream() {
     // max_events (field 3) = 1, game_id = "g1"
     let body = "\0\0\0\0\x06\x0a\x02g1\x18\x01";
     let request = format!(
-        "POST /game.v1.GameService/Subscribe HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/grpc-web+proto\r\n\
+        "POST /game.v1.GameService/Subscribe HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/grpc-web+proto\r\n\
          X-Grpc-Web: 1\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     let answer = http(&gateway.address, &request, "grpc-status:").await;
     assert!(answer.contains("application/grpc-web") && answer.contains("grpc-status:0"), "{answer}");
 
-    let elsewhere = "OPTIONS /game.v1.GameService/Subscribe HTTP/1.1\r\nHost: gateway\r\nOrigin: https://evil.example\r\n\
+    let elsewhere = "OPTIONS /game.v1.GameService/Subscribe HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n\
          Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: content-type,x-grpc-web\r\n\
          Connection: close\r\n\r\n";
     let answer = http(&gateway.address, elsewhere, "\r\n\r\n").await.to_ascii_lowercase();
@@ -334,7 +334,8 @@ async fn options_that_cannot_work_are_told_before_anything_listens() {
         ("ping-period", "1us", "use 1 ms to"),
         ("allow-origin", "https://app.example.com/", "use \"https://app.example.com\""),
         ("allow-origin", "app.example.com", "use \"https://app.example.com\""),
-        ("allow-origin", "https://*.example.com", "list each origin"),
+        ("allow-origin", "https://*.com", "list each origin"),
+        ("hosts", "https://app.example.com", "use \"app.example.com\""),
     ] {
         let expected = format!("{key}: ");
         let flag = format!("--{key}");
@@ -342,7 +343,7 @@ async fn options_that_cannot_work_are_told_before_anything_listens() {
         assert!(error.contains(remedy), "{error}");
         let written = match value.parse::<u64>() {
             Ok(_) => value.to_owned(),
-            Err(_) if key == "allow-origin" => format!("[{value:?}]"),
+            Err(_) if ["allow-origin", "hosts"].contains(&key) => format!("[{value:?}]"),
             Err(_) => format!("{value:?}"),
         };
         std::fs::write(&config, format!("{key} = {written}\n")).expect("it can be written");

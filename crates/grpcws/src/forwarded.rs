@@ -16,6 +16,12 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
+/// The address of the server's end of a connection. A server puts it into the extensions of its requests, as
+/// [`server::serve`](crate::server::serve) does. Where it is a loopback address, the same-origin default counts only for
+/// names of loopback ([`OriginPolicy::host`](crate::proto::handshake::OriginPolicy::host)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LocalAddress(pub SocketAddr);
+
 /// Says in `x-forwarded-for`, `-host` and `-proto` what the next server cannot see of a request. What the client says
 /// there is replaced, and its `forwarded` removed: none of it can be vouched for.
 ///

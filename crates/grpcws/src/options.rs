@@ -1,7 +1,7 @@
 //! Options of a connection.
 
 use grpcws_json::{MarshalOptions, UnmarshalOptions};
-use grpcws_proto::handshake::OriginPolicy;
+use grpcws_proto::handshake::{OriginError, OriginPolicy, Target};
 use grpcws_proto::metadata::{MAX_SAFE_INTEGER, MetadataPolicy};
 use grpcws_proto::session::{SessionOptions, SessionOptionsBuilder, WindowBudget};
 use grpcws_proto::{Mode, OptionsError, options};
@@ -9,6 +9,7 @@ use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
 
+use crate::forwarded::LocalAddress;
 use crate::handshake::single;
 
 /// The fewest bytes of headers that a limit may leave room for: a handshake from a browser has more.
@@ -94,6 +95,15 @@ impl ConnectionOptionsBuilder {
         }
         self
     }
+
+    /// Adds one host of the server's own to [`origin`](ConnectionOptions::origin), as [`OriginPolicy::host`] does.
+    pub fn host(mut self, host: impl AsRef<str>) -> Self {
+        match std::mem::take(&mut self.options.origin).host(host) {
+            Ok(policy) => self.options.origin = policy,
+            Err(error) => _ = self.refused.get_or_insert(error),
+        }
+        self
+    }
 }
 
 impl ConnectionOptions {
@@ -122,6 +132,16 @@ impl ConnectionOptions {
     /// themselves; it is for what shares a port with them.
     #[must_use]
     pub fn accepts_origin(&self, request: &Parts) -> bool {
+        self.check_origin(request).is_ok()
+    }
+
+    /// Whether the host that a request asks for is the server's own ([`OriginPolicy::accepts_host`]).
+    #[must_use]
+    pub fn accepts_host(&self, request: &Parts) -> bool {
+        self.origin.accepts_host(target(request))
+    }
+
+    pub(crate) fn check_origin(&self, request: &Parts) -> Result<(), OriginError> {
         let mut origins = request.headers.get_all(ORIGIN).iter();
         let (first, second) = (origins.next(), origins.next());
         // An origin that is no text, or two of them, is one that nobody can vouch for.
@@ -130,9 +150,19 @@ impl ConnectionOptions {
             (Some(value), None) => Some(value.to_str().unwrap_or("")),
             (None, _) => None,
         };
-        let authority = request.uri.authority().map(Authority::as_str);
-        let host = authority.or_else(|| single(&request.headers, HOST)?.to_str().ok());
-        self.origin.accepts(origin, host, None)
+        self.origin.check(origin, target(request))
+    }
+}
+
+/// The host that a request asks for. Whether the client's connection is encrypted is not known: a proxy may end TLS.
+fn target(request: &Parts) -> Target<'_> {
+    let authority = request.uri.authority().map(Authority::as_str);
+    let host = authority.or_else(|| single(&request.headers, HOST)?.to_str().ok());
+    let local = request.extensions.get::<LocalAddress>();
+    Target {
+        host,
+        secure: None,
+        loopback: local.is_some_and(|local| local.0.ip().to_canonical().is_loopback()),
     }
 }
 

@@ -121,7 +121,12 @@ async fn headers_over_the_limit_are_refused() {
 #[tokio::test]
 async fn pages_of_other_origins_are_refused() {
     let bridge = Bridge::start(
-        ConnectionOptions::builder().allow_origin("https://app.example.net").build().expect("valid options"),
+        ConnectionOptions::builder()
+            .allow_origin("https://app.example.net")
+            .host("example.com")
+            .host("[2001:db8::1]")
+            .build()
+            .expect("valid options"),
     )
     .await;
     let from = |host: &str, origin: &str| Handshake::new(PATH).replace("Host", host).with("Origin", origin);
@@ -159,6 +164,26 @@ async fn pages_of_other_origins_are_refused() {
     // In the v1 protocol too: the page must not learn more.
     let v1 = from("example.com", "https://evil.example").with("Sec-WebSocket-Protocol", "grpcws.v1.json");
     assert_eq!(refused(&bridge, &v1).await.status, 403);
+}
+
+/// DNS rebinding: the name of the page's own site resolves to 127.0.0.1.
+#[tokio::test]
+async fn pages_reach_a_server_on_loopback_by_names_of_loopback_only() {
+    let bridge = Bridge::start(ConnectionOptions::default()).await;
+    let of =
+        |host: &str| Handshake::new(PATH).replace("Host", host).with("Origin", &format!("http://{host}"));
+    for host in ["localhost:8080", "127.0.0.1", "app.localhost", "[::1]:8080"] {
+        let (answer, _) = of(host).send(bridge.address).await;
+        assert_eq!(answer.status, 101, "{host}: {answer:?}");
+    }
+    for host in ["evil.test", "127.0.0.1.evil.test", "192.0.2.1:8080"] {
+        let answer = refused(&bridge, &of(host)).await;
+        assert_eq!(answer.status, 403, "{host}");
+        assert!(answer.body.contains("not one of hosts"), "{}", answer.body);
+    }
+    // What is no browser is not asked.
+    let (answer, _) = Handshake::new(PATH).replace("Host", "evil.test").send(bridge.address).await;
+    assert_eq!(answer.status, 101);
 }
 
 #[tokio::test]

@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
 use bytes::Bytes;
 use grpcws::bridge::{Bridge, RequestBody};
-use grpcws::{Status, is_handshake, is_probe};
+use grpcws::{ConnectionOptions, Status, is_handshake, is_probe};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use tower_service::Service;
@@ -24,7 +25,13 @@ pub(super) struct App<S> {
     pub(super) bridge: Bridge<S>,
     pub(super) grpc: Passthrough,
     pub(super) fallback: Option<Fallback>,
+    pub(super) options: Arc<ConnectionOptions>,
 }
+
+const NO_ROUTE: &str = "no such route: calls are at PREFIX/package.Service/Method\n";
+
+const FOREIGN_HOST: &str =
+    "host not allowed: it is not one of \"hosts\", nor a name of loopback on a loopback connection\n";
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
@@ -53,10 +60,17 @@ where
         }
         match &self.fallback {
             Some(fallback) if !(below_prefix && (is_handshake(&request) || is_probe(&request))) => {
-                let fallback = fallback.clone();
-                Box::pin(async move { Ok(fallback.call(request).await) })
+                let (fallback, options) = (fallback.clone(), Arc::clone(&self.options));
+                Box::pin(async move {
+                    let (parts, body) = request.into_parts();
+                    // A page of the same origin sends no `Origin` with a GET, so the host is checked.
+                    if !options.accepts_host(&parts) {
+                        return Ok(refuse(StatusCode::FORBIDDEN, FOREIGN_HOST));
+                    }
+                    Ok(fallback.call(Request::from_parts(parts, body)).await)
+                })
             }
-            None if !below_prefix => Box::pin(async { Ok(not_found()) }),
+            None if !below_prefix => Box::pin(async { Ok(refuse(StatusCode::NOT_FOUND, NO_ROUTE)) }),
             _ => {
                 let answered = self.bridge.call(request);
                 Box::pin(async move { Ok(answered.await?.map(Body::new)) })
@@ -65,9 +79,8 @@ where
     }
 }
 
-fn not_found() -> Response<Body> {
-    let mut response =
-        Response::new(Body::from("no such route: calls are at PREFIX/package.Service/Method\n"));
-    *response.status_mut() = StatusCode::NOT_FOUND;
+fn refuse(status: StatusCode, text: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
     response
 }

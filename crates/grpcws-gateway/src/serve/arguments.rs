@@ -48,9 +48,17 @@ pub struct ServeArguments {
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(super) generic_route: Option<GenericRouteSetting>,
 
-    /// An origin that may open WebSockets besides the gateway's own. May be given more than once.
+    /// An origin that may open WebSockets besides the gateway's own: "https://app.example.com", "https://*.example.com".
+    /// May be given more than once.
     #[arg(long, value_name = "ORIGIN")]
     pub(super) allow_origin: Vec<String>,
+
+    /// The hosts of the gateway's own, whose pages may open WebSockets [default: every host; on loopback connections
+    /// localhost, 127.0.0.0/8 and [::1]]. May be given more than once, or as a list with commas.
+    ///
+    /// Behind a proxy on the same machine that passes "Host: example.com" on, example.com is to be given.
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(super) hosts: Vec<String>,
 
     /// A server that gets every request that is no call: REST, SSE, pages.
     #[arg(long, value_name = "URL")]

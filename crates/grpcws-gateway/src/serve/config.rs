@@ -21,6 +21,7 @@ pub(super) struct Config {
     pub(super) prefix: Option<String>,
     pub(super) generic_route: Option<GenericRouteSetting>,
     pub(super) allow_origin: Vec<String>,
+    pub(super) hosts: Vec<String>,
     pub(super) fallback: Option<String>,
     #[serde(deserialize_with = "duration")]
     pub(super) grace: Option<Duration>,
@@ -195,6 +196,7 @@ mod tests {
             prefix = "/ws"
             generic-route = "unbound"
             allow-origin = ["https://app.example.com"]
+            hosts = ["api.example.com"]
             fallback = "http://127.0.0.1:8081"
             grace = "30s"
             ping-period = "500ms"

@@ -23,6 +23,7 @@ mod threads;
 mod upstreams;
 mod web_body;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use grpcws::Shutdown;
@@ -61,6 +62,7 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
         .map_err(|error| ServeError::System("cannot start a thread".to_owned(), error))?;
     let upstreams = Upstreams::new(&settings.upstreams, settings.workers)?;
     let descriptors = upstreams.descriptors(settings.descriptors).await?;
+    let connection = Arc::new(settings.connection.clone());
     let app = |router: &Router| {
         let bridge = Bridge::new(router.clone())
             .prefix(&settings.prefix)
@@ -71,7 +73,8 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
         let grpc = Passthrough::new(router.clone(), settings.connection.clone(), shutdown.clone());
         let fallback =
             settings.fallback.as_deref().map(|url| Fallback::new(url, shutdown.clone())).transpose()?;
-        Ok::<_, ServeError>(App { prefix: settings.prefix.clone(), bridge, grpc, fallback })
+        let options = Arc::clone(&connection);
+        Ok::<_, ServeError>(App { prefix: settings.prefix.clone(), bridge, grpc, fallback, options })
     };
     let mut workers = Workers::here(app(&upstreams.first)?);
     for (runtime, router) in threads.runtimes().iter().zip(&upstreams.others) {

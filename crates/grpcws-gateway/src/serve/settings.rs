@@ -124,6 +124,9 @@ fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionO
     for origin in arguments.allow_origin.iter().chain(&config.allow_origin) {
         options = options.allow_origin(origin);
     }
+    for host in arguments.hosts.iter().chain(&config.hosts) {
+        options = options.host(host);
+    }
     set! { options,
         max_message_size = arguments.max_message_size.or(config.max_message_size);
         max_response_size = arguments.max_response_size.or(config.max_response_size);

@@ -5,5 +5,5 @@ mod origin;
 mod request;
 
 pub use offer::{Offer, Refusal};
-pub use origin::OriginPolicy;
+pub use origin::{OriginError, OriginPolicy, Target};
 pub use request::subprotocols;

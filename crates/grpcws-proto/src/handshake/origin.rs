@@ -1,16 +1,21 @@
 //! Which origins may open a socket (PROTOCOL §10).
 
+use std::net::IpAddr;
+
 use http::uri::Authority;
 
 use crate::OptionsError;
 
-/// Which origins are accepted besides the host's own. The default accepts no other.
+/// Which origins are accepted besides the host's own, and which hosts are the server's own. The default accepts no other
+/// origin.
 ///
 /// ```
-/// use grpcws_proto::handshake::OriginPolicy;
+/// use grpcws_proto::handshake::{OriginPolicy, Target};
 ///
-/// let policy = OriginPolicy::default().allow("https://app.example.com")?.allow("capacitor://localhost")?;
-/// assert!(policy.accepts(Some("capacitor://localhost"), Some("api.example.com"), None));
+/// let policy = OriginPolicy::default().allow("https://*.example.com")?.allow("capacitor://localhost")?;
+/// let target = Target::host("api.example.com");
+/// assert!(policy.accepts(Some("https://app.example.com"), target));
+/// assert!(policy.accepts(Some("capacitor://localhost"), target));
 ///
 /// let error = OriginPolicy::default().allow("https://app.example.com/").unwrap_err();
 /// assert_eq!(
@@ -23,6 +28,27 @@ use crate::OptionsError;
 pub struct OriginPolicy {
     allowed: Vec<Origin>,
     any: bool,
+    /// Empty: every host, but on loopback connections only names of loopback.
+    hosts: Vec<Host>,
+}
+
+/// The host that a request is for, and what is known of the connection that it came on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Target<'a> {
+    /// The `Host` header or the `:authority`.
+    pub host: Option<&'a str>,
+    /// Whether the connection is known to be encrypted, or known not to be; behind a proxy that ends TLS it is not known.
+    pub secure: Option<bool>,
+    /// Whether the connection's address on this side is a loopback address.
+    pub loopback: bool,
+}
+
+impl<'a> Target<'a> {
+    /// A request for this host, with nothing known of its connection.
+    #[must_use]
+    pub const fn host(host: &'a str) -> Self {
+        Self { host: Some(host), secure: None, loopback: false }
+    }
 }
 
 /// An origin, in the form in which it is compared.
@@ -30,6 +56,8 @@ pub struct OriginPolicy {
 enum Origin {
     /// `http` or `https`: scheme and host in lower case, the default port filled in.
     Web(WebOrigin),
+    /// Every host below that of this origin, by whole labels.
+    Below(WebOrigin),
     /// `null`, or one of another scheme, as of an app or an extension: compared byte by byte.
     Exact(String),
 }
@@ -41,19 +69,58 @@ struct WebOrigin {
     port: u16,
 }
 
+/// A host of the server's own, in lower case; without a port it is meant at every port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Host {
+    name: String,
+    port: Option<u16>,
+}
+
+/// Why an origin is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OriginError {
+    /// It is neither the origin of the host that was asked for nor on the allow-list.
+    #[error("origin not allowed")]
+    NotAllowed,
+    /// It is the origin of the host that was asked for, which is not the server's own.
+    #[error(
+        "origin not allowed: the host is not one of hosts, nor a name of loopback on a loopback connection"
+    )]
+    Host,
+}
+
 impl OriginPolicy {
-    /// The same policy with one more allowed origin: `https://app.example.com`, `http://localhost:3000`; of an app
-    /// or an extension `capacitor://localhost`, `chrome-extension://ID`, `file://`; `null`, which every sandboxed
-    /// frame of every site has too.
+    /// The same policy with one more allowed origin: `https://app.example.com`, `http://localhost:3000`;
+    /// `https://*.example.com` for every host below `example.com`, but not for that itself; of an app or an extension
+    /// `capacitor://localhost`, `chrome-extension://ID`, `file://`; `null`, which every sandboxed frame of every site has
+    /// too.
     ///
     /// # Errors
     ///
-    /// What is no origin, so that no page could ever have it: a path, a wildcard, no scheme. The error says how to
-    /// write it.
+    /// What is no origin, so that no page could ever have it: a path, no scheme, a wildcard that is not the first label.
+    /// The error says how to write it.
     pub fn allow(mut self, origin: impl AsRef<str>) -> Result<Self, OptionsError> {
         let origin = origin.as_ref();
         let refused = |reason| OptionsError::new("allow_origin", format!("{origin:?} {reason}"));
         self.allowed.push(Origin::parse(origin).map_err(refused)?);
+        Ok(self)
+    }
+
+    /// The same policy with one more host of the server's own: `api.example.com`, or `api.example.com:8443` for one port.
+    ///
+    /// With the first of them, a page is of the same origin only if its host is one of them. Without any, every host that
+    /// a request names is the server's, but for connections to a loopback address: there only `localhost`,
+    /// `*.localhost`, `127.0.0.0/8` and `[::1]` are, whatever `hosts` says. Otherwise a page of any site could reach a
+    /// server that listens on loopback, by a name that its owner lets resolve to `127.0.0.1` (DNS rebinding).
+    ///
+    /// # Errors
+    ///
+    /// What is no host: a URL, a wildcard, a port that is none.
+    pub fn host(mut self, host: impl AsRef<str>) -> Result<Self, OptionsError> {
+        let host = host.as_ref();
+        let refused = |reason| OptionsError::new("hosts", format!("{host:?} {reason}"));
+        self.hosts.push(Host::parse(host).map_err(refused)?);
         Ok(self)
     }
 
@@ -64,40 +131,82 @@ impl OriginPolicy {
         Self { any: true, ..Self::default() }
     }
 
-    /// Whether a handshake with this `Origin`, for this host, is accepted.
-    ///
-    /// `host` is the `Host` header or the `:authority`. `secure` says whether the connection is known to
-    /// be encrypted or known not to be; behind a proxy that ends TLS it is not known.
+    /// Whether a request with this `Origin`, for this target, is accepted.
     #[must_use]
-    pub fn accepts(&self, origin: Option<&str>, host: Option<&str>, secure: Option<bool>) -> bool {
-        let Some(origin) = origin else { return true };
+    pub fn accepts(&self, origin: Option<&str>, target: Target<'_>) -> bool {
+        self.check(origin, target).is_ok()
+    }
+
+    /// Checks the `Origin` of a request for this target.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not accepted.
+    pub fn check(&self, origin: Option<&str>, target: Target<'_>) -> Result<(), OriginError> {
+        let Some(origin) = origin else { return Ok(()) };
         if self.any {
-            return true;
+            return Ok(());
         }
         let Some(web) = WebOrigin::parse(origin) else {
-            return self
-                .allowed
-                .iter()
-                .any(|allowed| matches!(allowed, Origin::Exact(text) if text == origin));
+            let exact = |allowed: &Origin| matches!(allowed, Origin::Exact(text) if text == origin);
+            return if self.allowed.iter().any(exact) { Ok(()) } else { Err(OriginError::NotAllowed) };
         };
-        let same = host.and_then(|host| host.parse::<Authority>().ok()).is_some_and(|host| {
-            host.host().eq_ignore_ascii_case(&web.host)
-                && port(&host, web.scheme) == Some(web.port)
-                && !host.as_str().contains('@')
-                && secure.is_none_or(|secure| secure == (web.scheme == "https"))
-        });
-        same || self.allowed.iter().any(|allowed| matches!(allowed, Origin::Web(allowed) if *allowed == web))
+        if self.allowed.iter().any(|allowed| allowed.covers(&web)) {
+            return Ok(());
+        }
+        let host = target.host.and_then(|host| host.parse().ok());
+        let host = host.filter(|host| web.is_of(host, target.secure)).ok_or(OriginError::NotAllowed)?;
+        if self.is_own(&host, target.loopback) { Ok(()) } else { Err(OriginError::Host) }
+    }
+
+    /// Whether the host that a request is for is the server's own; see [`host`](Self::host). For what answers requests
+    /// without `Origin` from pages that can read the answer, such as a web server on the same port. A request that names
+    /// no host does not come from a browser.
+    #[must_use]
+    pub fn accepts_host(&self, target: Target<'_>) -> bool {
+        let Some(host) = target.host else { return true };
+        host.parse().is_ok_and(|host| self.is_own(&host, target.loopback))
+    }
+
+    fn is_own(&self, host: &Authority, loopback: bool) -> bool {
+        (loopback && is_loopback(host.host()))
+            || (self.hosts.is_empty() && !loopback)
+            || self.hosts.iter().any(|own| own.covers(host))
     }
 }
 
+/// Whether a host can only be the machine of who names it.
+fn is_loopback(host: &str) -> bool {
+    let localhost = |name: &str| name.eq_ignore_ascii_case("localhost");
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    address.map_or_else(
+        |_| localhost(host) || host.rsplit_once('.').is_some_and(|(_, last)| localhost(last)),
+        |address| address.to_canonical().is_loopback(),
+    )
+}
+
 impl Origin {
+    fn covers(&self, web: &WebOrigin) -> bool {
+        match self {
+            Self::Web(allowed) => allowed == web,
+            Self::Below(parent) => {
+                let label = web.host.strip_suffix(&parent.host).and_then(|below| below.strip_suffix('.'));
+                (parent.scheme, parent.port) == (web.scheme, web.port)
+                    && label.is_some_and(|label| {
+                        !label.is_empty() && label.split('.').all(|label| !label.is_empty())
+                    })
+            }
+            Self::Exact(_) => false,
+        }
+    }
+
     /// Reads an origin of an allow-list. An error says how to write it.
     fn parse(text: &str) -> Result<Self, String> {
         if text == "null" {
             return Ok(Self::Exact(text.to_owned()));
         }
         if text.contains('*') {
-            return Err("has a wildcard, which is not supported: list each origin".to_owned());
+            return Self::parse_wildcard(text);
         }
         let Some((scheme, rest)) = text.split_once("://") else {
             let host = text.trim().trim_end_matches('/');
@@ -126,9 +235,57 @@ impl Origin {
             _ => Ok(Self::Exact(text.to_owned())),
         }
     }
+
+    /// `https://*.example.com`. A domain of one label is everybody's, but for `localhost`.
+    fn parse_wildcard(text: &str) -> Result<Self, String> {
+        let parent = text.split_once("://*.").and_then(|(scheme, rest)| {
+            let parent = WebOrigin::parse(&format!("{scheme}://{rest}"))?;
+            let own = parent.host == "localhost" || parent.host.trim_matches('.').contains('.');
+            let address = parent.host.starts_with('[') || parent.host.parse::<IpAddr>().is_ok();
+            (own && !address && !rest.contains('*')).then_some(parent)
+        });
+        parent.map(Self::Below).ok_or_else(|| {
+            "has a wildcard where none can be: use one like \"https://*.example.com\", or list each origin".to_owned()
+        })
+    }
+}
+
+impl Host {
+    /// Reads a host of a list. An error says how to write it.
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Some((_, rest)) = text.split_once("://") {
+            let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+            return Err(format!("is a URL: use \"{host}\""));
+        }
+        let unusable =
+            || "is not a host: use one like \"api.example.com\" or \"api.example.com:8443\"".to_owned();
+        let authority: Authority = text.parse().map_err(|_| unusable())?;
+        let name = authority.host().to_ascii_lowercase();
+        let after = authority.as_str().get(name.len()..).unwrap_or_default();
+        let port = after.strip_prefix(':').map(|port| port.parse().map_err(|_| unusable())).transpose()?;
+        if name.is_empty() || text.contains(['@', '*']) || (port.is_none() && !after.is_empty()) {
+            return Err(unusable());
+        }
+        Ok(Self { name, port })
+    }
+
+    fn covers(&self, host: &Authority) -> bool {
+        let named = ["http", "https"].map(|scheme| port(host, scheme));
+        host.host().eq_ignore_ascii_case(&self.name)
+            && !host.as_str().contains('@')
+            && self.port.is_none_or(|own| named.contains(&Some(own)))
+    }
 }
 
 impl WebOrigin {
+    /// Whether it is the origin of this host.
+    fn is_of(&self, host: &Authority, secure: Option<bool>) -> bool {
+        host.host().eq_ignore_ascii_case(&self.host)
+            && port(host, self.scheme) == Some(self.port)
+            && !host.as_str().contains('@')
+            && secure.is_none_or(|secure| secure == (self.scheme == "https"))
+    }
+
     /// The scheme, host and port of `http(s)://host[:port]`; `None` for everything else: `null`, user information, a
     /// path, other schemes.
     fn parse(origin: &str) -> Option<Self> {
@@ -175,7 +332,7 @@ mod tests {
             (Some("http://[::1]:8080"), Some("[::1]:8080")),
             (Some("http://EXAMPLE.com"), Some("example.com")),
         ] {
-            assert!(policy.accepts(origin, host, None), "{origin:?} {host:?}");
+            assert!(policy.accepts(origin, Target { host, ..Target::default() }), "{origin:?} {host:?}");
         }
     }
 
@@ -194,12 +351,13 @@ mod tests {
             "https://example.com:99999",
             "",
         ] {
-            assert!(!policy.accepts(Some(origin), Some("example.com"), None), "{origin}");
+            assert!(!policy.accepts(Some(origin), Target::host("example.com")), "{origin}");
         }
-        assert!(policy.accepts(Some("https://app.example.com:443"), Some("example.com"), None));
-        assert!(!policy.accepts(Some("http://example.com"), Some("example.com"), Some(true)));
-        assert!(!policy.accepts(Some("http://example.com"), None, None));
-        assert!(OriginPolicy::any().accepts(Some("null"), None, None));
+        assert!(policy.accepts(Some("https://app.example.com:443"), Target::host("example.com")));
+        let secure = Target { secure: Some(true), ..Target::host("example.com") };
+        assert!(!policy.accepts(Some("http://example.com"), secure));
+        assert!(!policy.accepts(Some("http://example.com"), Target::default()));
+        assert!(OriginPolicy::any().accepts(Some("null"), Target::default()));
     }
 
     #[test]
@@ -214,13 +372,13 @@ mod tests {
         let policy = list.iter().try_fold(OriginPolicy::default(), |policy, origin| policy.allow(origin));
         let policy = policy.expect("origins");
         for origin in list {
-            assert!(policy.accepts(Some(origin), Some("example.com"), None), "{origin}");
-            assert!(!OriginPolicy::default().accepts(Some(origin), Some("localhost"), None), "{origin}");
+            assert!(policy.accepts(Some(origin), Target::host("example.com")), "{origin}");
+            assert!(!OriginPolicy::default().accepts(Some(origin), Target::host("localhost")), "{origin}");
         }
         for origin in
             ["Capacitor://localhost", "capacitor://localhost:80", "tauri://other", "file:///", "NULL"]
         {
-            assert!(!policy.accepts(Some(origin), Some("example.com"), None), "{origin}");
+            assert!(!policy.accepts(Some(origin), Target::host("example.com")), "{origin}");
         }
     }
 
@@ -232,7 +390,12 @@ mod tests {
             ("capacitor://localhost/", "use \"capacitor://localhost\""),
             ("app.example.com", "use \"https://app.example.com\""),
             ("*", "list each origin"),
-            ("https://*.example.com", "list each origin"),
+            ("https://*.com", "list each origin"),
+            ("https://app.*.example.com", "list each origin"),
+            ("https://*app.example.com", "list each origin"),
+            ("https://*.*.example.com", "list each origin"),
+            ("https://*.192.0.2.1", "list each origin"),
+            ("chrome-extension://*", "list each origin"),
             ("wss://app.example.com", "use the origin of the page, \"https://app.example.com\""),
             ("https://user@app.example.com", "use one like \"https://app.example.com\""),
             ("https://app.example.com:99999", "use one like \"https://app.example.com\""),
@@ -244,6 +407,92 @@ mod tests {
         ] {
             let error = OriginPolicy::default().allow(origin).expect_err(origin);
             assert_eq!(error.option, "allow_origin");
+            assert!(error.reason.contains(remedy), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_stands_for_whole_labels_below_a_domain() {
+        let policy = OriginPolicy::default().allow("https://*.example.com").expect("an origin");
+        let policy = policy.allow("http://*.localhost:3000").expect("an origin");
+        for origin in ["https://a.example.com", "https://A.b.Example.com:443", "http://tenant.localhost:3000"]
+        {
+            assert!(policy.accepts(Some(origin), Target::default()), "{origin}");
+        }
+        for origin in [
+            "https://example.com",
+            "https://.example.com",
+            "https://a..example.com",
+            "https://evilexample.com",
+            "https://a.example.com.evil.test",
+            "http://a.example.com",
+            "https://a.example.com:8443",
+            "http://tenant.localhost",
+            "http://localhost:3000",
+        ] {
+            assert!(!policy.accepts(Some(origin), Target::default()), "{origin}");
+        }
+    }
+
+    #[test]
+    fn on_loopback_connections_only_names_of_loopback_are_the_servers_own() {
+        let accepts = |policy: &OriginPolicy, host: &str| {
+            let target = Target { loopback: true, ..Target::host(host) };
+            let origin = format!("http://{host}");
+            let accepted = policy.accepts(Some(&origin), target);
+            assert_eq!(policy.accepts_host(target), accepted, "{host}");
+            accepted
+        };
+        let policy = OriginPolicy::default();
+        for host in
+            ["localhost", "LOCALHOST:8080", "app.localhost", "127.0.0.1:8080", "127.9.9.9", "[::1]:8080"]
+        {
+            assert!(accepts(&policy, host), "{host}");
+        }
+        for host in ["evil.test", "evil.test:8080", "localhost.evil.test", "127.0.0.1.evil.test", "192.0.2.1"]
+        {
+            assert!(!accepts(&policy, host), "{host}");
+        }
+        // Origins of the allow-list count as ever, and so do the hosts of the option.
+        let allowed = policy.clone().allow("http://evil.test").expect("an origin");
+        let target = Target { loopback: true, ..Target::host("evil.test") };
+        assert!(allowed.accepts(Some("http://evil.test"), target));
+        assert!(!allowed.accepts_host(target));
+        let own = policy.clone().host("evil.test").expect("a host");
+        assert!(accepts(&own, "evil.test:8080") && accepts(&own, "localhost"));
+        assert!(policy.accepts_host(Target { host: None, ..target }), "it is no browser");
+    }
+
+    #[test]
+    fn hosts_of_the_servers_own_are_the_only_ones_of_the_same_origin() {
+        let policy = OriginPolicy::default().host("API.example.com").expect("a host");
+        let policy = policy.host("other.example.com:8443").expect("a host");
+        for (host, own) in [
+            ("api.example.com", true),
+            ("api.example.com:81", true),
+            ("other.example.com:8443", true),
+            ("other.example.com", false),
+            ("evil.test", false),
+            ("localhost", false),
+        ] {
+            let origin = format!("http://{host}");
+            assert_eq!(policy.accepts(Some(&origin), Target::host(host)), own, "{host}");
+            assert_eq!(policy.accepts_host(Target::host(host)), own, "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused_with_the_remedy() {
+        for (host, remedy) in [
+            ("https://api.example.com/x", "use \"api.example.com\""),
+            ("*.example.com", "use one like \"api.example.com\""),
+            ("api.example.com/x", "use one like"),
+            ("api.example.com:99999", "use one like"),
+            ("a@api.example.com", "use one like"),
+            ("", "use one like"),
+        ] {
+            let error = OriginPolicy::default().host(host).expect_err(host);
+            assert_eq!(error.option, "hosts");
             assert!(error.reason.contains(remedy), "{error}");
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use grpcws_proto::handshake::OriginError;
 use grpcws_proto::metadata::RequestMetadata;
 use grpcws_proto::session::Start;
 use grpcws_proto::{MethodKind, Mode, Status};
@@ -62,7 +63,7 @@ impl Endpoint {
         } else if probe.is_none() {
             check(&mut parts, &self.options).map(|(upgrade, mode, offer)| (Some(upgrade), mode, offer))
         } else if is_foreign(&parts.headers) {
-            Err(Refusal::Origin)
+            Err(Refusal::Origin(OriginError::NotAllowed))
         } else {
             check_headers(&parts, &self.options).map(|(mode, offer)| (None, mode, offer))
         };

@@ -1,6 +1,7 @@
 //! `GET` without an upgrade: the question what a handshake would get (PROTOCOL §3.5).
 
 use bytes::Bytes;
+use grpcws_proto::handshake::OriginError;
 use grpcws_proto::{Code, Status, message};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -115,7 +116,9 @@ pub(super) fn preflight(parts: &Parts, options: &ConnectionOptions) -> Option<Re
         return None;
     }
     let origin = single(&parts.headers, ORIGIN).filter(|_| options.accepts_origin(parts));
-    let Some(origin) = origin else { return Some(Refusal::Origin.response(parts.version)) };
+    let Some(origin) = origin else {
+        return Some(Refusal::Origin(OriginError::NotAllowed).response(parts.version));
+    };
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -137,7 +140,7 @@ impl Refusal {
             Self::NotWebSocket(_) | Self::Malformed(_) | Self::Version | Self::Subprotocol(_) => {
                 Code::InvalidArgument
             }
-            Self::Origin => Code::PermissionDenied,
+            Self::Origin(_) => Code::PermissionDenied,
             Self::HeaderSize(_) => Code::ResourceExhausted,
             Self::NoRoute => Code::Unimplemented,
             Self::Draining | Self::Streams => Code::Unavailable,

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use grpcws_proto::handshake::OriginError;
 use grpcws_proto::{Code, Status};
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::request::Parts;
@@ -25,8 +26,8 @@ pub(crate) enum Refusal {
     #[error("unsupported WebSocket version: use 13")]
     Version,
     /// The page's origin is not allowed; add it to the allow-list.
-    #[error("origin not allowed")]
-    Origin,
+    #[error(transparent)]
+    Origin(#[from] OriginError),
     /// Nothing of what the client offers can be selected.
     #[error(transparent)]
     Subprotocol(#[from] grpcws_proto::handshake::Refusal),
@@ -57,7 +58,7 @@ impl Refusal {
         match self {
             Self::NotWebSocket(_) | Self::Version => StatusCode::UPGRADE_REQUIRED,
             Self::Malformed(_) | Self::Subprotocol(_) => StatusCode::BAD_REQUEST,
-            Self::Origin => StatusCode::FORBIDDEN,
+            Self::Origin(_) => StatusCode::FORBIDDEN,
             Self::HeaderSize(_) => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::Draining | Self::Streams => StatusCode::SERVICE_UNAVAILABLE,

@@ -45,9 +45,7 @@ pub(super) fn check_headers(parts: &Parts, options: &ConnectionOptions) -> Resul
     if size > options.max_header_size {
         return Err(Refusal::HeaderSize(options.max_header_size));
     }
-    if !options.accepts_origin(parts) {
-        return Err(Refusal::Origin);
-    }
+    options.check_origin(parts)?;
     let offer = Offer::from_headers(&parts.headers);
     let mode = offer.select(&options.modes)?;
     Ok((mode, offer))

@@ -24,7 +24,7 @@ use tower_service::Service;
 use super::overload::Overload;
 use super::patience::{PatientSleep, PatientTimer};
 use super::{Connection, ServerOptions, Workers};
-use crate::forwarded::PeerAddress;
+use crate::forwarded::{LocalAddress, PeerAddress};
 use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
 use crate::transport::{Http2Connection, UNSENT};
@@ -210,12 +210,17 @@ impl Server {
     {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
+        // Of a connection that is gone by now nothing is served.
+        let local = stream.local_addr().map(LocalAddress).ok();
         let stream = Connection::new(stream, guard);
         let http2 =
             Http2Connection { stream_window: self.options.http2_stream_window, tcp: stream.progress() };
         let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
             request.extensions_mut().insert(peer);
+            if let Some(local) = local {
+                request.extensions_mut().insert(local);
+            }
             // Where axum's extractors look for it.
             #[cfg(feature = "axum")]
             request.extensions_mut().insert(axum::extract::ConnectInfo(peer.0));
