@@ -336,6 +336,7 @@ async fn options_that_cannot_work_are_told_before_anything_listens() {
         ("allow-origin", "app.example.com", "use \"https://app.example.com\""),
         ("allow-origin", "https://*.com", "list each origin"),
         ("hosts", "https://app.example.com", "use \"app.example.com\""),
+        ("trusted-proxies", "10.0.0.1/8", "use \"10.0.0.0/8\""),
     ] {
         let expected = format!("{key}: ");
         let flag = format!("--{key}");
@@ -343,7 +344,7 @@ async fn options_that_cannot_work_are_told_before_anything_listens() {
         assert!(error.contains(remedy), "{error}");
         let written = match value.parse::<u64>() {
             Ok(_) => value.to_owned(),
-            Err(_) if ["allow-origin", "hosts"].contains(&key) => format!("[{value:?}]"),
+            Err(_) if ["allow-origin", "hosts", "trusted-proxies"].contains(&key) => format!("[{value:?}]"),
             Err(_) => format!("{value:?}"),
         };
         std::fs::write(&config, format!("{key} = {written}\n")).expect("it can be written");

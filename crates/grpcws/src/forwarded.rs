@@ -4,15 +4,38 @@ use std::net::SocketAddr;
 
 use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
+use http::uri::Scheme;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
-/// The address of the client's end of a connection. A server puts it into the extensions of its requests, as
+/// Other headers in which proxies say who their client is. A server behind them may believe each of them.
+const ALIKE: [HeaderName; 17] = [
+    FORWARDED,
+    HeaderName::from_static("cf-connecting-ip"),
+    HeaderName::from_static("cf-connecting-ipv6"),
+    HeaderName::from_static("fastly-client-ip"),
+    HeaderName::from_static("true-client-ip"),
+    HeaderName::from_static("x-client-ip"),
+    HeaderName::from_static("x-cluster-client-ip"),
+    HeaderName::from_static("x-envoy-external-address"),
+    HeaderName::from_static("x-forwarded"),
+    HeaderName::from_static("x-forwarded-by"),
+    HeaderName::from_static("x-forwarded-port"),
+    HeaderName::from_static("x-forwarded-prefix"),
+    HeaderName::from_static("x-forwarded-scheme"),
+    HeaderName::from_static("x-forwarded-server"),
+    HeaderName::from_static("x-forwarded-ssl"),
+    HeaderName::from_static("x-original-forwarded-for"),
+    HeaderName::from_static("x-real-ip"),
+];
+
+/// The address of the client. A server puts it into the extensions of its requests, as
 /// [`server::serve`](crate::server::serve) does; the bridge tells it to the upstream as `x-forwarded-for`.
 ///
-/// Behind a proxy it is the proxy's address: what a proxy says of its own clients is not believed.
+/// Behind a proxy it is the proxy's address, unless the server trusts that (`TrustedProxies`): then it is what the proxy
+/// says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
@@ -22,18 +45,32 @@ pub struct PeerAddress(pub SocketAddr);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalAddress(pub SocketAddr);
 
+/// The request came through a proxy whose word is believed: an extension of the request, beside [`PeerAddress`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedProxy {
+    /// How the client reached the proxy, if the proxy tells.
+    pub scheme: Option<Scheme>,
+}
+
 /// Says in `x-forwarded-for`, `-host` and `-proto` what the next server cannot see of a request. What the client says
-/// there is replaced, and its `forwarded` removed: none of it can be vouched for.
+/// there is replaced, and headers in which others say the same, such as `forwarded` and `x-real-ip`, are removed: none of
+/// it can be vouched for. Those of a [`TrustedProxy`] pass, and its scheme is told.
 ///
-/// The scheme is the one of the connection to this process, `http`, whatever the client claims in `:scheme`.
+/// Otherwise the scheme is the one of the connection to this process, `http`, whatever the client claims in `:scheme`.
 pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
-    headers.remove(FORWARDED);
+    let proxy = request.extensions.get::<TrustedProxy>();
+    if proxy.is_none() {
+        for name in &ALIKE {
+            headers.remove(name);
+        }
+    }
     let address = peer(request).and_then(|address| HeaderValue::try_from(address.ip().to_string()).ok());
     let authority =
         request.uri.authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
     // A copy: the request's own value keeps all that was read of the connection by then, for as long as the call lives.
     let host = authority.or_else(|| HeaderValue::from_bytes(request.headers.get(HOST)?.as_bytes()).ok());
-    let scheme = Some(HeaderValue::from_static("http"));
+    let secure = proxy.and_then(|proxy| proxy.scheme.as_ref()) == Some(&Scheme::HTTPS);
+    let scheme = Some(HeaderValue::from_static(if secure { "https" } else { "http" }));
     for (name, value) in [(FORWARDED_FOR, address), (FORWARDED_HOST, host), (FORWARDED_PROTO, scheme)] {
         match value {
             Some(value) => _ = headers.insert(name, value),
@@ -59,6 +96,28 @@ mod tests {
     use http::Request;
 
     use super::*;
+
+    #[test]
+    fn what_a_stranger_says_of_itself_is_removed_and_what_a_trusted_proxy_says_passes() {
+        let told = |proxy: Option<TrustedProxy>| {
+            let mut request = Request::get("/").body(()).expect("a request");
+            request.extensions_mut().insert(PeerAddress(([192, 0, 2, 7], 4711).into()));
+            if let Some(proxy) = proxy {
+                request.extensions_mut().insert(proxy);
+            }
+            let mut headers = HeaderMap::new();
+            for name in ALIKE.into_iter().chain([FORWARDED_FOR, FORWARDED_PROTO]) {
+                headers.append(name, HeaderValue::from_static("8.8.8.8"));
+            }
+            set_forwarded(&request.into_parts().0, &mut headers);
+            let [client, scheme] =
+                [&FORWARDED_FOR, &FORWARDED_PROTO].map(|name| headers[name].to_str().expect("text"));
+            (client.to_owned(), scheme.to_owned(), headers.len())
+        };
+        assert_eq!(told(None), ("192.0.2.7".to_owned(), "http".to_owned(), 2));
+        let proxied = told(Some(TrustedProxy { scheme: Some(Scheme::HTTPS) }));
+        assert_eq!(proxied, ("192.0.2.7".to_owned(), "https".to_owned(), 2 + ALIKE.len()));
+    }
 
     #[test]
     fn the_host_is_a_copy() {

@@ -187,6 +187,28 @@ async fn pages_reach_a_server_on_loopback_by_names_of_loopback_only() {
 }
 
 #[tokio::test]
+async fn the_scheme_of_the_page_is_that_which_a_trusted_proxy_names() {
+    let server = ServerOptions::builder().trust("127.0.0.1").build().expect("valid options");
+    let bridge = Bridge::start_on(ConnectionOptions::default(), server).await;
+    let of = |proto: &str, origin: &str| {
+        let handshake = Handshake::new(PATH).replace("Host", "localhost").with("Origin", origin);
+        if proto.is_empty() { handshake } else { handshake.with("X-Forwarded-Proto", proto) }
+    };
+    for (proto, origin) in [
+        ("https", "https://localhost"),
+        ("http", "http://localhost"),
+        ("", "https://localhost"),
+        ("", "http://localhost"),
+    ] {
+        let (answer, _) = of(proto, origin).send(bridge.address).await;
+        assert_eq!(answer.status, 101, "{origin} by {proto:?}: {answer:?}");
+    }
+    for (proto, origin) in [("https", "http://localhost"), ("http", "https://localhost")] {
+        assert_eq!(refused(&bridge, &of(proto, origin)).await.status, 403, "{origin} by {proto}");
+    }
+}
+
+#[tokio::test]
 async fn an_offer_of_unknown_sub_protocols_is_told_what_to_offer() {
     let bridge = Bridge::start(ConnectionOptions::default()).await;
     for offer in [

@@ -246,6 +246,24 @@ async fn handlers_are_told_who_connects() {
 }
 
 #[tokio::test]
+async fn the_client_is_whom_a_trusted_proxy_names_and_a_stranger_is_not_believed() {
+    for (network, client) in [("127.0.0.0/8", "192.0.2.7:0"), ("10.0.0.0/8", "127.0.0.1:")] {
+        let options = ServerOptions::builder().trust(network).build().expect("valid options");
+        let server = serve(options).await;
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
+        let request = "GET /peer HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 8.8.8.8, 192.0.2.7\r\n\
+            Connection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await.expect("it reads");
+        let mut answer = String::new();
+        tokio::time::timeout(SOON, stream.read_to_string(&mut answer))
+            .await
+            .expect("an answer")
+            .expect("text");
+        assert!(answer.contains(&format!("\r\n\r\n{client}")), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn times_that_are_off_do_not_end_a_connection() {
     let options = ServerOptions::builder().header_timeout(None).http2_keep_alive(Duration::ZERO);
     let server = serve(options.build().expect("valid options")).await;

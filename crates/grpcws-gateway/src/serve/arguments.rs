@@ -60,6 +60,11 @@ pub struct ServeArguments {
     #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(super) hosts: Vec<String>,
 
+    /// The networks of proxies whose x-forwarded-for and x-forwarded-proto are believed: "10.0.0.0/8". May be given more
+    /// than once, or as a list with commas.
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
+    pub(super) trusted_proxies: Vec<String>,
+
     /// A server that gets every request that is no call: REST, SSE, pages.
     #[arg(long, value_name = "URL")]
     pub(super) fallback: Option<String>,

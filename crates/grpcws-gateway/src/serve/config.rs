@@ -22,6 +22,7 @@ pub(super) struct Config {
     pub(super) generic_route: Option<GenericRouteSetting>,
     pub(super) allow_origin: Vec<String>,
     pub(super) hosts: Vec<String>,
+    pub(super) trusted_proxies: Vec<String>,
     pub(super) fallback: Option<String>,
     #[serde(deserialize_with = "duration")]
     pub(super) grace: Option<Duration>,
@@ -197,6 +198,7 @@ mod tests {
             generic-route = "unbound"
             allow-origin = ["https://app.example.com"]
             hosts = ["api.example.com"]
+            trusted-proxies = ["10.0.0.0/8"]
             fallback = "http://127.0.0.1:8081"
             grace = "30s"
             ping-period = "500ms"

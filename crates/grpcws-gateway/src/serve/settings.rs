@@ -152,6 +152,9 @@ fn server(
 ) -> Result<ServerOptions, ServeError> {
     let mut options = ServerOptions::builder().http2_stream_window(http2_stream_window(connection));
     set! { options, max_connections = arguments.max_connections.or(config.max_connections); }
+    for network in arguments.trusted_proxies.iter().chain(&config.trusted_proxies) {
+        options = options.trust(network);
+    }
     Ok(options.build()?)
 }
 

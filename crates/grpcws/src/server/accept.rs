@@ -3,12 +3,13 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{Request, Response, StatusCode, Version};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -21,13 +22,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
+use super::arrival::Arrival;
 use super::overload::Overload;
 use super::patience::{PatientSleep, PatientTimer};
 use super::{Connection, ServerOptions, Workers};
-use crate::forwarded::{LocalAddress, PeerAddress};
 use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
-use crate::transport::{Http2Connection, UNSENT};
+use crate::transport::UNSENT;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -137,7 +138,7 @@ fn set_options(listener: &TcpListener) {
 
 /// The next connection. Errors of a single connection are passed over; those of the process make it rest,
 /// so that it neither ends nor spins.
-async fn accept(listener: &TcpListener) -> (TcpStream, PeerAddress) {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
@@ -145,7 +146,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, PeerAddress) {
                     let _ = stream.set_nodelay(true);
                     grpcws_tcp::limit_unsent(&stream, UNSENT);
                 }
-                return (stream, PeerAddress(peer));
+                return (stream, peer);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -199,7 +200,7 @@ impl Server {
         &self,
         app: S,
         stream: TcpStream,
-        peer: PeerAddress,
+        peer: SocketAddr,
         guard: impl Any + Send,
     ) where
         S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -210,26 +211,14 @@ impl Server {
     {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
-        // Of a connection that is gone by now nothing is served.
-        let local = stream.local_addr().map(LocalAddress).ok();
         let stream = Connection::new(stream, guard);
-        let http2 =
-            Http2Connection { stream_window: self.options.http2_stream_window, tcp: stream.progress() };
+        let arrival = Arrival::new(&stream, peer, &self.options);
         let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
-            request.extensions_mut().insert(peer);
-            if let Some(local) = local {
-                request.extensions_mut().insert(local);
-            }
-            // Where axum's extractors look for it.
-            #[cfg(feature = "axum")]
-            request.extensions_mut().insert(axum::extract::ConnectInfo(peer.0));
+            arrival.tell(&mut request);
             // What follows such a request may be frames, so where it is refused, by whichever part of the app,
             // nothing behind it may be taken for a request.
             let (version, handshake) = (request.version(), is_handshake(&request));
-            if handshake && version == Version::HTTP_2 {
-                request.extensions_mut().insert(http2.clone());
-            }
             let response = app.clone().call(request);
             async move {
                 let mut response = response.await?;

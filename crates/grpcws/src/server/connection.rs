@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -27,6 +28,11 @@ impl Connection {
     /// A connection that holds `guard` until it is dropped, through an upgrade as well.
     pub fn new(stream: TcpStream, guard: impl Any + Send) -> Self {
         Self { tcp: Tcp::new(stream, Some(Box::new(guard))), first: None }
+    }
+
+    /// The address of this end, unless the connection is gone.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.tcp.local_address()
     }
 
     /// How far its bytes have come, for the streams that share it.

@@ -19,13 +19,16 @@
 //! ```
 
 mod accept;
+mod arrival;
 mod connection;
 mod options;
 mod overload;
 mod patience;
+mod proxies;
 mod workers;
 
 pub use accept::{serve, serve_on};
 pub use connection::Connection;
 pub use options::{ServerOptions, ServerOptionsBuilder};
+pub use proxies::TrustedProxies;
 pub use workers::Workers;

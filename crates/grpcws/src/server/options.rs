@@ -5,6 +5,7 @@ use std::time::Duration;
 use grpcws_proto::{OptionsError, options};
 use tokio::sync::Semaphore;
 
+use super::TrustedProxies;
 use crate::options::MIN_HEADER_SIZE;
 
 /// What HTTP/2 begins with, in round numbers.
@@ -52,6 +53,20 @@ options! {
         /// (`None` or zero): no pings, so that a client that is lost without a word is found by TCP alone.
         /// Default: 30 s.
         time http2_keep_alive = Some(Duration::from_secs(30));
+        /// The proxies whose `x-forwarded-for` and `x-forwarded-proto` are believed. Default: none.
+        held trusted_proxies: TrustedProxies = TrustedProxies::default();
+    }
+}
+
+impl ServerOptionsBuilder {
+    /// Adds one network or address to [`trusted_proxies`](ServerOptions::trusted_proxies):
+    /// [`TrustedProxies::trust`] has the forms.
+    pub fn trust(mut self, network: impl AsRef<str>) -> Self {
+        match std::mem::take(&mut self.options.trusted_proxies).trust(network) {
+            Ok(proxies) => self.options.trusted_proxies = proxies,
+            Err(error) => _ = self.refused.get_or_insert(error),
+        }
+        self
     }
 }
 

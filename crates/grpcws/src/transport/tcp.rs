@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -59,6 +60,11 @@ impl TcpProgress {
 impl Tcp {
     pub(crate) fn new(stream: TcpStream, guard: Option<Box<dyn Any + Send>>) -> Self {
         Self { stream: Arc::new(stream), written: Arc::default(), watch: None, _guard: guard }
+    }
+
+    /// The address of this end, unless the connection is gone.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        self.stream.local_addr().ok()
     }
 
     pub(crate) fn progress(&self) -> TcpProgress {

@@ -39,6 +39,18 @@ impl Bridge {
     }
 
     pub(crate) async fn start_with(options: ConnectionOptions, with: impl FnOnce(GrpcWs) -> GrpcWs) -> Self {
+        Self::start_whole(options, ServerOptions::default(), with).await
+    }
+
+    pub(crate) async fn start_on(options: ConnectionOptions, server: ServerOptions) -> Self {
+        Self::start_whole(options, server, |ws| ws).await
+    }
+
+    async fn start_whole(
+        options: ConnectionOptions,
+        server: ServerOptions,
+        with: impl FnOnce(GrpcWs) -> GrpcWs,
+    ) -> Self {
         let service = TestService::default();
         let upstream = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let upstream_address = upstream.local_addr().expect("it is bound");
@@ -56,7 +68,7 @@ impl Bridge {
         let app = app::app(&ws, channel).expect("all messages are known");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
-        tokio::spawn(serve(listener, app, ServerOptions::default(), shutdown.clone()));
+        tokio::spawn(serve(listener, app, server, shutdown.clone()));
         Self { address, service, shutdown }
     }
 
