@@ -337,6 +337,7 @@ async fn options_that_cannot_work_are_told_before_anything_listens() {
         ("allow-origin", "https://*.com", "list each origin"),
         ("hosts", "https://app.example.com", "use \"app.example.com\""),
         ("trusted-proxies", "10.0.0.1/8", "use \"10.0.0.0/8\""),
+        ("proxy-protocol", "optional", "give trusted"),
     ] {
         let expected = format!("{key}: ");
         let flag = format!("--{key}");

@@ -45,21 +45,23 @@ pub struct PeerAddress(pub SocketAddr);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalAddress(pub SocketAddr);
 
-/// The request came through a proxy whose word is believed: an extension of the request, beside [`PeerAddress`].
+/// The request came through a proxy whose headers are believed: an extension of the request, beside [`PeerAddress`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TrustedProxy;
+
+/// How the client connected, `http` or `https`, if that is known: an extension of the request. A plain connection alone does
+/// not tell, since something in front may end TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrustedProxy {
-    /// How the client reached the proxy, if the proxy tells.
-    pub scheme: Option<Scheme>,
-}
+pub struct ClientScheme(pub Scheme);
 
 /// Says in `x-forwarded-for`, `-host` and `-proto` what the next server cannot see of a request. What the client says
 /// there is replaced, and headers in which others say the same, such as `forwarded` and `x-real-ip`, are removed: none of
-/// it can be vouched for. Those of a [`TrustedProxy`] pass, and its scheme is told.
+/// it can be vouched for. Those of a [`TrustedProxy`] pass.
 ///
-/// Otherwise the scheme is the one of the connection to this process, `http`, whatever the client claims in `:scheme`.
+/// The scheme is the [`ClientScheme`]. If that is not known, it is the one of the connection to this process, `http`,
+/// whatever the client claims in `:scheme`.
 pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
-    let proxy = request.extensions.get::<TrustedProxy>();
-    if proxy.is_none() {
+    if request.extensions.get::<TrustedProxy>().is_none() {
         for name in &ALIKE {
             headers.remove(name);
         }
@@ -69,7 +71,7 @@ pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
         request.uri.authority().and_then(|authority| HeaderValue::try_from(authority.as_str()).ok());
     // A copy: the request's own value keeps all that was read of the connection by then, for as long as the call lives.
     let host = authority.or_else(|| HeaderValue::from_bytes(request.headers.get(HOST)?.as_bytes()).ok());
-    let secure = proxy.and_then(|proxy| proxy.scheme.as_ref()) == Some(&Scheme::HTTPS);
+    let secure = is_secure(request) == Some(true);
     let scheme = Some(HeaderValue::from_static(if secure { "https" } else { "http" }));
     for (name, value) in [(FORWARDED_FOR, address), (FORWARDED_HOST, host), (FORWARDED_PROTO, scheme)] {
         match value {
@@ -77,6 +79,11 @@ pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
             None => _ = headers.remove(name),
         }
     }
+}
+
+/// Whether the client's connection is encrypted, if that is known.
+pub(crate) fn is_secure(request: &Parts) -> Option<bool> {
+    request.extensions.get::<ClientScheme>().map(|scheme| scheme.0 == Scheme::HTTPS)
 }
 
 /// The address of the client's end of the connection, if the server tells it.
@@ -99,11 +106,12 @@ mod tests {
 
     #[test]
     fn what_a_stranger_says_of_itself_is_removed_and_what_a_trusted_proxy_says_passes() {
-        let told = |proxy: Option<TrustedProxy>| {
+        let told = |trusted: bool| {
             let mut request = Request::get("/").body(()).expect("a request");
             request.extensions_mut().insert(PeerAddress(([192, 0, 2, 7], 4711).into()));
-            if let Some(proxy) = proxy {
-                request.extensions_mut().insert(proxy);
+            if trusted {
+                request.extensions_mut().insert(TrustedProxy);
+                request.extensions_mut().insert(ClientScheme(Scheme::HTTPS));
             }
             let mut headers = HeaderMap::new();
             for name in ALIKE.into_iter().chain([FORWARDED_FOR, FORWARDED_PROTO]) {
@@ -114,9 +122,8 @@ mod tests {
                 [&FORWARDED_FOR, &FORWARDED_PROTO].map(|name| headers[name].to_str().expect("text"));
             (client.to_owned(), scheme.to_owned(), headers.len())
         };
-        assert_eq!(told(None), ("192.0.2.7".to_owned(), "http".to_owned(), 2));
-        let proxied = told(Some(TrustedProxy { scheme: Some(Scheme::HTTPS) }));
-        assert_eq!(proxied, ("192.0.2.7".to_owned(), "https".to_owned(), 2 + ALIKE.len()));
+        assert_eq!(told(false), ("192.0.2.7".to_owned(), "http".to_owned(), 2));
+        assert_eq!(told(true), ("192.0.2.7".to_owned(), "https".to_owned(), 2 + ALIKE.len()));
     }
 
     #[test]

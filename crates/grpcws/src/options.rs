@@ -7,9 +7,9 @@ use grpcws_proto::session::{SessionOptions, SessionOptionsBuilder, WindowBudget}
 use grpcws_proto::{Mode, OptionsError, options};
 use http::header::{HOST, ORIGIN};
 use http::request::Parts;
-use http::uri::{Authority, Scheme};
+use http::uri::Authority;
 
-use crate::forwarded::{LocalAddress, TrustedProxy};
+use crate::forwarded::{LocalAddress, is_secure};
 use crate::handshake::single;
 
 /// The fewest bytes of headers that a limit may leave room for: a handshake from a browser has more.
@@ -159,8 +159,7 @@ impl ConnectionOptions {
 fn target(request: &Parts) -> Target<'_> {
     let authority = request.uri.authority().map(Authority::as_str);
     let host = authority.or_else(|| single(&request.headers, HOST)?.to_str().ok());
-    let scheme = request.extensions.get::<TrustedProxy>().and_then(|proxy| proxy.scheme.as_ref());
-    let secure = scheme.map(|scheme| *scheme == Scheme::HTTPS);
+    let secure = is_secure(request);
     let local = request.extensions.get::<LocalAddress>();
     Target { host, secure, loopback: local.is_some_and(|local| local.0.ip().to_canonical().is_loopback()) }
 }

@@ -11,7 +11,7 @@ use axum::extract::ConnectInfo;
 use axum::routing::get;
 use common::raw::{Handshake, Raw, serve_app};
 use common::{Received, SOON, app};
-use grpcws::server::{ServerOptions, Workers, serve_on};
+use grpcws::server::{ProxyProtocol, ServerOptions, Workers, serve_on};
 use grpcws::{ConnectionOptions, Shutdown};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::runtime::{Builder, Handle};
@@ -337,4 +337,48 @@ impl OtherRuntime {
         thread::spawn(move || runtime.block_on(async move { ended.changed().await.is_err() }));
         Self { handle, _running: running }
     }
+}
+
+#[tokio::test]
+async fn the_client_is_whom_the_proxy_protocol_names_if_the_proxy_is_trusted() {
+    let required = |network: &str| {
+        let options = ServerOptions::builder().proxy_protocol(ProxyProtocol::Required).trust(network);
+        options.build().expect("valid options")
+    };
+    let head = "PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n";
+    let request = "GET /peer HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let trusting = serve(required("127.0.0.0/8")).await;
+    let wary = serve(required("10.0.0.0/8")).await;
+    for (server, sent, answer) in [
+        (&trusting, format!("{head}{request}"), "\r\n\r\n192.0.2.7:4711"),
+        (&trusting, format!("PROXY UNKNOWN\r\n{request}"), "\r\n\r\n127.0.0.1:"),
+        // Without a header, and from a proxy that nobody trusts, there is no answer at all.
+        (&trusting, request.to_owned(), ""),
+        (&wary, format!("{head}{request}"), ""),
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(server.address).await.expect("it listens");
+        stream.write_all(sent.as_bytes()).await.expect("it reads");
+        let mut received = Vec::new();
+        let read = stream.read_to_end(&mut received);
+        let _ = tokio::time::timeout(SOON, read).await.expect("the connection ends");
+        let received = String::from_utf8(received).expect("text");
+        assert!(received.contains(answer) && received.is_empty() == answer.is_empty(), "{sent}: {received}");
+    }
+    // A stranger's header is no request where connections may do without one.
+    let options = ServerOptions::builder().proxy_protocol(ProxyProtocol::Optional).trust("10.0.0.0/8");
+    let optional = serve(options.build().expect("valid options")).await;
+    let mut raw = Raw::connect(optional.address).await;
+    raw.send(&format!("{head}{request}")).await;
+    assert_eq!(raw.answer().await.status, 400);
+}
+
+#[tokio::test]
+async fn a_proxy_that_falls_silent_inside_its_header_is_closed() {
+    let options = ServerOptions::builder().proxy_protocol(ProxyProtocol::Required).trust("127.0.0.1");
+    let server = serve(options.build().expect("valid options")).await;
+    let mut raw = Raw::connect(server.address).await;
+    raw.send("PROXY TCP4 192.0.2.7 ").await;
+    let begun = std::time::Instant::now();
+    tokio::time::timeout(SOON, raw.rest()).await.expect("the connection ends");
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::generic_route::GenericRouteSetting;
+use super::proxy_protocol::ProxyProtocolSetting;
 
 /// The options of `grpcws serve`.
 #[derive(Debug, Args)]
@@ -64,6 +65,10 @@ pub struct ServeArguments {
     /// than once, or as a list with commas.
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(super) trusted_proxies: Vec<String>,
+
+    /// Whether the connections of trusted proxies begin with the PROXY protocol, which names the client [default: off]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub(super) proxy_protocol: Option<ProxyProtocolSetting>,
 
     /// A server that gets every request that is no call: REST, SSE, pages.
     #[arg(long, value_name = "URL")]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::ServeError;
 use super::generic_route::GenericRouteSetting;
+use super::proxy_protocol::ProxyProtocolSetting;
 
 /// What a configuration file may say. What the command line says too counts there, and lists are joined.
 #[derive(Debug, Default, Deserialize)]
@@ -23,6 +24,7 @@ pub(super) struct Config {
     pub(super) allow_origin: Vec<String>,
     pub(super) hosts: Vec<String>,
     pub(super) trusted_proxies: Vec<String>,
+    pub(super) proxy_protocol: Option<ProxyProtocolSetting>,
     pub(super) fallback: Option<String>,
     #[serde(deserialize_with = "duration")]
     pub(super) grace: Option<Duration>,
@@ -199,6 +201,7 @@ mod tests {
             allow-origin = ["https://app.example.com"]
             hosts = ["api.example.com"]
             trusted-proxies = ["10.0.0.0/8"]
+            proxy-protocol = "optional"
             fallback = "http://127.0.0.1:8081"
             grace = "30s"
             ping-period = "500ms"

@@ -18,6 +18,7 @@ mod fallback;
 mod generic_route;
 mod grpc;
 mod headers;
+mod proxy_protocol;
 mod settings;
 mod threads;
 mod upstreams;

@@ -155,6 +155,7 @@ fn server(
     for network in arguments.trusted_proxies.iter().chain(&config.trusted_proxies) {
         options = options.trust(network);
     }
+    set! { options, proxy_protocol = arguments.proxy_protocol.or(config.proxy_protocol).map(Into::into); }
     Ok(options.build()?)
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -25,7 +26,8 @@ use tower_service::Service;
 use super::arrival::Arrival;
 use super::overload::Overload;
 use super::patience::{PatientSleep, PatientTimer};
-use super::{Connection, ServerOptions, Workers};
+use super::proxy_protocol::{self, Proxied};
+use super::{Connection, ProxyProtocol, ServerOptions, Workers};
 use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
 use crate::transport::UNSENT;
@@ -195,11 +197,27 @@ struct Server {
 }
 
 impl Server {
+    /// Reads what a proxy says of its client first, if this one does.
+    async fn greet(&self, stream: &mut TcpStream, peer: SocketAddr) -> io::Result<(Option<Proxied>, Bytes)> {
+        let trusted = self.options.trusted_proxies.contains(peer.ip());
+        match self.options.proxy_protocol {
+            ProxyProtocol::Off => Ok((None, Bytes::new())),
+            ProxyProtocol::Optional if !trusted => Ok((None, Bytes::new())),
+            ProxyProtocol::Required if !trusted => {
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a trusted proxy"))
+            }
+            header => {
+                let read = proxy_protocol::read(stream, header == ProxyProtocol::Required);
+                tokio::time::timeout(proxy_protocol::TIMEOUT, read).await?
+            }
+        }
+    }
+
     /// Serves a connection, which holds `guard` until it is closed.
     async fn serve_connection<S, B>(
         &self,
         app: S,
-        stream: TcpStream,
+        mut stream: TcpStream,
         peer: SocketAddr,
         guard: impl Any + Send,
     ) where
@@ -211,8 +229,16 @@ impl Server {
     {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
-        let stream = Connection::new(stream, guard);
-        let arrival = Arrival::new(&stream, peer, &self.options);
+        let greeted = tokio::select! {
+            greeted = self.greet(&mut stream, peer) => greeted,
+            () = self.abort.cancelled() => return,
+        };
+        let (proxied, read) = match greeted {
+            Ok(greeted) => greeted,
+            Err(error) => return tracing::debug!(%peer, %error, "PROXY protocol: connection closed"),
+        };
+        let stream = Connection::new(stream, guard).after(read);
+        let arrival = Arrival::new(&stream, peer, proxied, &self.options);
         let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
             arrival.tell(&mut request);

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
+use http::uri::Scheme;
 use http::{Request, Version};
 
+use super::proxy_protocol::Proxied;
 use super::{Connection, ServerOptions, TrustedProxies};
-use crate::forwarded::{LocalAddress, PeerAddress, TrustedProxy};
+use crate::forwarded::{ClientScheme, LocalAddress, PeerAddress, TrustedProxy};
 use crate::handshake::is_handshake;
 use crate::transport::Http2Connection;
 
@@ -15,15 +17,26 @@ pub(super) struct Arrival {
     peer: SocketAddr,
     /// Not known of a connection that is gone.
     local: Option<LocalAddress>,
+    scheme: Option<Scheme>,
     proxies: TrustedProxies,
     http2: Http2Connection,
 }
 
 impl Arrival {
-    pub(super) fn new(connection: &Connection, peer: SocketAddr, options: &ServerOptions) -> Self {
+    /// The ends of a connection of `peer`, or of the client that its proxy names.
+    pub(super) fn new(
+        connection: &Connection,
+        peer: SocketAddr,
+        proxied: Option<Proxied>,
+        options: &ServerOptions,
+    ) -> Self {
+        let direct = || (peer, connection.local_address(), None);
+        let (peer, local, scheme) =
+            proxied.map_or_else(direct, |proxied| (proxied.client, Some(proxied.local), proxied.scheme));
         Self {
             peer,
-            local: connection.local_address().map(LocalAddress),
+            local: local.map(LocalAddress),
+            scheme,
             proxies: options.trusted_proxies.clone(),
             http2: Http2Connection { stream_window: options.http2_stream_window, tcp: connection.progress() },
         }
@@ -34,10 +47,14 @@ impl Arrival {
         let told = self.proxies.told(self.peer, request.headers());
         let over_http2 = request.version() == Version::HTTP_2 && is_handshake(request);
         let extensions = request.extensions_mut();
-        let mut client = self.peer;
+        let (mut client, mut scheme) = (self.peer, self.scheme.clone());
         if let Some(told) = told {
             client = told.address;
-            extensions.insert(TrustedProxy { scheme: told.scheme });
+            scheme = told.scheme.or(scheme);
+            extensions.insert(TrustedProxy);
+        }
+        if let Some(scheme) = scheme {
+            extensions.insert(ClientScheme(scheme));
         }
         extensions.insert(PeerAddress(client));
         // Where axum's extractors look for it.

@@ -30,6 +30,12 @@ impl Connection {
         Self { tcp: Tcp::new(stream, Some(Box::new(guard))), first: None }
     }
 
+    /// The same connection, of which these bytes were read before.
+    pub(crate) fn after(mut self, read: Bytes) -> Self {
+        self.first = Some(read).filter(|read| !read.is_empty());
+        self
+    }
+
     /// The address of this end, unless the connection is gone.
     pub(crate) fn local_address(&self) -> Option<SocketAddr> {
         self.tcp.local_address()

@@ -25,10 +25,12 @@ mod options;
 mod overload;
 mod patience;
 mod proxies;
+mod proxy_protocol;
 mod workers;
 
 pub use accept::{serve, serve_on};
 pub use connection::Connection;
 pub use options::{ServerOptions, ServerOptionsBuilder};
 pub use proxies::TrustedProxies;
+pub use proxy_protocol::ProxyProtocol;
 pub use workers::Workers;

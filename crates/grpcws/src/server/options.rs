@@ -5,7 +5,7 @@ use std::time::Duration;
 use grpcws_proto::{OptionsError, options};
 use tokio::sync::Semaphore;
 
-use super::TrustedProxies;
+use super::{ProxyProtocol, TrustedProxies};
 use crate::options::MIN_HEADER_SIZE;
 
 /// What HTTP/2 begins with, in round numbers.
@@ -55,6 +55,8 @@ options! {
         time http2_keep_alive = Some(Duration::from_secs(30));
         /// The proxies whose `x-forwarded-for` and `x-forwarded-proto` are believed. Default: none.
         held trusted_proxies: TrustedProxies = TrustedProxies::default();
+        /// Whether the connections of trusted proxies begin with a header of the PROXY protocol. Default: off.
+        value proxy_protocol: ProxyProtocol = ProxyProtocol::Off;
     }
 }
 
@@ -72,7 +74,11 @@ impl ServerOptionsBuilder {
 
 impl ServerOptions {
     /// Checks what depends on more than one option.
-    const fn check(&self) -> Result<(), OptionsError> {
+    fn check(&self) -> Result<(), OptionsError> {
+        if self.proxy_protocol != ProxyProtocol::Off && self.trusted_proxies.is_empty() {
+            let text = "no proxy is trusted, and others are not believed: give trusted_proxies";
+            return Err(OptionsError::new("proxy_protocol", text));
+        }
         Ok(())
     }
 

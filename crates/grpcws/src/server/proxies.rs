@@ -82,7 +82,11 @@ impl TrustedProxies {
         Some(Told { address, scheme })
     }
 
-    fn contains(&self, address: IpAddr) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
+        self.networks.is_empty()
+    }
+
+    pub(super) fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.networks.iter().any(|network| network.contains(&address))
     }
