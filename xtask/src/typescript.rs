@@ -13,6 +13,9 @@ pub(crate) const PACKAGE: &str = "clients/typescript";
 /// The runtimes that come from npm.
 pub(crate) const RUNTIMES: &str = "clients/typescript/test/runtimes";
 
+/// Applications of the package.
+pub(crate) const EXAMPLES: &str = "examples";
+
 /// As `clients/typescript/test/gateway/run.mjs` calls them.
 const NAMES: [&str; 9] =
     ["node", "node22", "node24", "deno", "bun", "workerd", "chromium", "firefox", "webkit"];
@@ -42,6 +45,7 @@ pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
         ("conformance", conformance(context, programs)?),
         ("restart", with_programs("test/gateway/restart.mjs")),
         ("load", load),
+        ("examples", with_programs("test/examples/run.mjs")),
     ];
     let suites = NAMES.into_iter().map(|name| {
         let mut command = node(context, "test/gateway/run.mjs");

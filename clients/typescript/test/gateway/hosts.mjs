@@ -18,13 +18,13 @@ export async function inBrowser(name, module, start, only) {
   return results;
 }
 
-/** Runs it in workerd, by miniflare. */
-export async function inWorkerd(runtimes, file, url, only) {
+/** Runs a Worker in workerd, by miniflare, and returns what it answers to one request. */
+export async function inWorkerd(runtimes, file, { path = "", bindings = {}, body }) {
   const { Miniflare } = createRequire(`${runtimes}/`)("miniflare");
-  const worker = new Miniflare({ modules: [{ type: "ESModule", path: "worker.mjs", contents: readFileSync(file, "utf8") }], compatibilityDate: "2026-01-01" });
+  const worker = new Miniflare({ modules: [{ type: "ESModule", path: "worker.mjs", contents: readFileSync(file, "utf8") }], compatibilityDate: "2026-01-01", bindings });
   try {
-    const response = await worker.dispatchFetch("http://worker/", { method: "POST", body: JSON.stringify({ url, only }) });
-    return await response.json();
+    const response = await worker.dispatchFetch(`http://worker/${path}`, body ? { method: "POST", body } : {});
+    return await response.text();
   } finally {
     await worker.dispose();
   }

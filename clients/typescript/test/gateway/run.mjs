@@ -48,7 +48,7 @@ if (isBrowser) {
   const entry = `import { run } from "./main.ts";
     export default { async fetch(request) { return Response.json(await run(await request.json())); } };`;
   const file = await bundle(entry, "gateway-worker.mjs", "browser");
-  tell(await inWorkerd(runtimes, file, await start(), only));
+  tell(JSON.parse(await inWorkerd(runtimes, file, { body: JSON.stringify({ url: await start(), only }) })));
 } else {
   // Node 20 alone has no WebSocket of its own.
   const entry = name === "node"
