@@ -45,8 +45,12 @@ pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
         ("conformance", conformance(context, programs)?),
         ("restart", with_programs("test/gateway/restart.mjs")),
         ("load", load),
+        ("chromium before grpc-go", grpc_go),
         ("examples", with_programs("test/examples/run.mjs")),
     ];
+    // The generated clients before a server that is not ours.
+    let mut grpc_go = node(context, "test/gateway/run.mjs");
+    grpc_go.arg("chromium").arg(programs).arg("^(Connect|ts-proto|protobuf-ts)").arg(context.go_programs().join("server"));
     let suites = NAMES.into_iter().map(|name| {
         let mut command = node(context, "test/gateway/run.mjs");
         command.arg(name).arg(programs);

@@ -274,16 +274,22 @@ export const core: Row[] = [
     },
   },
   {
-    name: "a hundred streams open at once",
+    // Chromium opens one WebSocket after the other to an address, and rests for 10 ms between two: it takes 1.0 s at least, and
+    // 1.2 to 1.4 s on a busy machine of two cores. The others take 0.05 to 0.3 s.
+    name: "a hundred streams opened at once start within 2 s",
     async run(environment) {
       const label = tag();
-      const calls = Array.from({ length: 100 }, () => call(environment, "ServerStream").request({ tag: label, count: "1", holdOpenMs: "-1" }));
-      const begin = performance.now();
-      await Promise.all(calls.map((running) => running[Symbol.asyncIterator]().next()));
-      const took = performance.now() - begin;
-      for (const running of calls) running.cancel();
-      ok(took < 8_000, `it takes ${Math.round(took)} ms`);
-      await until(async () => (await stats(environment, label)).live === 0, "the upstream sees the cancels");
+      let took = Infinity;
+      // A busy machine makes it slow now and then, so the best of three counts.
+      for (let round = 0; round < 3 && took >= 2_000; round++) {
+        const begin = performance.now();
+        const calls = Array.from({ length: 100 }, () => call(environment, "ServerStream").request({ tag: label, count: "1", holdOpenMs: "-1" }));
+        await Promise.all(calls.map((running) => running[Symbol.asyncIterator]().next()));
+        took = performance.now() - begin;
+        for (const running of calls) running.cancel();
+        await until(async () => (await stats(environment, label)).live === 0, "the upstream sees the cancels");
+      }
+      ok(took < 2_000, `it takes ${Math.round(took)} ms`);
     },
   },
   {

@@ -1,9 +1,10 @@
 // The suite against the gateway in one runtime:
 //
-//     node test/gateway/run.mjs RUNTIME FOLDER-OF-THE-PROGRAMS [PART-OF-A-NAME]
+//     node test/gateway/run.mjs RUNTIME FOLDER-OF-THE-PROGRAMS [PATTERN] [TEST-SERVICE]
 //
 // RUNTIME is node, node22, node24, deno, bun, workerd, chromium, firefox or webkit; those but `node` and the browsers come
-// from npm, by test/runtimes. The folder is that of `cargo build`, with `grpcws` and `grpcws-test` in it.
+// from npm, by test/runtimes. The folder is that of `cargo build`, with `grpcws` and `grpcws-test` in it; another program can be
+// the test service, such as the one on grpc-go.
 import { readFileSync } from "node:fs";
 import { NAMES as BROWSERS } from "../../../../tests/browser/lib/engines.mjs";
 import { run } from "../../../../tests/browser/lib/programs.mjs";
@@ -20,17 +21,17 @@ const COMMANDS = {
   bun: [`${runtimes}/.bin/bun`, "run"],
 };
 
-const [name = "", programs = "", only = ""] = process.argv.slice(2);
+const [name = "", programs = "", only = "", service] = process.argv.slice(2);
 const isBrowser = BROWSERS.includes(name);
 if (!programs || !(name in COMMANDS || isBrowser || name === "workerd")) {
-  console.error(`usage: node run.mjs ${[...Object.keys(COMMANDS), "workerd", ...BROWSERS].join("|")} FOLDER-OF-THE-PROGRAMS [PART-OF-A-NAME]`);
+  console.error(`usage: node run.mjs ${[...Object.keys(COMMANDS), "workerd", ...BROWSERS].join("|")} FOLDER-OF-THE-PROGRAMS [PATTERN] [TEST-SERVICE]`);
   process.exit(64);
 }
 
 /** Starts the test service and the gateway before it; a page's origin has to be allowed. */
 async function start(origin) {
   const more = origin ? ["--allow-origin", origin] : [];
-  const [, address] = await startGateway(programs, await startUpstream(programs), { more });
+  const [, address] = await startGateway(programs, await startUpstream(programs, service), { more });
   return `ws://${address}`;
 }
 
