@@ -1,5 +1,5 @@
 // The core against a gateway.
-import { Client, Code, decodeBase64, GrpcWsError, resume, type Call, type CallOptions, type ClientOptions } from "../../src/index.ts";
+import { Client, Code, decodeBase64, explainRefusal, GrpcWsError, resume, type Call, type CallOptions, type ClientOptions } from "../../src/index.ts";
 import { collect, each, equal, failure, ok, sleep, tag, until, type Environment, type Row } from "./suite.ts";
 
 const SERVICE = "grpcws.test.v1.TestService";
@@ -154,6 +154,34 @@ export const core: Row[] = [
         equal([error.code, error.started], [Code.Unavailable, false], url);
         ok(error.message.includes("404"), error.message);
       }
+    },
+  },
+  {
+    name: "a client that asks why it was refused is told: nobody listens, or what does is no gateway",
+    async run(environment) {
+      const why = async (url: string, method: string): Promise<[Code, string]> => {
+        const { code, rawMessage } = await failure<GrpcWsError>(call({ ...environment, url }, method, {}, { explain: explainRefusal, token: "t" }).request({}).response());
+        return [code, rawMessage];
+      };
+      const [code, text] = await why(`${environment.url}/nowhere`, "Unary");
+      equal(code, Code.Unavailable, text);
+      // A page may not read what is no answer of a gateway, and so is not told the number.
+      ok(/is not a gateway/.test(text), text);
+      const [closed, nobody] = await why("ws://127.0.0.1:9", "Unary");
+      equal(closed, Code.Unavailable);
+      ok(nobody.includes("nothing answers at http://127.0.0.1:9/"), nobody);
+    },
+  },
+  {
+    name: "a client that asks why it was refused is told: too many streams, or in a page that its origin is not allowed",
+    async run(environment) {
+      const strict = { ...environment, url: environment.strictUrl };
+      const held = call(strict, "ServerStream").request({ count: "1", holdOpenMs: "-1" });
+      await held[Symbol.asyncIterator]().next().catch(() => {});
+      const { rawMessage } = await failure<GrpcWsError>(call(strict, "Unary", {}, { explain: explainRefusal }).request({}).response());
+      held.cancel();
+      const isPage = !!globalThis.location && !("Deno" in globalThis);
+      ok(isPage ? rawMessage.includes(`does not allow the origin ${location.origin}`) : /streams.*\(HTTP 503\)/.test(rawMessage), rawMessage);
     },
   },
   {

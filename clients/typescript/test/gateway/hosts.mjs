@@ -8,10 +8,10 @@ import { Page } from "../../../../tests/browser/lib/page.mjs";
 export async function inBrowser(name, module, start, only) {
   const page = await Page.serve();
   page.route("/gateway.js", () => ({ type: "text/javascript", body: module }));
-  const url = await start(page.origin);
+  const urls = await start(page.origin);
   const browser = await openBrowser(name, `${page.origin}/`);
   console.log(`# ${browser.version}`);
-  const work = page.evaluate(null, async (url, only) => (await import("/gateway.js")).run({ url, only }), url, only);
+  const work = page.evaluate(null, async (urls, only) => (await import("/gateway.js")).run({ ...urls, only }), urls, only);
   const results = await Promise.race([work, browser.ended.then(() => [{ name, error: `it ended\n${browser.printed.join("\n")}` }])]);
   await browser.close();
   page.close();

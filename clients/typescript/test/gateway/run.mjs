@@ -28,11 +28,12 @@ if (!programs || !(name in COMMANDS || isBrowser || name === "workerd")) {
   process.exit(64);
 }
 
-/** Starts the test service and the gateway before it; a page's origin has to be allowed. */
+/** Starts the test service and the gateways before it; a page's origin has to be allowed. */
 async function start(origin) {
-  const more = origin ? ["--allow-origin", origin] : [];
-  const [, address] = await startGateway(programs, await startUpstream(programs, service), { more });
-  return `ws://${address}`;
+  const upstream = await startUpstream(programs, service);
+  const [, address] = await startGateway(programs, upstream, { more: origin ? ["--allow-origin", origin] : [] });
+  const [, strict] = await startGateway(programs, upstream, { more: ["--max-streams", "1"] });
+  return { url: `ws://${address}`, strictUrl: `ws://${strict}` };
 }
 
 function tell(results) {
@@ -49,7 +50,7 @@ if (isBrowser) {
   const entry = `import { run } from "./main.ts";
     export default { async fetch(request) { return Response.json(await run(await request.json())); } };`;
   const file = await bundle(entry, "gateway-worker.mjs", "browser");
-  tell(JSON.parse(await inWorkerd(runtimes, file, { body: JSON.stringify({ url: await start(), only }) })));
+  tell(JSON.parse(await inWorkerd(runtimes, file, { body: JSON.stringify({ ...(await start()), only }) })));
 } else {
   // Node 20 alone has no WebSocket of its own.
   const entry = name === "node"
@@ -57,7 +58,7 @@ if (isBrowser) {
     : 'import { main } from "./main.ts"; await main();';
   const file = await bundle(entry, `gateway-${name}.mjs`, name === "node" ? "node" : "browser");
   const [program, ...parameters] = COMMANDS[name];
-  const url = await start();
-  const suite = run(program, [...parameters, file, url, only], { stdio: ["ignore", "inherit", "inherit"] });
+  const { url, strictUrl } = await start();
+  const suite = run(program, [...parameters, file, url, strictUrl, only], { stdio: ["ignore", "inherit", "inherit"] });
   suite.once("exit", (code) => process.exit(code ?? 1));
 }

@@ -4,6 +4,8 @@ import type { WebSocketConstructor } from "../../src/index.ts";
 export interface Environment {
   /** `ws://HOST:PORT` of the gateway. */
   url: string;
+  /** A gateway that takes one stream, and no page of another origin. */
+  strictUrl: string;
   /** For a runtime that has none. */
   WebSocket?: WebSocketConstructor;
   /** A pattern for the names of the rows to run. */

@@ -365,7 +365,7 @@ function drop(socket) {
   if (socket?.terminate) socket.terminate();
   else socket?.close();
 }
-var REFUSED = "the WebSocket was refused, and a page is not told why: is the gateway at this URL, is the path one of its routes (404), does it allow this page's origin (403), are the headers with cookies below 16 KiB (431), are fewer than 200 WebSockets open?";
+var REFUSED = "the WebSocket was refused, and a page is not told why (explainRefusal asks): no gateway at this URL, no such route (404), an origin that is not allowed (403), headers over 16 KiB (431), or 200 WebSockets open";
 
 // src/encoding.ts
 function decodeBase64(text) {
@@ -737,9 +737,12 @@ var Driver = class {
       return toError(error, Code.Unauthenticated, "token or metadata could not be had", false);
     }
     if (this.isOver) return void 0;
+    const { explain } = this.#client;
+    const refusal = { url: this.#url, protocols, signal: this.#stop.signal };
     return new Promise((resolve) => {
       const giveUp = handshake(this.#url, protocols, this.#client, {
-        onFailed: resolve,
+        // What cannot be explained stays what it is.
+        onFailed: (error) => resolve(explain && error.close?.code === 1006 ? Promise.resolve(refusal).then(explain).catch(() => error) : error),
         onOpen: (socket) => {
           resolve(void 0);
           this.#opened(socket);
