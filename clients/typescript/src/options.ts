@@ -17,7 +17,9 @@ export interface WebSocketLike {
   onerror: any;
   onclose: any;
   /* eslint-enable @typescript-eslint/no-explicit-any */
+  /** Sends a frame. */
   send(data: string | Uint8Array<ArrayBuffer>): void;
+  /** Begins to close. */
   close(code?: number, reason?: string): void;
 }
 

@@ -9,9 +9,10 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checkDemo } from "./demo.mjs";
+import { checkVersions } from "./versions.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const { exports: entries, version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
+const { exports: entries } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
 const names = Object.keys(entries).filter((name) => name !== "./package.json").map((name) => `grpcws${name.slice(1)}`);
 const folder = mkdtempSync(join(tmpdir(), "grpcws-package-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -49,10 +50,7 @@ await check("it has what it is to have, and no tests", () => {
   if (stray.length) throw new Error(`it has ${stray.join(", ")}`);
 });
 
-await check("its version is that of the crates", () => {
-  const [, crates] = /^version = "(.*)"/m.exec(readFileSync(`${root}/../../Cargo.toml`, "utf8"));
-  if (version !== crates) throw new Error(`${version}, and the crates have ${crates}`);
-});
+await check("its versions are those of the crates", () => checkVersions());
 
 await check("the demo's page has this client", checkDemo);
 
@@ -76,6 +74,17 @@ await check("the global ServiceKit of its script has every name", () => {
 await check("publint", () => run(...npx("publint", "--strict", join(folder, filename))));
 // TypeScript's old resolution knows no entries but the first.
 await check("are the types wrong?", () => run(...npx("attw", "--profile", "node16", join(folder, filename))));
+
+await check("npm would publish it", () => run("npm", ["publish", "--dry-run", "--access", "public"], { cwd: root }));
+if (!process.env.SKIP_JSR) {
+  await check("JSR would publish it, and finds no slow types", () => {
+    const { name, exports: onJsr } = JSON.parse(readFileSync(`${root}/jsr.json`, "utf8"));
+    const missing = names.filter((entry) => !(entry.replace("grpcws", ".") in onJsr));
+    if (missing.length) throw new Error(`${name} has no ${missing}`);
+    run(`${root}/test/runtimes/node_modules/.bin/deno`, ["publish", "--dry-run", "--allow-dirty"], { cwd: root });
+  });
+}
+await check("every export is documented, and every link leads somewhere", () => run(...npx("typedoc", "--emit", "none"), { cwd: root }));
 
 const CONSUMER = `
 import { Client, Code, GrpcWsError, resume, type Metadata } from "grpcws";
