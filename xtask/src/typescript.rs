@@ -39,6 +39,13 @@ pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
     let mut load = with_programs("test/gateway/load.mjs");
     // 64 MiB take 14 s over the link, and each round uploads twice.
     load.arg(if context.all { "64" } else { "16" }).env("NODE_OPTIONS", "--expose-gc");
+    // The generated clients before a server that is not ours.
+    let mut grpc_go = node(context, "test/gateway/run.mjs");
+    grpc_go
+        .arg("chromium")
+        .arg(programs)
+        .arg("^(Connect|ts-proto|protobuf-ts)")
+        .arg(context.go_programs().join("server"));
     let alone = [
         ("unit tests", npm(context, &["test", "--silent"])),
         ("package", node(context, "test/package/check.mjs")),
@@ -49,9 +56,6 @@ pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
         ("chromium before grpc-go", grpc_go),
         ("examples", with_programs("test/examples/run.mjs")),
     ];
-    // The generated clients before a server that is not ours.
-    let mut grpc_go = node(context, "test/gateway/run.mjs");
-    grpc_go.arg("chromium").arg(programs).arg("^(Connect|ts-proto|protobuf-ts)").arg(context.go_programs().join("server"));
     let suites = NAMES.into_iter().map(|name| {
         let mut command = node(context, "test/gateway/run.mjs");
         command.arg(name).arg(programs);
