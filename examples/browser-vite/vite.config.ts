@@ -7,6 +7,6 @@ export default defineConfig({
   // `grpcws` is a link to another folder of this repository, which has copies of its own. Yours needs no such line.
   resolve: { dedupe: ["@bufbuild/protobuf", "@connectrpc/connect", "react"] },
   esbuild: { jsx: "automatic" },
-  server: { proxy, host: true },
+  server: { proxy },
   preview: { proxy },
 });

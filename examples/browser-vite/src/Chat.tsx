@@ -51,7 +51,15 @@ function Banner({ isLost, status, error, waiting, retry }: { isLost: boolean; st
       </p>
     );
   }
-  if (!isLost) return null;
+  if (status !== "connecting") return null;
+  if (!isLost) {
+    return (
+      <p className="banner late" role="status">
+        <span className="spinner" aria-hidden="true" />
+        <span>Connecting to the room…</span>
+      </p>
+    );
+  }
   return (
     <p className="banner" role="status">
       <span className="spinner" aria-hidden="true" />

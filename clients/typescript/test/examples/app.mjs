@@ -21,20 +21,21 @@ export async function appTests(folder, address, screenshots) {
   const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
   const complaints = [];
 
-  async function enter(name, options) {
+  async function enter(name, options, { path = "", before = async () => {}, status = "streaming" } = {}) {
     const context = await browser.newContext(options);
     context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
+    await before(page);
     page.on("pageerror", (error) => complaints.push(`${name}: ${error}`));
     page.on("console", (message) => {
       // That nothing is reached is what the switch is for.
       if (["error", "warning"].includes(message.type()) && !/ERR_CONNECTION_REFUSED|:9\//.test(message.text())) complaints.push(`${name}: ${message.text()}`);
     });
-    await page.goto(url);
+    await page.goto(url + path);
     await page.getByLabel("Your name").fill(name);
     if (screenshots) await page.screenshot({ path: `${screenshots}/${name}-welcome.png` });
     await page.getByRole("button", { name: "Come in" }).click();
-    await page.locator(".app[data-status=streaming]").waitFor();
+    await page.locator(`.app[data-status=${status}]`).waitFor();
     return page;
   }
   const say = async (page, text) => {
@@ -120,6 +121,18 @@ export async function appTests(folder, address, screenshots) {
       await shoot(ada, "reconnect-desktop");
       await ada.getByRole("switch").click();
       await sees(bob, "Now it is me");
+    },
+    async "a room that cannot be says so, and one that is not there yet is waited for"() {
+      const lost = await enter("Lost", DESKTOP, { path: "/?room=No%20Room!", status: "error" });
+      await lost.getByText("game_id must be 1 to 32 characters").waitFor();
+      await lost.getByRole("button", { name: "Connect again" }).waitFor();
+      await lost.context().close();
+      let attempts = 0;
+      // The first two connections end at once, as those to a gateway that restarts.
+      const before = (page) => page.routeWebSocket(/SyncGame/, (socket) => (attempts++ < 2 ? socket.close({ code: 1012 }) : socket.connectToServer()));
+      const late = await enter("Late", PHONE, { before });
+      assert.equal(attempts, 3);
+      await late.context().close();
     },
     async "it fits a phone, and the browser has nothing to complain about"() {
       const [content, screen] = await bob.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);

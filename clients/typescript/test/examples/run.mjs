@@ -60,7 +60,9 @@ for (const [name, expected, run] of EXAMPLES) {
     for (const pattern of expected) if (!pattern.test(text)) throw new Error(`it does not print ${pattern}:\n${text}`);
   });
 }
-await promisify(execFile)("npm", ["run", "--silent", "build"], { cwd: `${examples}/browser-vite` });
+// Their generated code is there now.
+await check("the examples' types", () => printed("", "npm", "run", "--silent", "check"));
+await printed("browser-vite", "npm", "run", "--silent", "build");
 const app = await appTests(`${examples}/browser-vite`, address, screenshots);
 // Each goes on from the one before.
 for (const [name, test] of app.tests) if (!(await check(`example browser-vite: ${name}`, test))) break;
