@@ -118,7 +118,6 @@ export const demoTests = (players, open, game) => ({
     await ada.isIn("ended");
     await ada.says("status-detail", /CANCELLED \(1\).* close 1000/);
     await ada.has("[data-stream=sync][data-type=cancel][data-direction=sent]");
-    await ada.has("[data-stream=sync][data-type=error][data-direction=received]");
     await ada.click("again");
     await ada.isIn("open");
   },

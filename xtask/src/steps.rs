@@ -10,7 +10,7 @@ use crate::install::Need;
 use crate::process::{run, run_and_read};
 use crate::protobuf::{conformance, random_messages};
 use crate::suites::{run_suites, sum};
-use crate::typescript::{PACKAGE, RUNTIMES, typescript};
+use crate::typescript::{EXAMPLES, PACKAGE, RUNTIMES, typescript};
 
 /// One step of the gate.
 pub(crate) struct Step {
@@ -152,7 +152,14 @@ pub(crate) const STEPS: &[Step] = &[
         name: "typescript",
         about: "the TypeScript client, in Node, Deno, Bun, workerd and three browsers",
         remedy: "the output names the case; clients/typescript/test/README.md says how to repeat one",
-        needs: &[Need::NodePackages(PACKAGE), Need::NodePackages(RUNTIMES), Need::GoPrograms, Need::Browsers],
+        needs: &[
+            Need::NodePackages(PACKAGE),
+            Need::NodePackages(RUNTIMES),
+            Need::NodePackages(EXAMPLES),
+            Need::NodePackages("tests/browser"),
+            Need::GoPrograms,
+            Need::Browsers,
+        ],
         run: typescript,
     },
     Step {

@@ -13,6 +13,9 @@ pub(crate) const PACKAGE: &str = "clients/typescript";
 /// The runtimes that come from npm.
 pub(crate) const RUNTIMES: &str = "clients/typescript/test/runtimes";
 
+/// Applications of the package.
+pub(crate) const EXAMPLES: &str = "examples";
+
 /// As `clients/typescript/test/gateway/run.mjs` calls them.
 const NAMES: [&str; 9] =
     ["node", "node22", "node24", "deno", "bun", "workerd", "chromium", "firefox", "webkit"];
@@ -34,7 +37,15 @@ pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
         command
     };
     let mut load = with_programs("test/gateway/load.mjs");
-    load.env("NODE_OPTIONS", "--expose-gc");
+    // 64 MiB take 14 s over the link, and each round uploads twice.
+    load.arg(if context.all { "64" } else { "16" }).env("NODE_OPTIONS", "--expose-gc");
+    // The generated clients before a server that is not ours.
+    let mut grpc_go = node(context, "test/gateway/run.mjs");
+    grpc_go
+        .arg("chromium")
+        .arg(programs)
+        .arg("^(Connect|ts-proto|protobuf-ts)")
+        .arg(context.go_programs().join("server"));
     let alone = [
         ("unit tests", npm(context, &["test", "--silent"])),
         ("package", node(context, "test/package/check.mjs")),
@@ -42,6 +53,8 @@ pub(crate) fn typescript(context: &Context) -> Result<usize, Failure> {
         ("conformance", conformance(context, programs)?),
         ("restart", with_programs("test/gateway/restart.mjs")),
         ("load", load),
+        ("chromium before grpc-go", grpc_go),
+        ("examples", with_programs("test/examples/run.mjs")),
     ];
     let suites = NAMES.into_iter().map(|name| {
         let mut command = node(context, "test/gateway/run.mjs");

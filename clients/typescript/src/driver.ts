@@ -149,9 +149,12 @@ export class Driver {
       return toError(error, Code.Unauthenticated, "token or metadata could not be had", false);
     }
     if (this.isOver) return undefined;
+    const { explain } = this.#client;
+    const refusal = { url: this.#url, protocols, signal: this.#stop.signal };
     return new Promise((resolve) => {
       const giveUp = handshake(this.#url, protocols, this.#client, {
-        onFailed: resolve,
+        // What cannot be explained stays what it is.
+        onFailed: (error) => resolve(explain && error.close?.code === 1006 ? Promise.resolve(refusal).then(explain).catch(() => error) : error),
         onOpen: (socket) => {
           resolve(undefined);
           this.#opened(socket);

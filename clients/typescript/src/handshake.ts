@@ -99,5 +99,5 @@ export function drop(socket: (WebSocketLike & { terminate?: () => void }) | unde
 }
 
 const REFUSED =
-  "the WebSocket was refused, and a page is not told why: is the gateway at this URL, is the path one of its routes (404), " +
-  "does it allow this page's origin (403), are the headers with cookies below 16 KiB (431), are fewer than 200 WebSockets open?";
+  "the WebSocket was refused, and a page is not told why (explainRefusal asks): no gateway at this URL, no such route (404), an origin " +
+  "that is not allowed (403), headers over 16 KiB (431), or 200 WebSockets open";

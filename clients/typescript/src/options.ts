@@ -17,7 +17,9 @@ export interface WebSocketLike {
   onerror: any;
   onclose: any;
   /* eslint-enable @typescript-eslint/no-explicit-any */
+  /** Sends a frame. */
   send(data: string | Uint8Array<ArrayBuffer>): void;
+  /** Begins to close. */
   close(code?: number, reason?: string): void;
 }
 
@@ -40,6 +42,16 @@ export interface TokenContext {
   readonly attempt: number;
   /** Why the attempt before failed. */
   readonly previous?: GrpcWsError | undefined;
+}
+
+/** A WebSocket that was refused. */
+export interface Refusal {
+  /** The address, `ws:` or `wss:`. */
+  readonly url: string;
+  /** The sub-protocols that were offered. They have token and metadata in them: log none of them. */
+  readonly protocols: readonly string[];
+  /** Aborted when the call is over. */
+  readonly signal: AbortSignal;
 }
 
 /** What a client tells of its calls, for logs and metrics. What one of these throws is reported, and changes nothing. */
@@ -91,6 +103,11 @@ export interface ClientOptions {
    * what is opened beyond ten or so by seconds. Default: 8.
    */
   maxHandshakes?: number;
+  /**
+   * Asked why a WebSocket was refused, which a page is not told: `explainRefusal`, which asks the gateway by HTTP. Its
+   * error is what the call ends with. Default: none, and the error names what it can be.
+   */
+  explain?: (refusal: Refusal) => Promise<GrpcWsError>;
   /** The WebSocket to use. Default: the runtime's own; Node has one from version 22 on, so use the package `ws` before. */
   WebSocket?: WebSocketConstructor;
   /** What the client tells of its calls. */

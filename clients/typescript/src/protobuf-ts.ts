@@ -30,6 +30,7 @@ export class GrpcWsTransport implements RpcTransport {
   readonly #client: Client;
   readonly #options: GrpcWsOptions;
 
+  /** Makes a transport. It opens nothing before the first call. */
   constructor(options: GrpcWsOptions) {
     const { meta: _, timeout: __, ...client } = options;
     this.#client = new Client(options.baseUrl, client);

@@ -30,7 +30,9 @@ export interface UseStreamOptions<T, S> {
 
 /** What {@link useStream} tells. */
 export interface UseStreamResult<S> {
+  /** What the messages made of the initial data. */
   data: S;
+  /** Where the stream is. */
   status: StreamStatus;
   /** Why the stream ended, if it failed. */
   error: unknown;

@@ -40,7 +40,9 @@ export interface ClientOptions<I = unknown, O = unknown> {
 
 /** Reads and writes messages. */
 export interface Codec<I = unknown, O = unknown> {
+  /** Reads a message. */
   decode(data: string | ArrayBuffer): I;
+  /** Writes a message. */
   encode(message: O): string | ArrayBuffer;
 }
 
@@ -53,9 +55,11 @@ export type VoidHandler = () => void;
 
 /** Messages as JSON. */
 export class JSONCodec<I = unknown, O = unknown> implements Codec<I, O> {
+  /** Reads a message. */
   decode(data: string | ArrayBuffer): I {
     return JSON.parse(typeof data === "string" ? data : new TextDecoder().decode(data)) as I;
   }
+  /** Writes a message. */
   encode(message: O): string {
     return JSON.stringify(message);
   }
@@ -66,14 +70,17 @@ export class BinaryCodec<I, O> implements Codec<I, O> {
   readonly #read: (data: ArrayBuffer) => I;
   readonly #write: (message: O) => Uint8Array;
 
+  /** Makes a codec of two functions. */
   constructor(decode: (data: ArrayBuffer) => I, encode: (message: O) => Uint8Array) {
     this.#read = decode;
     this.#write = encode;
   }
+  /** Reads a message. */
   decode(data: string | ArrayBuffer): I {
     if (typeof data === "string") throw new Error("BinaryCodec received text data, expected binary");
     return this.#read(data);
   }
+  /** Writes a message. */
   encode(message: O): ArrayBuffer {
     // A copy of the message alone: the bytes may be a view of something larger.
     return this.#write(message).slice().buffer as ArrayBuffer;
@@ -84,27 +91,35 @@ const nothing = (): void => {};
 
 /** A WebSocket that answers pings and reads messages by a codec. */
 export class BaseWSClient<I = unknown, O = unknown> {
+  /** Takes each message. */
   onMessage: MessageHandler<I> = nothing;
+  /** Told of each ping. */
   onPing: (pingId: number) => void = nothing;
+  /** Told of the close. */
   onClose: VoidHandler = nothing;
+  /** Told of errors. */
   onError: ErrorHandler = nothing;
   readonly #codec: Codec<I, O>;
   readonly #autoPong: boolean;
   readonly #WebSocket: typeof WebSocket;
   #socket: WebSocket | null = null;
 
+  /** Makes one; a client is not connected yet. */
   constructor({ autoPong, WebSocket, codec }: ClientOptions<I, O> = {}) {
     this.#autoPong = autoPong ?? true;
     this.#WebSocket = WebSocket ?? globalThis.WebSocket;
     this.#codec = codec ?? new JSONCodec();
   }
 
+  /** The codec. */
   get codec(): Codec<I, O> {
     return this.#codec;
   }
+  /** Whether the WebSocket is open. */
   get isConnected(): boolean {
     return this.readyState === ReadyState.OPEN;
   }
+  /** The state of the WebSocket. */
   get readyState(): number {
     return this.#socket?.readyState ?? ReadyState.CLOSED;
   }
@@ -127,12 +142,15 @@ export class BaseWSClient<I = unknown, O = unknown> {
     });
   }
 
+  /** Sends a message. Throws if the WebSocket is not open. */
   send(data: O): void {
     this.#open().send(this.#codec.encode(data));
   }
+  /** Sends what is encoded already. Throws if the WebSocket is not open. */
   sendRaw(message: string | ArrayBuffer): void {
     this.#open().send(message);
   }
+  /** Closes the WebSocket. */
   close(): void {
     this.#socket?.close();
     this.#socket = null;
@@ -179,18 +197,25 @@ export interface MockController {
   simulateError(message?: string): void;
   /** The WebSocket closes. */
   simulateClose(code?: number): void;
+  /** The state of the WebSocket. */
   readonly readyState: number;
 }
 
 /** A client for streams, with the envelope of the protocol around each message. */
 export class GRPCWSClient {
+  /** Takes each message. */
   onMessage: MessageHandler = nothing;
+  /** Told that the call has ended well. */
   onStreamEnd: VoidHandler = nothing;
+  /** Told of errors. */
   onError: ErrorHandler = nothing;
+  /** Told of the close. */
   onClose: VoidHandler = nothing;
+  /** Told of each ping. */
   onPing: (pingId: number) => void = nothing;
   readonly #base: BaseWSClient;
 
+  /** Makes one; a client is not connected yet. */
   constructor(options: ClientOptions = {}) {
     const base = (this.#base = new BaseWSClient(options));
     base.onMessage = (message) => this.#receive(message);
@@ -199,12 +224,15 @@ export class GRPCWSClient {
     base.onPing = (pingId) => this.onPing(pingId);
   }
 
+  /** Whether the WebSocket is open. */
   get isConnected(): boolean {
     return this.#base.isConnected;
   }
+  /** The state of the WebSocket. */
   get readyState(): number {
     return this.#base.readyState;
   }
+  /** Opens the WebSocket. Rejects, after `onError`, if it does not open. */
   connect(url: string): Promise<void> {
     return this.#base.connect(url);
   }
@@ -220,6 +248,7 @@ export class GRPCWSClient {
   cancel(): void {
     this.#base.send({ type: "cancel" });
   }
+  /** Closes the WebSocket. */
   close(): void {
     this.#base.close();
   }
@@ -268,13 +297,19 @@ export class GRPCWSClient {
 
 /** `GRPCWSClient` with types for its messages. */
 export class TypedGRPCWSClient<TIn, TOut> {
+  /** Takes each message. */
   onMessage: (data: TOut) => void = nothing;
+  /** Told that the call has ended well. */
   onStreamEnd: VoidHandler = nothing;
+  /** Told of errors. */
   onError: ErrorHandler = nothing;
+  /** Told of the close. */
   onClose: VoidHandler = nothing;
+  /** Told of each ping. */
   onPing: (pingId: number) => void = nothing;
   readonly #client: GRPCWSClient;
 
+  /** Makes one; a client is not connected yet. */
   constructor(options: ClientOptions = {}) {
     const client = (this.#client = new GRPCWSClient(options));
     client.onMessage = (data) => this.onMessage(data as TOut);
@@ -284,24 +319,31 @@ export class TypedGRPCWSClient<TIn, TOut> {
     client.onPing = (pingId) => this.onPing(pingId);
   }
 
+  /** Whether the WebSocket is open. */
   get isConnected(): boolean {
     return this.#client.isConnected;
   }
+  /** The state of the WebSocket. */
   get readyState(): number {
     return this.#client.readyState;
   }
+  /** Opens the WebSocket. Rejects, after `onError`, if it does not open. */
   connect(url: string): Promise<void> {
     return this.#client.connect(url);
   }
+  /** Sends a message. Throws if the WebSocket is not open. */
   send(data: TIn): void {
     this.#client.send(data);
   }
+  /** Says that the last message was sent. */
   endSend(): void {
     this.#client.endSend();
   }
+  /** Ends the call. */
   cancel(): void {
     this.#client.cancel();
   }
+  /** Closes the WebSocket. */
   close(): void {
     this.#client.close();
   }
@@ -311,10 +353,15 @@ export class TypedGRPCWSClient<TIn, TOut> {
 export interface MockWSController {
   /** What was sent over the last WebSocket. */
   readonly sentRaw: readonly (string | ArrayBuffer)[];
+  /** Opens the WebSocket. */
   simulateOpen(): void;
+  /** The server sends a frame. */
   simulateRawMessage(data: string | ArrayBuffer): void;
+  /** The WebSocket fails. */
   simulateWsError(): void;
+  /** The WebSocket closes. */
   simulateClose(code?: number): void;
+  /** The state of the WebSocket. */
   readonly readyState: number;
 }
 

@@ -1,5 +1,5 @@
 // The core against a gateway.
-import { Client, Code, decodeBase64, GrpcWsError, resume, type Call, type CallOptions, type ClientOptions } from "../../src/index.ts";
+import { Client, Code, decodeBase64, explainRefusal, GrpcWsError, resume, type Call, type CallOptions, type ClientOptions } from "../../src/index.ts";
 import { collect, each, equal, failure, ok, sleep, tag, until, type Environment, type Row } from "./suite.ts";
 
 const SERVICE = "grpcws.test.v1.TestService";
@@ -157,6 +157,34 @@ export const core: Row[] = [
     },
   },
   {
+    name: "a client that asks why it was refused is told: nobody listens, or what does is no gateway",
+    async run(environment) {
+      const why = async (url: string, method: string): Promise<[Code, string]> => {
+        const { code, rawMessage } = await failure<GrpcWsError>(call({ ...environment, url }, method, {}, { explain: explainRefusal, token: "t" }).request({}).response());
+        return [code, rawMessage];
+      };
+      const [code, text] = await why(`${environment.url}/nowhere`, "Unary");
+      equal(code, Code.Unavailable, text);
+      // A page may not read what is no answer of a gateway, and so is not told the number.
+      ok(/is not a gateway/.test(text), text);
+      const [closed, nobody] = await why("ws://127.0.0.1:9", "Unary");
+      equal(closed, Code.Unavailable);
+      ok(nobody.includes("nothing answers at http://127.0.0.1:9/"), nobody);
+    },
+  },
+  {
+    name: "a client that asks why it was refused is told: too many streams, or in a page that its origin is not allowed",
+    async run(environment) {
+      const strict = { ...environment, url: environment.strictUrl };
+      const held = call(strict, "ServerStream").request({ count: "1", holdOpenMs: "-1" });
+      await held[Symbol.asyncIterator]().next().catch(() => {});
+      const { rawMessage } = await failure<GrpcWsError>(call(strict, "Unary", {}, { explain: explainRefusal }).request({}).response());
+      held.cancel();
+      const isPage = !!globalThis.location && !("Deno" in globalThis);
+      ok(isPage ? rawMessage.includes(`does not allow the origin ${location.origin}`) : /streams.*\(HTTP 503\)/.test(rawMessage), rawMessage);
+    },
+  },
+  {
     name: "a message that does not fit its type is INVALID_ARGUMENT, with the place",
     async run(environment) {
       const error = await failure<GrpcWsError>(call(environment, "Unary").request({ sequence: true }).response());
@@ -274,16 +302,22 @@ export const core: Row[] = [
     },
   },
   {
-    name: "a hundred streams open at once",
+    // Chromium opens one WebSocket after the other to an address, and rests for 10 ms between two: it takes 1.0 s at least, and
+    // 1.2 to 1.4 s on a busy machine of two cores. The others take 0.05 to 0.3 s.
+    name: "a hundred streams opened at once start within 2 s",
     async run(environment) {
       const label = tag();
-      const calls = Array.from({ length: 100 }, () => call(environment, "ServerStream").request({ tag: label, count: "1", holdOpenMs: "-1" }));
-      const begin = performance.now();
-      await Promise.all(calls.map((running) => running[Symbol.asyncIterator]().next()));
-      const took = performance.now() - begin;
-      for (const running of calls) running.cancel();
-      ok(took < 8_000, `it takes ${Math.round(took)} ms`);
-      await until(async () => (await stats(environment, label)).live === 0, "the upstream sees the cancels");
+      let took = Infinity;
+      // A busy machine makes it slow now and then, so the best of three counts.
+      for (let round = 0; round < 3 && took >= 2_000; round++) {
+        const begin = performance.now();
+        const calls = Array.from({ length: 100 }, () => call(environment, "ServerStream").request({ tag: label, count: "1", holdOpenMs: "-1" }));
+        await Promise.all(calls.map((running) => running[Symbol.asyncIterator]().next()));
+        took = performance.now() - begin;
+        for (const running of calls) running.cancel();
+        await until(async () => (await stats(environment, label)).live === 0, "the upstream sees the cancels");
+      }
+      ok(took < 2_000, `it takes ${Math.round(took)} ms`);
     },
   },
   {

@@ -167,7 +167,8 @@ const tsProto: Row[] = [
 
 const protobufTs: Row[] = (["binary", "json"] as const).map((format) => ({
   name: `protobuf-ts, ${format}: the four kinds`,
-  async run({ url, WebSocket }) {
+  async run(environment) {
+    const { url, WebSocket } = environment;
     const client = new TestServiceClient(new GrpcWsTransport({ baseUrl: url, format, ...(WebSocket ? { WebSocket } : {}) }));
     const none = { size: 0, initialDelayMs: 0, echoMetadata: [], responseHeaders: {}, responseTrailers: {}, payload: new Uint8Array(), tag: "" };
     const unary = await client.unary({ ...none, sequence: "7", echoMetadata: [1] }, { meta: { "x-a": ["1", "2"], "x-b": "3" } });
@@ -209,7 +210,7 @@ const protobufTs: Row[] = (["binary", "json"] as const).map((format) => ({
     equal((await failure<RpcError>(client.unary({ ...none, sequence: "1", initialDelayMs: 5_000 }, { timeout: 200 }).response)).code, "DEADLINE_EXCEEDED");
     const left = tag();
     for await (const _ of client.serverStream({ ...request, tag: left, holdOpenMs: "-1" }).responses) break;
-    await isCancelled({ url, ...(WebSocket ? { WebSocket } : {}) }, left);
+    await isCancelled(environment, left);
   },
 }));
 

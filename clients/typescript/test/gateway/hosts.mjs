@@ -8,23 +8,23 @@ import { Page } from "../../../../tests/browser/lib/page.mjs";
 export async function inBrowser(name, module, start, only) {
   const page = await Page.serve();
   page.route("/gateway.js", () => ({ type: "text/javascript", body: module }));
-  const url = await start(page.origin);
+  const urls = await start(page.origin);
   const browser = await openBrowser(name, `${page.origin}/`);
   console.log(`# ${browser.version}`);
-  const work = page.evaluate(null, async (url, only) => (await import("/gateway.js")).run({ url, only }), url, only);
+  const work = page.evaluate(null, async (urls, only) => (await import("/gateway.js")).run({ ...urls, only }), urls, only);
   const results = await Promise.race([work, browser.ended.then(() => [{ name, error: `it ended\n${browser.printed.join("\n")}` }])]);
   await browser.close();
   page.close();
   return results;
 }
 
-/** Runs it in workerd, by miniflare. */
-export async function inWorkerd(runtimes, file, url, only) {
+/** Runs a Worker in workerd, by miniflare, and returns what it answers to one request. */
+export async function inWorkerd(runtimes, file, { path = "", bindings = {}, body }) {
   const { Miniflare } = createRequire(`${runtimes}/`)("miniflare");
-  const worker = new Miniflare({ modules: [{ type: "ESModule", path: "worker.mjs", contents: readFileSync(file, "utf8") }], compatibilityDate: "2026-01-01" });
+  const worker = new Miniflare({ modules: [{ type: "ESModule", path: "worker.mjs", contents: readFileSync(file, "utf8") }], compatibilityDate: "2026-01-01", bindings });
   try {
-    const response = await worker.dispatchFetch("http://worker/", { method: "POST", body: JSON.stringify({ url, only }) });
-    return await response.json();
+    const response = await worker.dispatchFetch(`http://worker/${path}`, body ? { method: "POST", body } : {});
+    return await response.text();
   } finally {
     await worker.dispose();
   }

@@ -2,12 +2,12 @@
 //
 //     node --expose-gc test/gateway/load.mjs FOLDER-OF-THE-PROGRAMS [MIB]
 //
-// A consumer of 20 messages a second under a flood, and an upload (8 MiB unless said otherwise) over a link of 5 MB/s with a
+// A consumer of 20 messages a second under a flood, and an upload (16 MiB unless said otherwise) over a link of 5 MB/s with a
 // round trip of 100 ms, by a client that keeps to the window and by one that ignores it.
 import { link } from "./link.mjs";
 import { bundle, startGateway, startUpstream } from "./programs.mjs";
 
-const [programs, mib = "8"] = process.argv.slice(2);
+const [programs, mib = "16"] = process.argv.slice(2);
 if (!programs) {
   console.error("usage: node --expose-gc load.mjs FOLDER-OF-THE-PROGRAMS [MIB]");
   process.exit(64);

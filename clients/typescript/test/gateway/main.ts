@@ -1,4 +1,4 @@
-// The suite as a program: node, deno and bun run it with the gateway's address, a page and a Worker call `run`.
+// The suite as a program: node, deno and bun run it with the gateways' addresses, a page and a Worker call `run`.
 import type { WebSocketConstructor } from "../../src/index.ts";
 import { core } from "./core.ts";
 import { generated } from "./generated.ts";
@@ -12,8 +12,8 @@ declare const process: { argv: string[]; exit(code: number): never } | undefined
 
 /** Prints a line for each row, and the count alone on the last. */
 export async function main(WebSocket?: WebSocketConstructor): Promise<void> {
-  const [url = "", only = ""] = process?.argv.slice(2) ?? [];
-  const results = await run({ url, only, ...(WebSocket ? { WebSocket } : {}) }, ({ name, error }) => {
+  const [url = "", strictUrl = "", only = ""] = process?.argv.slice(2) ?? [];
+  const results = await run({ url, strictUrl, only, ...(WebSocket ? { WebSocket } : {}) }, ({ name, error }) => {
     console.log(error === undefined ? `ok   ${name}` : `FAIL ${name}\n     ${error.replaceAll("\n", "\n     ")}`);
   });
   const failed = results.filter(({ error }) => error !== undefined).length;

@@ -15,9 +15,9 @@ export async function bundle(contents, outfile, platform) {
   return options.outfile;
 }
 
-/** Starts the test service, and returns its address. */
-export async function startUpstream(programs) {
-  const [, address] = await listening(`${programs}/grpcws-test`, ["--listen", "127.0.0.1:0"], /^listening grpc:\/\/(.*)/);
+/** Starts the test service, ours or one in another language, and returns its address. */
+export async function startUpstream(programs, program = `${programs}/grpcws-test`) {
+  const [, address] = await listening(resolve(program), ["--listen", "127.0.0.1:0"], /^listening grpc:\/\/(.*)/, { cwd: `${root}/../..` });
   return address;
 }
 

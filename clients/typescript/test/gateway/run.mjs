@@ -1,9 +1,10 @@
 // The suite against the gateway in one runtime:
 //
-//     node test/gateway/run.mjs RUNTIME FOLDER-OF-THE-PROGRAMS [PART-OF-A-NAME]
+//     node test/gateway/run.mjs RUNTIME FOLDER-OF-THE-PROGRAMS [PATTERN] [TEST-SERVICE]
 //
 // RUNTIME is node, node22, node24, deno, bun, workerd, chromium, firefox or webkit; those but `node` and the browsers come
-// from npm, by test/runtimes. The folder is that of `cargo build`, with `grpcws` and `grpcws-test` in it.
+// from npm, by test/runtimes. The folder is that of `cargo build`, with `grpcws` and `grpcws-test` in it; another program can be
+// the test service, such as the one on grpc-go.
 import { readFileSync } from "node:fs";
 import { NAMES as BROWSERS } from "../../../../tests/browser/lib/engines.mjs";
 import { run } from "../../../../tests/browser/lib/programs.mjs";
@@ -20,18 +21,19 @@ const COMMANDS = {
   bun: [`${runtimes}/.bin/bun`, "run"],
 };
 
-const [name = "", programs = "", only = ""] = process.argv.slice(2);
+const [name = "", programs = "", only = "", service] = process.argv.slice(2);
 const isBrowser = BROWSERS.includes(name);
 if (!programs || !(name in COMMANDS || isBrowser || name === "workerd")) {
-  console.error(`usage: node run.mjs ${[...Object.keys(COMMANDS), "workerd", ...BROWSERS].join("|")} FOLDER-OF-THE-PROGRAMS [PART-OF-A-NAME]`);
+  console.error(`usage: node run.mjs ${[...Object.keys(COMMANDS), "workerd", ...BROWSERS].join("|")} FOLDER-OF-THE-PROGRAMS [PATTERN] [TEST-SERVICE]`);
   process.exit(64);
 }
 
-/** Starts the test service and the gateway before it; a page's origin has to be allowed. */
+/** Starts the test service and the gateways before it; a page's origin has to be allowed. */
 async function start(origin) {
-  const more = origin ? ["--allow-origin", origin] : [];
-  const [, address] = await startGateway(programs, await startUpstream(programs), { more });
-  return `ws://${address}`;
+  const upstream = await startUpstream(programs, service);
+  const [, address] = await startGateway(programs, upstream, { more: origin ? ["--allow-origin", origin] : [] });
+  const [, strict] = await startGateway(programs, upstream, { more: ["--max-streams", "1"] });
+  return { url: `ws://${address}`, strictUrl: `ws://${strict}` };
 }
 
 function tell(results) {
@@ -48,7 +50,7 @@ if (isBrowser) {
   const entry = `import { run } from "./main.ts";
     export default { async fetch(request) { return Response.json(await run(await request.json())); } };`;
   const file = await bundle(entry, "gateway-worker.mjs", "browser");
-  tell(await inWorkerd(runtimes, file, await start(), only));
+  tell(JSON.parse(await inWorkerd(runtimes, file, { body: JSON.stringify({ ...(await start()), only }) })));
 } else {
   // Node 20 alone has no WebSocket of its own.
   const entry = name === "node"
@@ -56,7 +58,7 @@ if (isBrowser) {
     : 'import { main } from "./main.ts"; await main();';
   const file = await bundle(entry, `gateway-${name}.mjs`, name === "node" ? "node" : "browser");
   const [program, ...parameters] = COMMANDS[name];
-  const url = await start();
-  const suite = run(program, [...parameters, file, url, only], { stdio: ["ignore", "inherit", "inherit"] });
+  const { url, strictUrl } = await start();
+  const suite = run(program, [...parameters, file, url, strictUrl, only], { stdio: ["ignore", "inherit", "inherit"] });
   suite.once("exit", (code) => process.exit(code ?? 1));
 }

@@ -4,9 +4,11 @@ import type { WebSocketConstructor } from "../../src/index.ts";
 export interface Environment {
   /** `ws://HOST:PORT` of the gateway. */
   url: string;
+  /** A gateway that takes one stream, and no page of another origin. */
+  strictUrl: string;
   /** For a runtime that has none. */
   WebSocket?: WebSocketConstructor;
-  /** Part of the names of the rows to run. */
+  /** A pattern for the names of the rows to run. */
   only?: string;
 }
 
@@ -25,7 +27,7 @@ const LIMIT_MS = 20_000;
 export async function runAll(rows: readonly Row[], environment: Environment, report: (result: Result) => void = () => {}): Promise<Result[]> {
   const results: Result[] = [];
   for (const { name, run } of rows) {
-    if (!name.includes(environment.only ?? "")) continue;
+    if (!new RegExp(environment.only ?? "").test(name)) continue;
     const result: Result = { name };
     let timer: ReturnType<typeof setTimeout> | undefined;
     const limit = new Promise<never>((_, reject) => {

@@ -8,18 +8,20 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkDemo } from "./demo.mjs";
+import { checkVersions } from "./versions.mjs";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const { exports: entries, version } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
+const { exports: entries } = JSON.parse(readFileSync(`${root}/package.json`, "utf8"));
 const names = Object.keys(entries).filter((name) => name !== "./package.json").map((name) => `grpcws${name.slice(1)}`);
 const folder = mkdtempSync(join(tmpdir(), "grpcws-package-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const npx = (...parameters) => [`${root}/node_modules/.bin/${parameters[0]}`, parameters.slice(1)];
 
 let [passed, failed] = [0, 0];
-function check(name, work) {
+async function check(name, work) {
   try {
-    work();
+    await work();
     passed++;
     console.log(`ok   ${name}`);
   } catch (error) {
@@ -39,7 +41,7 @@ mkdirSync(join(modules, "grpcws"), { recursive: true });
 execFileSync("tar", ["xzf", join(folder, filename), "-C", join(modules, "grpcws"), "--strip-components=1"]);
 for (const peer of ["@bufbuild", "@connectrpc", "@protobuf-ts", "react", "@types", "csstype"]) symlinkSync(join(root, "node_modules", peer), join(modules, peer));
 
-check("it has what it is to have, and no tests", () => {
+await check("it has what it is to have, and no tests", () => {
   const paths = files.map(({ path }) => path);
   for (const path of ["README.md", "LICENSE-MIT", "LICENSE-APACHE", "dist/index.js", "dist/index.cjs", "dist/index.d.ts", "dist/index.d.cts", "dist/servicekit.iife.js"]) {
     if (!paths.includes(path)) throw new Error(`${path} is missing: ${paths.join(", ")}`);
@@ -48,31 +50,41 @@ check("it has what it is to have, and no tests", () => {
   if (stray.length) throw new Error(`it has ${stray.join(", ")}`);
 });
 
-check("its version is that of the crates", () => {
-  const [, crates] = /^version = "(.*)"/m.exec(readFileSync(`${root}/../../Cargo.toml`, "utf8"));
-  if (version !== crates) throw new Error(`${version}, and the crates have ${crates}`);
-});
+await check("its versions are those of the crates", () => checkVersions());
+
+await check("the demo's page has this client", checkDemo);
 
 // Server-side rendering and React Native import it where there is neither a page nor all of a browser's classes.
 const bare = `for (const name of ['WebSocket', 'FinalizationRegistry', 'ReadableStream', 'WritableStream', 'requestAnimationFrame']) delete globalThis[name]; delete globalThis.document; delete globalThis.addEventListener;`;
 for (const [kind, load] of [["import", (name) => `await import(${JSON.stringify(name)})`], ["require", (name) => `require(${JSON.stringify(name)})`]]) {
-  check(`${kind} of every entry where there is no WebSocket`, () => {
+  await check(`${kind} of every entry where there is no WebSocket`, () => {
     const file = join(folder, kind === "import" ? "all.mjs" : "all.cjs");
     writeFileSync(file, `${bare}\nfor (const found of [${names.map(load).join(", ")}]) if (!Object.keys(found).length) throw new Error("an entry is empty");`);
     run(process.execPath, [file]);
   });
 }
 
-check("the global ServiceKit of its script has every name", () => {
+await check("the global ServiceKit of its script has every name", () => {
   const code = `${readFileSync(join(modules, "grpcws/dist/servicekit.iife.js"), "utf8")}; console.log(Object.keys(ServiceKit).sort().join())`;
   const expected = "BaseWSClient,BinaryCodec,GRPCWSClient,JSONCodec,ReadyState,TypedGRPCWSClient,createMockWSPair";
   const is = run(process.execPath, ["-e", code]).trim();
   if (is !== expected) throw new Error(`${is}, not ${expected}`);
 });
 
-check("publint", () => run(...npx("publint", "--strict", join(folder, filename))));
+await check("publint", () => run(...npx("publint", "--strict", join(folder, filename))));
 // TypeScript's old resolution knows no entries but the first.
-check("are the types wrong?", () => run(...npx("attw", "--profile", "node16", join(folder, filename))));
+await check("are the types wrong?", () => run(...npx("attw", "--profile", "node16", join(folder, filename))));
+
+await check("npm would publish it", () => run("npm", ["publish", "--dry-run", "--access", "public"], { cwd: root }));
+if (!process.env.SKIP_JSR) {
+  await check("JSR would publish it, and finds no slow types", () => {
+    const { name, exports: onJsr } = JSON.parse(readFileSync(`${root}/jsr.json`, "utf8"));
+    const missing = names.filter((entry) => !(entry.replace("grpcws", ".") in onJsr));
+    if (missing.length) throw new Error(`${name} has no ${missing}`);
+    run(`${root}/test/runtimes/node_modules/.bin/deno`, ["publish", "--dry-run", "--allow-dirty"], { cwd: root });
+  });
+}
+await check("every export is documented, and every link leads somewhere", () => run(...npx("typedoc", "--emit", "none"), { cwd: root }));
 
 const CONSUMER = `
 import { Client, Code, GrpcWsError, resume, type Metadata } from "grpcws";
@@ -97,7 +109,7 @@ export const rest = [createGrpcWsTransport({ baseUrl: "https://a" }), new GrpcWs
 `;
 for (const compiler of ["typescript-5.7", "typescript", "typescript-7"]) {
   for (const [moduleResolution, module] of [["nodenext", "nodenext"], ["bundler", "esnext"]]) {
-    check(`${compiler} compiles a consumer with ${moduleResolution}`, () => {
+    await check(`${compiler} compiles a consumer with ${moduleResolution}`, () => {
       const file = `consumer.${moduleResolution === "nodenext" ? "mts" : "ts"}`;
       writeFileSync(join(folder, file), CONSUMER);
       const options = ["--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom,dom.iterable,esnext.disposable", "--module", module, "--moduleResolution", moduleResolution, "--types", "react"];

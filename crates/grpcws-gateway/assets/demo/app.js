@@ -1,8 +1,8 @@
 // The page: wires the game's streams to what is shown.
 import { BoardView } from "./board.js";
+import { startCall } from "./calls.js";
 import { byId, make } from "./dom.js";
 import { Feed } from "./feed.js";
-import { Call } from "./grpcws.js";
 import { listen } from "./input.js";
 import { MessageLog } from "./log.js";
 import { renderPlayers } from "./players.js";
@@ -11,7 +11,7 @@ import { GameState, kindOf } from "./state.js";
 import { describeEnd, LastingCall, StreamRow } from "./streams.js";
 
 const profile = await loadProfile();
-const route = `/ws/v1/games/${encodeURIComponent(gameId)}`;
+const route = `v1/games/${encodeURIComponent(gameId)}`;
 const state = new GameState();
 const board = new BoardView(byId("board"));
 const log = new MessageLog(byId("log"), byId("log-count"));
@@ -153,7 +153,7 @@ function listenToStreams() {
   byId("fail").addEventListener("click", () => {
     const row = new StreamRow("missing", log);
     row.show("connecting", "connecting");
-    new Call(`/ws/v1/games/missing/subscribe?player_id=${encodeURIComponent(profile.id)}`, {
+    startCall(`v1/games/missing/subscribe?player_id=${encodeURIComponent(profile.id)}`, {
       frame: (frame) => row.frame(frame),
       end: (end) => row.show("failed", describeEnd(end)),
     });
@@ -169,7 +169,7 @@ function sendBatch() {
   const walk = ["right", "down", "left", "up"].flatMap((direction) => new Array(4).fill(direction));
   let timer = 0;
   let summary = null;
-  const call = new Call(`${route}/commands`, {
+  const call = startCall(`${route}/commands`, {
     frame: (frame) => row.frame(frame),
     open: () => row.show("open", "open"),
     data: (message) => (summary = message),

@@ -1,12 +1,10 @@
 // The calls of the page: the game, its feed, and batches of commands. Each shows its frames and its end.
-import { Call } from "./grpcws.js";
+import { startCall } from "./calls.js";
 import { byId } from "./dom.js";
+import { Code } from "./grpcws.bundle.js";
 
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 10_000;
-const OK = 0;
-const CANCELLED = 1;
-const UNAVAILABLE = 14;
 
 /** One row of the list of streams: what it is, whether it is open, how many messages went each way. */
 export class StreamRow {
@@ -70,7 +68,7 @@ export class LastingCall {
     if (this.#call) return;
     this.#wanted = true;
     this.#show("connecting", "connecting");
-    const call = new Call(this.#path, {
+    const call = startCall(this.#path, {
       frame: (frame) => this.#row.frame(frame),
       open: () => this.#show("open", "open"),
       data: (data) => {
@@ -101,11 +99,11 @@ export class LastingCall {
   #ended(end) {
     this.#call = null;
     const text = describeEnd(end);
-    const asked = !this.#wanted && end.code === CANCELLED;
+    const asked = !this.#wanted && end.code === Code.Cancelled;
     // Anything else than a lost connection comes back the same way.
-    if (!this.#wanted || end.code !== UNAVAILABLE) {
+    if (!this.#wanted || end.code !== Code.Unavailable) {
       this.#wanted = false;
-      this.#show(end.code === OK || asked ? "ended" : "failed", text, end);
+      this.#show(end.code === Code.Ok || asked ? "ended" : "failed", text, end);
       return;
     }
     const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);

@@ -33,6 +33,8 @@ pub(crate) enum Deed {
     Move(Direction),
     /// Say something.
     Say(String),
+    /// Say something with a picture.
+    Share(String, proto::Picture),
     /// Go from the board.
     Leave,
 }
@@ -143,12 +145,17 @@ impl Deed {
     }
 
     fn say(say: proto::Say) -> Result<Self, GameError> {
-        let text = say.text.trim();
-        if text.is_empty() || !is_line(text, MAX_TEXT_CHARACTERS) {
-            return Err(GameError::InvalidText);
-        }
-        Ok(Self::Say(text.to_owned()))
+        Ok(Self::Say(checked_text(&say.text)?))
     }
+}
+
+/// What can be said of a text.
+pub(crate) fn checked_text(text: &str) -> Result<String, GameError> {
+    let text = text.trim();
+    if text.is_empty() || !is_line(text, MAX_TEXT_CHARACTERS) {
+        return Err(GameError::InvalidText);
+    }
+    Ok(text.to_owned())
 }
 
 /// Whether the text is short enough and has nothing in it that would break a line.

@@ -52,6 +52,30 @@ pub enum GameError {
     /// Too many games are being played.
     #[error("too many games")]
     TooManyGames,
+    /// No picture with this id is kept.
+    #[error("picture not found: the newest 16 are kept")]
+    PictureNotFound,
+    /// The parts of an upload are not in their order.
+    #[error("the first message of an upload must be the head, and all others data")]
+    InvalidUpload,
+    /// Not a picture that a page can show.
+    #[error("media_type must be image/png, image/jpeg, image/gif or image/webp")]
+    InvalidMediaType,
+    /// The upload has no data.
+    #[error("the picture is empty")]
+    EmptyPicture,
+    /// The upload has more or less data than its head says.
+    #[error("the picture has not the size that the head of its upload says")]
+    OtherSize,
+    /// The upload has too much data.
+    #[error("the picture is larger than 4 MiB")]
+    PictureTooLarge,
+    /// Too many pictures are being uploaded.
+    #[error("too many uploads at once")]
+    TooManyUploads,
+    /// The upload takes too long.
+    #[error("an upload may take 5 minutes")]
+    UploadTooSlow,
 }
 
 impl GameError {
@@ -59,9 +83,14 @@ impl GameError {
     #[must_use]
     pub fn code(self) -> Code {
         match self {
-            Self::NotFound => Code::NotFound,
+            Self::NotFound | Self::PictureNotFound => Code::NotFound,
             Self::NotJoined => Code::FailedPrecondition,
-            Self::GameFull | Self::TooManyStreams | Self::TooManyGames => Code::ResourceExhausted,
+            Self::GameFull
+            | Self::TooManyStreams
+            | Self::TooManyGames
+            | Self::PictureTooLarge
+            | Self::TooManyUploads => Code::ResourceExhausted,
+            Self::UploadTooSlow => Code::DeadlineExceeded,
             Self::InvalidGameId
             | Self::InvalidPlayerId
             | Self::InvalidName
@@ -71,7 +100,11 @@ impl GameError {
             | Self::NothingToDo
             | Self::OtherGame
             | Self::OtherPlayer
-            | Self::InvalidMaxEvents => Code::InvalidArgument,
+            | Self::InvalidMaxEvents
+            | Self::InvalidUpload
+            | Self::InvalidMediaType
+            | Self::EmptyPicture
+            | Self::OtherSize => Code::InvalidArgument,
         }
     }
 }

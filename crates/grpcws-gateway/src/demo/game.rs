@@ -127,7 +127,8 @@ impl Game {
         match command.deed {
             Deed::Join { name, color } => self.join(cause, name, color),
             Deed::Move(direction) => self.step(cause, direction),
-            Deed::Say(text) => self.say(cause, text),
+            Deed::Say(text) => self.say(cause, text, None),
+            Deed::Share(text, picture) => self.say(cause, text, Some(picture)),
             Deed::Leave => Ok(Outcome::Applied(match self.seat_of(player_id) {
                 Some(seat) => vec![self.remove(seat, cause, LeaveReason::Left)],
                 None => Vec::new(),

@@ -8,8 +8,8 @@ use super::error::GameError;
 use super::game::{COLORS, Cause, Game, Outcome, RECENT_CHAT, Seated, TARGET_POINTS};
 use super::proto::game_event::Event;
 use super::proto::{
-    Chat, Color, Direction, GameEvent, Joined, LeaveReason, Left, Moved, Position, RejectionReason, RoundWon,
-    Scored,
+    Chat, Color, Direction, GameEvent, Joined, LeaveReason, Left, Moved, Picture, Position, RejectionReason,
+    RoundWon, Scored,
 };
 
 impl Game {
@@ -124,13 +124,19 @@ impl Game {
         Some(self.event(cause, Event::RoundWon(won)))
     }
 
-    pub(super) fn say(&mut self, cause: Cause<'_>, text: String) -> Result<Outcome, GameError> {
+    pub(super) fn say(
+        &mut self,
+        cause: Cause<'_>,
+        text: String,
+        picture: Option<Picture>,
+    ) -> Result<Outcome, GameError> {
         let player = self.player_mut(cause.player_id).ok_or(GameError::NotJoined)?;
         let chat = Chat {
             player_id: player.player_id.clone(),
             name: player.name.clone(),
             text,
             time: Some(cause.now.into()),
+            picture,
         };
         if self.chat.len() == RECENT_CHAT {
             self.chat.pop_front();

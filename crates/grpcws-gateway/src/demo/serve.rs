@@ -18,6 +18,7 @@ use tower_service::Service;
 use super::json::TABLE;
 use super::proto::FILE_DESCRIPTOR_SET;
 use super::proto::game_service_server::GameServiceServer;
+use super::proto::picture_service_server::PictureServiceServer;
 use super::service::GameService;
 use super::{router, websocket};
 
@@ -81,15 +82,17 @@ pub async fn serve(options: DemoOptions) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The service with server reflection, v1 and v1alpha. A path that is none of theirs is left to others, so
+/// The services with server reflection, v1 and v1alpha. A path that is none of theirs is left to others, so
 /// that it can share its port; a gRPC client reads the 404 as UNIMPLEMENTED.
 fn grpc(service: GameService) -> Result<Router, BoxError> {
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
     };
+    let pictures = PictureServiceServer::new(service.pictures());
     Ok(Router::new()
         .merge(methods_of(GameServiceServer::new(service)))
+        .merge(methods_of(pictures))
         .merge(methods_of(reflection().build_v1()?))
         .merge(methods_of(reflection().build_v1alpha()?)))
 }

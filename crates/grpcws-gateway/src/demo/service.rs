@@ -8,6 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::command::{Caller, IntoCommand as _};
 use super::error::GameError;
+use super::picture::PictureService;
 use super::proto::game_service_server::GameService as GameServiceMethods;
 use super::proto::{
     CommandSummary, GameCommand, GameSnapshot, GetGameRequest, PlayerAction, SubscribeRequest,
@@ -18,12 +19,26 @@ use super::stream::{EventStream, UpdateStream};
 /// The game service. Clones share the games, so one value can be mounted as gRPC, WebSocket and REST at once.
 ///
 /// The methods of this type are the service's methods without tonic's requests and responses around them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct GameService {
     rooms: Rooms,
+    pictures: PictureService,
+}
+
+impl Default for GameService {
+    fn default() -> Self {
+        let rooms = Rooms::default();
+        Self { pictures: PictureService::new(rooms.clone()), rooms }
+    }
 }
 
 impl GameService {
+    /// The service for the pictures in these games' chats.
+    #[must_use]
+    pub fn pictures(&self) -> PictureService {
+        self.pictures.clone()
+    }
+
     /// The present state of a game.
     ///
     /// # Errors

@@ -1,0 +1,5 @@
+import { createClient } from "@connectrpc/connect";
+import { createGrpcWsBinaryTransport } from "grpcws/connect";
+import { Counter } from "../gen/es/counter_pb";
+
+for await (const { count } of createClient(Counter, createGrpcWsBinaryTransport({ baseUrl: "https://a" })).watch({ room: "blue" })) console.log(count);

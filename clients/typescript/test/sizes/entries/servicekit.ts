@@ -1,0 +1,6 @@
+import { GRPCWSClient } from "@panyam/servicekit-client";
+
+const client = new GRPCWSClient();
+client.onMessage = (message) => console.log((message as { count: number }).count);
+await client.connect("wss://a/ws/example.v1.Counter/Watch");
+client.send({ room: "blue" });

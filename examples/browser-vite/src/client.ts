@@ -1,0 +1,11 @@
+// The clients that Connect-ES generates, on grpcws. Nothing else in this app knows that there are WebSockets.
+import { createClient } from "@connectrpc/connect";
+import { createGrpcWsBinaryTransport } from "grpcws/connect";
+import { GameService } from "./gen/game/v1/game_pb.ts";
+import { PictureService } from "./gen/game/v1/picture_pb.ts";
+import { SwitchedWebSocket } from "./network.ts";
+
+const transport = createGrpcWsBinaryTransport({ baseUrl: location.origin, WebSocket: SwitchedWebSocket });
+
+export const games = createClient(GameService, transport);
+export const pictures = createClient(PictureService, transport);
