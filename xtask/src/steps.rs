@@ -9,7 +9,7 @@ use crate::context::{Context, Failure};
 use crate::install::Need;
 use crate::process::{run, run_and_read};
 use crate::protobuf::{conformance, random_messages};
-use crate::suites::{run_suites, sum};
+use crate::suites::{proxies, run_suites, sum};
 use crate::typescript::{EXAMPLES, PACKAGE, RUNTIMES, typescript};
 
 /// One step of the gate.
@@ -168,6 +168,13 @@ pub(crate) const STEPS: &[Step] = &[
         remedy: "the output names the case; tests/README.md says how to repeat one",
         needs: &[Need::PythonPackages("tests/python/requirements.txt")],
         run: autobahn,
+    },
+    Step {
+        name: "proxies",
+        about: "the client as HAProxy and nginx name it, by the PROXY protocol and by headers",
+        remedy: "the suite's own output names the case",
+        needs: &[Need::Proxies, Need::NodePackages("tests/node")],
+        run: proxies,
     },
     Step {
         name: "link",

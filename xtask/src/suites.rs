@@ -258,6 +258,12 @@ fn listen(command: &mut Command, prefix: &str) -> Result<(Server, String), Failu
     Server::start(command, prefix, Duration::from_secs(20))
 }
 
+/// The suite that starts gateways behind proxies of its own.
+pub(crate) fn proxies(context: &Context) -> Result<usize, Failure> {
+    let script = Program::Node("tests/node/proxies.mjs");
+    count(script.command(context)?.arg(built(context, "grpcws")?), script.name())
+}
+
 /// Runs one program and reads its last line.
 pub(crate) fn count(command: &mut Command, name: &str) -> Result<usize, Failure> {
     count_within(command, name, LIMIT)
