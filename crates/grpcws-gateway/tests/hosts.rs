@@ -9,7 +9,9 @@ use tokio::net::TcpStream;
 /// The status and the body of the answer to a request with this `Host`.
 async fn ask(address: &str, path: &str, host: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).await.expect("the gateway listens");
-    let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let head = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nGrpcws-Protocol: grpcws.v1.json\r\nConnection: close\r\n\r\n"
+    );
     stream.write_all(head.as_bytes()).await.expect("it reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("it answers in text");
@@ -31,6 +33,18 @@ async fn the_fallback_answers_hosts_of_the_gateways_own_only() {
     for host in ["evil.test", "evil.test:8080", "example.com"] {
         let (status, body) = ask(&gateway.address, "/", host).await;
         assert_eq!(status, 403, "{host}");
-        assert!(body.contains("not one of \"hosts\""), "{body}");
+        assert!(body.contains("--hosts"), "{body}");
     }
+}
+
+#[tokio::test]
+async fn probes_are_answered_for_hosts_of_the_gateways_own_only() {
+    let gateway = Gateway::start(&["--upstream", "http://127.0.0.1:2"]).await;
+    let (status, body) = ask(&gateway.address, "/ws/a.B/C", "localhost").await;
+    assert!(status != 403 && !body.is_empty(), "{status} {body}");
+    let (status, body) = ask(&gateway.address, "/ws/a.B/C", "evil.test").await;
+    assert_eq!(status, 403);
+    assert!(body.contains("add it to hosts"), "{body}");
+    let two = "localhost\r\nHost: evil.test";
+    assert_ne!(ask(&gateway.address, "/ws/a.B/C", two).await.0 / 100, 2);
 }

@@ -30,7 +30,7 @@ struct Unanswered {
     /// How many bytes of the WebSocket end with the ping; `None` until the driver has told.
     position: Option<u64>,
     /// How many bytes of the connection were acknowledged when the ping was seen to have arrived.
-    arrived: Option<u64>,
+    acknowledged_at_arrival: Option<u64>,
 }
 
 impl Heartbeat {
@@ -68,9 +68,9 @@ impl Heartbeat {
     pub(crate) fn is_dead(&mut self, progress: Progress, now: Instant) -> bool {
         let Some(ping) = &mut self.unanswered else { return false };
         // When the ping has arrived, this number no longer changes, and so is no progress.
-        let acknowledged = ping.arrived.unwrap_or(progress.acknowledged);
+        let acknowledged = ping.acknowledged_at_arrival.unwrap_or(progress.acknowledged);
         if ping.position.is_some_and(|position| position <= progress.arrived()) {
-            ping.arrived = Some(acknowledged);
+            ping.acknowledged_at_arrival = Some(acknowledged);
         }
         ping.stall.is_over(acknowledged, now)
     }
@@ -101,7 +101,7 @@ impl Heartbeat {
             self.unanswered = self.timeout.map(|timeout| Unanswered {
                 stall: Stall::new(timeout, Some(progress.acknowledged), now),
                 position: None,
-                arrived: None,
+                acknowledged_at_arrival: None,
             });
         }
         Some(id)

@@ -31,8 +31,8 @@ pub enum Outstanding {
     /// The transport does not tell.
     #[default]
     Unknown,
-    /// At most so many: the connection is shared, and whose bytes are on their way is not known.
-    AtMost(u64),
+    /// About so many, rather more than less: the connection is shared, and whose bytes are on their way is not known.
+    Estimated(u64),
     /// So many.
     Exactly(u64),
 }
@@ -40,7 +40,7 @@ pub enum Outstanding {
 impl Progress {
     /// The progress of a transport that tells nothing but how many bytes it has taken.
     #[must_use]
-    pub const fn taken(bytes: u64) -> Self {
+    pub const fn untracked(bytes: u64) -> Self {
         Self { taken: bytes, outstanding: Outstanding::Unknown, acknowledged: bytes }
     }
 
@@ -49,7 +49,7 @@ impl Progress {
     #[must_use]
     pub const fn of_connection(taken: u64, outstanding: Option<u64>) -> Self {
         match outstanding {
-            None => Self::taken(taken),
+            None => Self::untracked(taken),
             Some(bytes) => Self {
                 taken,
                 outstanding: Outstanding::Exactly(bytes),
@@ -63,21 +63,21 @@ impl Progress {
     pub(crate) const fn delivered(self) -> u64 {
         match self.outstanding {
             Outstanding::Exactly(bytes) => self.taken.saturating_sub(bytes),
-            Outstanding::Unknown | Outstanding::AtMost(_) => self.taken,
+            Outstanding::Unknown | Outstanding::Estimated(_) => self.taken,
         }
     }
 
     /// The number of bytes of the WebSocket that are not on their way any more, as far as is known.
     pub(crate) const fn arrived(self) -> u64 {
         match self.outstanding {
-            Outstanding::Exactly(bytes) | Outstanding::AtMost(bytes) => self.taken.saturating_sub(bytes),
+            Outstanding::Exactly(bytes) | Outstanding::Estimated(bytes) => self.taken.saturating_sub(bytes),
             Outstanding::Unknown => self.taken,
         }
     }
 
     /// Whether bytes of the WebSocket are, or may be, on their way.
     pub(crate) const fn is_under_way(self) -> bool {
-        matches!(self.outstanding, Outstanding::Exactly(1..) | Outstanding::AtMost(1..))
+        matches!(self.outstanding, Outstanding::Exactly(1..) | Outstanding::Estimated(1..))
     }
 }
 
@@ -87,20 +87,20 @@ pub(crate) fn stood_still(due: Option<Instant>, now: Instant) -> Option<Duration
     (late >= LATE).then(|| late.saturating_add(RECOVERY))
 }
 
-/// A timeout that starts again whenever bytes are delivered.
+/// A timeout that starts again whenever a count of bytes changes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stall {
     timeout: Duration,
     since: Instant,
     looked_at: Instant,
-    /// The number of bytes that were delivered at the last look; `None` before the first one.
-    delivered: Option<u64>,
+    /// The number of bytes at the last look; `None` before the first one.
+    count: Option<u64>,
 }
 
 impl Stall {
-    /// Begins now. If `delivered` is not known, the first look counts as progress.
-    pub(crate) const fn new(timeout: Duration, delivered: Option<u64>, now: Instant) -> Self {
-        Self { timeout, since: now, looked_at: now, delivered }
+    /// Begins now. If the count is not known, the first look counts as progress.
+    pub(crate) const fn new(timeout: Duration, count: Option<u64>, now: Instant) -> Self {
+        Self { timeout, since: now, looked_at: now, count }
     }
 
     /// When to look for progress next; `None` if that is beyond what a clock can tell.
@@ -110,9 +110,9 @@ impl Stall {
     }
 
     /// Looks for progress, and returns whether there was none for the whole timeout.
-    pub(crate) fn is_over(&mut self, delivered: u64, now: Instant) -> bool {
-        if self.delivered != Some(delivered) {
-            self.delivered = Some(delivered);
+    pub(crate) fn is_over(&mut self, count: u64, now: Instant) -> bool {
+        if self.count != Some(count) {
+            self.count = Some(count);
             self.since = now;
         }
         self.looked_at = now;

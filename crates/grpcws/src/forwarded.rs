@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, HeaderValue};
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::Scheme;
 
@@ -10,61 +10,61 @@ pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarde
 pub(crate) const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Other headers in which proxies say who their client is. A server behind them may believe each of them.
-const ALIKE: [HeaderName; 17] = [
-    FORWARDED,
-    HeaderName::from_static("cf-connecting-ip"),
-    HeaderName::from_static("cf-connecting-ipv6"),
-    HeaderName::from_static("fastly-client-ip"),
-    HeaderName::from_static("true-client-ip"),
-    HeaderName::from_static("x-client-ip"),
-    HeaderName::from_static("x-cluster-client-ip"),
-    HeaderName::from_static("x-envoy-external-address"),
-    HeaderName::from_static("x-forwarded"),
-    HeaderName::from_static("x-forwarded-by"),
-    HeaderName::from_static("x-forwarded-port"),
-    HeaderName::from_static("x-forwarded-prefix"),
-    HeaderName::from_static("x-forwarded-scheme"),
-    HeaderName::from_static("x-forwarded-server"),
-    HeaderName::from_static("x-forwarded-ssl"),
-    HeaderName::from_static("x-original-forwarded-for"),
-    HeaderName::from_static("x-real-ip"),
+/// Names other than `x-forwarded-…` under which proxies say who their client is. A server behind may believe each of them.
+const CLAIMS: [&str; 21] = [
+    "cf-connecting-ip",
+    "cf-connecting-ipv6",
+    "client-ip",
+    "fastly-client-ip",
+    "fly-client-ip",
+    "forwarded",
+    "front-end-https",
+    "true-client-ip",
+    "x-azure-clientip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-envoy-external-address",
+    "x-original-forwarded-for",
+    "x-original-host",
+    "x-proxyuser-ip",
+    "x-real-ip",
+    "x-remote-addr",
+    "x-remote-ip",
+    "x-scheme",
+    "x-url-scheme",
+    "x-via-client-ip",
 ];
 
 /// The address of the client. A server puts it into the extensions of its requests, as
 /// [`server::serve`](crate::server::serve) does; the bridge tells it to the upstream as `x-forwarded-for`.
 ///
-/// Behind a proxy it is the proxy's address, unless the server trusts that (`TrustedProxies`): then it is what the proxy
-/// says.
+/// Behind a proxy it is the proxy's address, unless the server trusts that (`TrustedProxies`): then it is the one that the
+/// proxy names, by the PROXY protocol or by `x-forwarded-for`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddress(pub SocketAddr);
 
 /// The address of the server's end of a connection. A server puts it into the extensions of its requests, as
 /// [`server::serve`](crate::server::serve) does. Where it is a loopback address, the same-origin default counts only for
-/// names of loopback ([`OriginPolicy::host`](crate::proto::handshake::OriginPolicy::host)).
+/// names of loopback ([`OriginPolicy::host`](crate::proto::handshake::OriginPolicy::host)). Other servers, such as
+/// `axum::serve`, do not tell it: there that rule is off unless a layer adds this extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LocalAddress(pub SocketAddr);
-
-/// The request came through a proxy whose headers are believed: an extension of the request, beside [`PeerAddress`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrustedProxy;
 
 /// How the client connected, `http` or `https`, if that is known: an extension of the request. A plain connection alone does
 /// not tell, since something in front may end TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientScheme(pub Scheme);
 
-/// Says in `x-forwarded-for`, `-host` and `-proto` what the next server cannot see of a request. What the client says
-/// there is replaced, and headers in which others say the same, such as `forwarded` and `x-real-ip`, are removed: none of
-/// it can be vouched for. Those of a [`TrustedProxy`] pass.
+/// Says in `x-forwarded-for`, `-host` and `-proto` what the next server cannot see of a request. What the request says
+/// there is replaced. All other `x-forwarded-…`, `forwarded`, `x-real-ip` and the like are removed, since the client may have
+/// made them up: a trusted proxy may pass on what it does not write itself.
 ///
 /// The scheme is the [`ClientScheme`]. If that is not known, it is the one of the connection to this process, `http`,
 /// whatever the client claims in `:scheme`.
 pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
-    if request.extensions.get::<TrustedProxy>().is_none() {
-        for name in &ALIKE {
-            headers.remove(name);
-        }
+    let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name.as_str())).cloned().collect();
+    for name in claims {
+        headers.remove(name);
     }
     let address = peer(request).and_then(|address| HeaderValue::try_from(address.ip().to_string()).ok());
     let authority =
@@ -79,6 +79,12 @@ pub fn set_forwarded(request: &Parts, headers: &mut HeaderMap) {
             None => _ = headers.remove(name),
         }
     }
+}
+
+/// Whether a header says who the client is. Servers that hand headers on as variables, as CGI does, take `_` for `-`.
+fn is_claim(name: &str) -> bool {
+    let name = name.replace('_', "-");
+    name.starts_with("x-forwarded") || CLAIMS.contains(&name.as_str())
 }
 
 /// Whether the client's connection is encrypted, if that is known.
@@ -105,25 +111,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_stranger_says_of_itself_is_removed_and_what_a_trusted_proxy_says_passes() {
-        let told = |trusted: bool| {
-            let mut request = Request::get("/").body(()).expect("a request");
-            request.extensions_mut().insert(PeerAddress(([192, 0, 2, 7], 4711).into()));
-            if trusted {
-                request.extensions_mut().insert(TrustedProxy);
-                request.extensions_mut().insert(ClientScheme(Scheme::HTTPS));
-            }
-            let mut headers = HeaderMap::new();
-            for name in ALIKE.into_iter().chain([FORWARDED_FOR, FORWARDED_PROTO]) {
-                headers.append(name, HeaderValue::from_static("8.8.8.8"));
-            }
-            set_forwarded(&request.into_parts().0, &mut headers);
-            let [client, scheme] =
-                [&FORWARDED_FOR, &FORWARDED_PROTO].map(|name| headers[name].to_str().expect("text"));
-            (client.to_owned(), scheme.to_owned(), headers.len())
-        };
-        assert_eq!(told(false), ("192.0.2.7".to_owned(), "http".to_owned(), 2));
-        assert_eq!(told(true), ("192.0.2.7".to_owned(), "https".to_owned(), 2 + ALIKE.len()));
+    fn what_a_client_may_have_made_up_is_removed() {
+        let mut request = Request::get("/").body(()).expect("a request");
+        request.extensions_mut().insert(PeerAddress(([192, 0, 2, 7], 4711).into()));
+        request.extensions_mut().insert(ClientScheme(Scheme::HTTPS));
+        let mut headers = HeaderMap::new();
+        for name in CLAIMS.into_iter().chain([
+            "x-forwarded",
+            "x-forwarded-client-cert",
+            "x-forwarded-for",
+            "x-forwarded-port",
+            "x-forwarded-proto",
+            "x_forwarded_for",
+            "x_real_ip",
+        ]) {
+            headers.append(name, HeaderValue::from_static("8.8.8.8"));
+        }
+        headers.insert("x-request-id", HeaderValue::from_static("7"));
+        set_forwarded(&request.into_parts().0, &mut headers);
+        let mut left: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.to_str().expect("text"))).collect();
+        left.sort_unstable();
+        let told = [("x-forwarded-for", "192.0.2.7"), ("x-forwarded-proto", "https"), ("x-request-id", "7")];
+        assert_eq!(left, told);
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub mod typed;
 
 pub use codec::{Codec, UnknownMessage};
 pub use context::CallContext;
-pub use forwarded::{ClientScheme, LocalAddress, PeerAddress, TrustedProxy, set_forwarded};
+pub use forwarded::{ClientScheme, LocalAddress, PeerAddress, set_forwarded};
 pub use grpcws_json as json;
 pub use grpcws_proto as proto;
 pub use grpcws_proto::{Code, MethodKind, Mode, OptionsError, Status};

@@ -138,10 +138,18 @@ impl ConnectionOptions {
     /// Whether the host that a request asks for is the server's own ([`OriginPolicy::accepts_host`]).
     #[must_use]
     pub fn accepts_host(&self, request: &Parts) -> bool {
-        self.origin.accepts_host(target(request))
+        // Two hosts, and one that is no text, are of nobody.
+        let unreadable = request.headers.contains_key(HOST)
+            && single(&request.headers, HOST).is_none_or(|host| host.to_str().is_err());
+        !unreadable && self.origin.accepts_host(target(request))
     }
 
-    pub(crate) fn check_origin(&self, request: &Parts) -> Result<(), OriginError> {
+    /// Checks the origin of a request, as [`accepts_origin`](Self::accepts_origin) does.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not accepted.
+    pub fn check_origin(&self, request: &Parts) -> Result<(), OriginError> {
         let mut origins = request.headers.get_all(ORIGIN).iter();
         let (first, second) = (origins.next(), origins.next());
         // An origin that is no text, or two of them, is one that nobody can vouch for.

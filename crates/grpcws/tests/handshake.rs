@@ -179,7 +179,7 @@ async fn pages_reach_a_server_on_loopback_by_names_of_loopback_only() {
     for host in ["evil.test", "127.0.0.1.evil.test", "192.0.2.1:8080"] {
         let answer = refused(&bridge, &of(host)).await;
         assert_eq!(answer.status, 403, "{host}");
-        assert!(answer.body.contains("not one of hosts"), "{}", answer.body);
+        assert!(answer.body.contains("add it to hosts"), "{}", answer.body);
     }
     // What is no browser is not asked.
     let (answer, _) = Handshake::new(PATH).replace("Host", "evil.test").send(bridge.address).await;

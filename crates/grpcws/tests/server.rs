@@ -382,3 +382,40 @@ async fn a_proxy_that_falls_silent_inside_its_header_is_closed() {
     tokio::time::timeout(SOON, raw.rest()).await.expect("the connection ends");
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
 }
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_the_header_of_a_silent_proxy() {
+    let options = ServerOptions::builder().proxy_protocol(ProxyProtocol::Required).trust("127.0.0.1");
+    let server = serve(options.build().expect("valid options")).await;
+    let _silent = Raw::connect(server.address).await;
+    // The server has accepted it when a later connection is answered.
+    let mut raw = Raw::connect(server.address).await;
+    raw.send("PROXY UNKNOWN\r\n").await;
+    raw.send(REQUEST).await;
+    assert_eq!(raw.answer().await.body, "hello");
+    drop(raw);
+    let begun = Instant::now();
+    server.shutdown.begin(SOON);
+    tokio::time::timeout(SOON, server.served).await.expect("the server ends").expect("no panic");
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn the_headers_of_a_client_behind_a_proxy_that_passes_bytes_are_not_believed() {
+    let options = ServerOptions::builder().proxy_protocol(ProxyProtocol::Optional).trust("127.0.0.1");
+    let server = serve(options.build().expect("valid options")).await;
+    let request =
+        "GET /peer HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.7\r\nConnection: close\r\n\r\n";
+    for (head, client) in [
+        ("", "192.0.2.7:0"),
+        ("PROXY UNKNOWN\r\n", "127.0.0.1:"),
+        ("PROXY TCP4 198.51.100.9 198.51.100.1 4711 443\r\n", "198.51.100.9:4711"),
+        // The client that it names is a trusted proxy itself.
+        ("PROXY TCP4 127.0.0.1 198.51.100.1 4711 443\r\n", "192.0.2.7:0"),
+    ] {
+        let mut raw = Raw::connect(server.address).await;
+        raw.send(&format!("{head}{request}")).await;
+        let body = raw.answer().await.body;
+        assert!(body.starts_with(client), "{head:?}: {body}");
+    }
+}

@@ -30,8 +30,7 @@ pub(super) struct App<S> {
 
 const NO_ROUTE: &str = "no such route: calls are at PREFIX/package.Service/Method\n";
 
-const FOREIGN_HOST: &str =
-    "host not allowed: it is not one of \"hosts\", nor a name of loopback on a loopback connection\n";
+const FOREIGN_HOST: &str = "host not allowed: if it is the gateway's own, start the gateway with --hosts\n";
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 

@@ -55,7 +55,7 @@ pub struct ServeArguments {
     pub(super) allow_origin: Vec<String>,
 
     /// The hosts of the gateway's own, whose pages may open WebSockets [default: every host; on loopback connections
-    /// localhost, 127.0.0.0/8 and [::1]]. May be given more than once, or as a list with commas.
+    /// localhost, *.localhost, 127.0.0.0/8 and [::1]]. May be given more than once, or as a list with commas.
     ///
     /// Behind a proxy on the same machine that passes "Host: example.com" on, example.com is to be given.
     #[arg(long, value_name = "HOST", value_delimiter = ',')]

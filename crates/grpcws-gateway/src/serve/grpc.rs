@@ -96,8 +96,8 @@ impl Passthrough {
 
     pub(super) async fn call(mut self, kind: Kind, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
-        if !self.options.accepts_origin(&parts) {
-            let mut response = Response::new(Body::from("origin not allowed\n"));
+        if let Err(error) = self.options.check_origin(&parts) {
+            let mut response = Response::new(Body::from(format!("{error}\n")));
             *response.status_mut() = StatusCode::FORBIDDEN;
             return response;
         }

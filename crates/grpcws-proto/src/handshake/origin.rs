@@ -83,10 +83,11 @@ pub enum OriginError {
     /// It is neither the origin of the host that was asked for nor on the allow-list.
     #[error("origin not allowed")]
     NotAllowed,
+    /// It is the origin of the host that was asked for but for the scheme, which is not that of the connection.
+    #[error("origin not allowed: its scheme is not the one by which the client connected")]
+    Scheme,
     /// It is the origin of the host that was asked for, which is not the server's own.
-    #[error(
-        "origin not allowed: the host is not one of hosts, nor a name of loopback on a loopback connection"
-    )]
+    #[error("origin not allowed: its host is not the server's own; if it is, add it to hosts")]
     Host,
 }
 
@@ -110,8 +111,8 @@ impl OriginPolicy {
     /// The same policy with one more host of the server's own: `api.example.com`, or `api.example.com:8443` for one port.
     ///
     /// With the first of them, a page is of the same origin only if its host is one of them. Without any, every host that
-    /// a request names is the server's, but for connections to a loopback address: there only `localhost`,
-    /// `*.localhost`, `127.0.0.0/8` and `[::1]` are, whatever `hosts` says. Otherwise a page of any site could reach a
+    /// a request names is the server's, but for connections to a loopback address: there `localhost`, `*.localhost`,
+    /// `127.0.0.0/8` and `[::1]` are, and the hosts that are given here. Otherwise a page of any site could reach a
     /// server that listens on loopback, by a name that its owner lets resolve to `127.0.0.1` (DNS rebinding).
     ///
     /// # Errors
@@ -155,7 +156,10 @@ impl OriginPolicy {
             return Ok(());
         }
         let host = target.host.and_then(|host| host.parse().ok());
-        let host = host.filter(|host| web.is_of(host, target.secure)).ok_or(OriginError::NotAllowed)?;
+        let host = host.filter(|host| web.is_of(host)).ok_or(OriginError::NotAllowed)?;
+        if target.secure.is_some_and(|secure| secure != (web.scheme == "https")) {
+            return Err(OriginError::Scheme);
+        }
         if self.is_own(&host, target.loopback) { Ok(()) } else { Err(OriginError::Host) }
     }
 
@@ -238,15 +242,24 @@ impl Origin {
 
     /// `https://*.example.com`. A domain of one label is everybody's, but for `localhost`.
     fn parse_wildcard(text: &str) -> Result<Self, String> {
-        let parent = text.split_once("://*.").and_then(|(scheme, rest)| {
-            let parent = WebOrigin::parse(&format!("{scheme}://{rest}"))?;
-            let own = parent.host == "localhost" || parent.host.trim_matches('.').contains('.');
-            let address = parent.host.starts_with('[') || parent.host.parse::<IpAddr>().is_ok();
-            (own && !address && !rest.contains('*')).then_some(parent)
-        });
-        parent.map(Self::Below).ok_or_else(|| {
-            "has a wildcard where none can be: use one like \"https://*.example.com\", or list each origin".to_owned()
-        })
+        let unusable =
+            "has a wildcard where none can be: use one like \"https://*.example.com\", or list each origin";
+        // What else is wrong with it is said as for an origin without a wildcard.
+        const LABEL: &str = "0wildcard0.";
+        if !text.contains("://*.") || text.matches('*').count() > 1 {
+            return Err(unusable.to_owned());
+        }
+        let origin =
+            Self::parse(&text.replacen("*.", LABEL, 1)).map_err(|reason| reason.replace(LABEL, "*."))?;
+        let Self::Web(mut parent) = origin else { return Err(unusable.to_owned()) };
+        parent.host = parent.host.replacen(LABEL, "", 1);
+        let (below, last) = parent.host.rsplit_once('.').unwrap_or(("", &parent.host));
+        let own = parent.host == "localhost" || !below.trim_matches('.').is_empty();
+        // A name whose last label is a number is an address.
+        if !own || last.is_empty() || last.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(unusable.to_owned());
+        }
+        Ok(Self::Below(parent))
     }
 }
 
@@ -278,12 +291,11 @@ impl Host {
 }
 
 impl WebOrigin {
-    /// Whether it is the origin of this host.
-    fn is_of(&self, host: &Authority, secure: Option<bool>) -> bool {
+    /// Whether it is the origin of this host, by some scheme.
+    fn is_of(&self, host: &Authority) -> bool {
         host.host().eq_ignore_ascii_case(&self.host)
             && port(host, self.scheme) == Some(self.port)
             && !host.as_str().contains('@')
-            && secure.is_none_or(|secure| secure == (self.scheme == "https"))
     }
 
     /// The scheme, host and port of `http(s)://host[:port]`; `None` for everything else: `null`, user information, a
@@ -395,6 +407,9 @@ mod tests {
             ("https://*app.example.com", "list each origin"),
             ("https://*.*.example.com", "list each origin"),
             ("https://*.192.0.2.1", "list each origin"),
+            ("https://*.0.0.1", "list each origin"),
+            ("https://*.example.com/", "use \"https://*.example.com\""),
+            ("wss://*.example.com", "use the origin of the page, \"https://*.example.com\""),
             ("chrome-extension://*", "list each origin"),
             ("wss://app.example.com", "use the origin of the page, \"https://app.example.com\""),
             ("https://user@app.example.com", "use one like \"https://app.example.com\""),
@@ -489,6 +504,7 @@ mod tests {
             ("api.example.com/x", "use one like"),
             ("api.example.com:99999", "use one like"),
             ("a@api.example.com", "use one like"),
+            ("::1", "use \"[::1]\""),
             ("", "use one like"),
         ] {
             let error = OriginPolicy::default().host(host).expect_err(host);

@@ -115,7 +115,7 @@ impl Session {
             _ if answered => Delivery::Confirmed,
             Outstanding::Exactly(0) => Delivery::Acknowledged,
             Outstanding::Exactly(_) => Delivery::Lost,
-            Outstanding::AtMost(_) | Outstanding::Unknown => Delivery::Unknown,
+            Outstanding::Estimated(_) | Outstanding::Unknown => Delivery::Unknown,
         };
     }
 

@@ -9,7 +9,7 @@ use grpcws_proto::handshake::OriginError;
 use grpcws_proto::metadata::RequestMetadata;
 use grpcws_proto::session::Start;
 use grpcws_proto::{MethodKind, Mode, Status};
-use http::header::{AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{AUTHORIZATION, COOKIE, ORIGIN, PROXY_AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
 use http::{HeaderMap, Response, Version};
 use http_body_util::Full;
@@ -64,6 +64,9 @@ impl Endpoint {
             check(&mut parts, &self.options).map(|(upgrade, mode, offer)| (Some(upgrade), mode, offer))
         } else if is_foreign(&parts.headers) {
             Err(Refusal::Origin(OriginError::NotAllowed))
+        } else if !parts.headers.contains_key(ORIGIN) && !self.options.accepts_host(&parts) {
+            // A page of the same origin sends no `Origin` with a GET, and can read the answer.
+            Err(Refusal::Origin(OriginError::Host))
         } else {
             check_headers(&parts, &self.options).map(|(mode, offer)| (None, mode, offer))
         };

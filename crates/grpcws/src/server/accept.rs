@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -26,7 +26,8 @@ use tower_service::Service;
 use super::arrival::Arrival;
 use super::overload::Overload;
 use super::patience::{PatientSleep, PatientTimer};
-use super::proxy_protocol::{self, Proxied};
+use super::proxy_protocol::{self, Greeting};
+use super::sharing::Sharing;
 use super::{Connection, ProxyProtocol, ServerOptions, Workers};
 use crate::handshake::{close_connection, is_handshake};
 use crate::shutdown::Shutdown;
@@ -86,6 +87,7 @@ pub async fn serve_on<S, B>(
         options,
         shutdown: shutdown.clone(),
         abort: CancellationToken::new(),
+        warned: AtomicBool::new(false),
     });
     loop {
         let (stream, peer) = tokio::select! {
@@ -194,22 +196,53 @@ struct Server {
     shutdown: Shutdown,
     /// Ends the connections that are left.
     abort: CancellationToken,
+    /// A connection was closed for want of a header of the PROXY protocol.
+    warned: AtomicBool,
 }
 
 impl Server {
-    /// Reads what a proxy says of its client first, if this one does.
-    async fn greet(&self, stream: &mut TcpStream, peer: SocketAddr) -> io::Result<(Option<Proxied>, Bytes)> {
+    /// Reads what a proxy says of its client first, if this one does. `None` if the connection is to be closed.
+    async fn read_proxy_header(&self, stream: &mut TcpStream, peer: SocketAddr) -> Option<(Greeting, Bytes)> {
         let trusted = self.options.trusted_proxies.contains(peer.ip());
-        match self.options.proxy_protocol {
-            ProxyProtocol::Off => Ok((None, Bytes::new())),
-            ProxyProtocol::Optional if !trusted => Ok((None, Bytes::new())),
+        let required = match self.options.proxy_protocol {
+            ProxyProtocol::Off => return Some((Greeting::None, Bytes::new())),
+            ProxyProtocol::Optional if !trusted => return Some((Greeting::None, Bytes::new())),
             ProxyProtocol::Required if !trusted => {
-                Err(io::Error::new(io::ErrorKind::PermissionDenied, "not a trusted proxy"))
+                self.refused_proxy(peer, &"it is none of the trusted proxies");
+                return None;
             }
-            header => {
-                let read = proxy_protocol::read(stream, header == ProxyProtocol::Required);
-                tokio::time::timeout(proxy_protocol::TIMEOUT, read).await?
+            header => header == ProxyProtocol::Required,
+        };
+        if !required {
+            // An HTTP proxy opens connections ahead, and may say nothing on them for long.
+            tokio::select! {
+                _ = stream.readable() => {}
+                () = passed(self.options.header_timeout) => return None,
             }
+        }
+        tokio::select! {
+            read = proxy_protocol::read(stream, required) => match read {
+                Ok(read) => Some(read),
+                Err(error) => {
+                    self.refused_proxy(peer, &error);
+                    None
+                }
+            },
+            () = PatientSleep::new(proxy_protocol::TIMEOUT) => {
+                self.refused_proxy(peer, &"no whole header within 5 s");
+                None
+            }
+        }
+    }
+
+    /// Tells that a connection is closed for want of a header of the PROXY protocol: the first time as a warning, since
+    /// a wrong network closes them all.
+    fn refused_proxy(&self, peer: SocketAddr, reason: &dyn std::fmt::Display) {
+        let peer = peer.ip();
+        if self.warned.swap(true, Ordering::Relaxed) {
+            tracing::debug!(%peer, %reason, "PROXY protocol: connection closed");
+        } else {
+            tracing::warn!(%peer, %reason, "PROXY protocol: connection closed; more of these are logged at debug");
         }
     }
 
@@ -230,24 +263,22 @@ impl Server {
         let spoken = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&spoken);
         let greeted = tokio::select! {
-            greeted = self.greet(&mut stream, peer) => greeted,
-            () = self.abort.cancelled() => return,
+            greeted = self.read_proxy_header(&mut stream, peer) => greeted,
+            () = self.shutdown.begun() => None,
         };
-        let (proxied, read) = match greeted {
-            Ok(greeted) => greeted,
-            Err(error) => return tracing::debug!(%peer, %error, "PROXY protocol: connection closed"),
-        };
+        let Some((greeting, read)) = greeted else { return };
         let stream = Connection::new(stream, guard).after(read);
-        let arrival = Arrival::new(&stream, peer, proxied, &self.options);
+        let arrival = Arrival::new(&stream, peer, greeting, &self.options);
         let service = service_fn(move |mut request: Request<Incoming>| {
             heard.store(true, Ordering::Relaxed);
-            arrival.tell(&mut request);
+            arrival.annotate(&mut request);
             // What follows such a request may be frames, so where it is refused, by whichever part of the app,
             // nothing behind it may be taken for a request.
             let (version, handshake) = (request.version(), is_handshake(&request));
+            let share = (version == Version::HTTP_2).then(|| arrival.share());
             let response = app.clone().call(request);
             async move {
-                let mut response = response.await?;
+                let mut response = response.await?.map(|body| Sharing { body, share });
                 if handshake && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                     close_connection(&mut response, version);
                 }

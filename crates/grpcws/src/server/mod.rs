@@ -26,6 +26,7 @@ mod overload;
 mod patience;
 mod proxies;
 mod proxy_protocol;
+mod sharing;
 mod workers;
 
 pub use accept::{serve, serve_on};

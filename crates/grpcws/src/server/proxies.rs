@@ -25,12 +25,12 @@ pub struct TrustedProxies {
     networks: Arc<[IpNet]>,
 }
 
-/// What a trusted proxy says of its client.
+/// What trusted proxies say of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Told {
+pub(super) struct Forwarded {
     /// The client, or the first proxy on the way that is not trusted. The port is 0 where the proxy does not tell it.
     pub(super) address: SocketAddr,
-    /// How that reached the proxy, if the proxy tells.
+    /// How that reached the first trusted proxy, if it is told.
     pub(super) scheme: Option<Scheme>,
 }
 
@@ -47,6 +47,13 @@ impl TrustedProxies {
             text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| {
                 refused("is neither a network, \"10.0.0.0/8\", nor an address, \"10.0.0.1\"".to_owned())
             })?;
+        if let IpNet::V6(mapped) = network
+            && mapped.prefix_len() >= 96
+            && let Some(address) = mapped.addr().to_ipv4_mapped()
+        {
+            let prefix = mapped.prefix_len() - 96;
+            return Err(refused(format!("is of IPv4: use \"{address}/{prefix}\"")));
+        }
         if network.trunc() != network {
             return Err(refused(format!("has bits behind its prefix: use \"{}\"", network.trunc())));
         }
@@ -57,29 +64,29 @@ impl TrustedProxies {
     /// What is to be believed of a request that came from `peer`; `None` if that is no trusted proxy.
     ///
     /// The list of addresses is read from its end, where the trusted proxies wrote, up to the first address that is not
-    /// one of theirs. Whatever is to the left of it, the client may have made up.
-    pub(super) fn told(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<Told> {
+    /// one of theirs. Whatever is to the left of it, the client may have made up. A list of schemes of the same length has
+    /// that of each hop; of any other, the last one counts, which the nearest proxy wrote.
+    pub(super) fn forwarded(&self, peer: SocketAddr, headers: &HeaderMap) -> Option<Forwarded> {
         if !self.contains(peer.ip()) {
             return None;
         }
-        let mut address = peer;
-        for text in values(headers, &FORWARDED_FOR).rev() {
+        let (mut address, mut hop) = (peer, None);
+        let addresses: Vec<&str> = values(headers, &FORWARDED_FOR).collect();
+        for (index, text) in addresses.iter().enumerate().rev() {
             let Some(named) = parse(text) else { break };
-            address = named;
+            (address, hop) = (named, Some(index));
             if !self.contains(named.ip()) {
                 break;
             }
         }
-        let scheme = values(headers, &FORWARDED_PROTO).next_back().and_then(|scheme| match scheme {
-            scheme if ["https", "wss"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
-                Some(Scheme::HTTPS)
-            }
-            scheme if ["http", "ws"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
-                Some(Scheme::HTTP)
-            }
-            _ => None,
+        let schemes: Vec<&str> = values(headers, &FORWARDED_PROTO).collect();
+        let of_hop = hop.filter(|_| schemes.len() == addresses.len()).and_then(|hop| schemes.get(hop));
+        let scheme = of_hop.or_else(|| schemes.last()).and_then(|scheme| {
+            let is = |known: [&str; 2]| known.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+            let http = is(["http", "ws"]).then_some(Scheme::HTTP);
+            is(["https", "wss"]).then_some(Scheme::HTTPS).or(http)
         });
-        Some(Told { address, scheme })
+        Some(Forwarded { address, scheme })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -92,17 +99,18 @@ impl TrustedProxies {
     }
 }
 
-/// The values of a list that may stand on several lines.
+/// The values of a list that may stand on several lines. Empty ones do not count (RFC 9110 §5.6.1).
 fn values<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> impl DoubleEndedIterator<Item = &'a str> {
     let lines = headers.get_all(name).into_iter().map(|line| line.to_str().unwrap_or(""));
-    lines.flat_map(|line| line.split(',')).map(str::trim)
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|value| !value.is_empty())
 }
 
 /// An address as proxies write it: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`.
 fn parse(text: &str) -> Option<SocketAddr> {
     let alone = |text: &str| text.parse().ok().map(|address: IpAddr| SocketAddr::new(address, 0));
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    text.parse().ok().or_else(|| alone(bare))
+    let address: SocketAddr = text.parse().ok().or_else(|| alone(bare))?;
+    Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
 #[cfg(test)]
@@ -119,7 +127,7 @@ mod tests {
             headers.append(*name, HeaderValue::from_str(value).expect("a value"));
         }
         let peer = SocketAddr::new(peer.parse().expect("an address"), 4711);
-        proxies.told(peer, &headers).map(|told| (told.address.to_string(), told.scheme))
+        proxies.forwarded(peer, &headers).map(|told| (told.address.to_string(), told.scheme))
     }
 
     #[test]
@@ -137,6 +145,8 @@ mod tests {
             // What cannot be read hides all that is to the left of it.
             ("10.0.0.1", "192.0.2.7, unknown, 10.1.2.3", "10.1.2.3:0"),
             ("10.0.0.1", "", "10.0.0.1:4711"),
+            ("10.0.0.1", "192.0.2.7, ,", "192.0.2.7:0"),
+            ("10.0.0.1", "::ffff:192.0.2.7", "192.0.2.7:0"),
         ] {
             let (address, scheme) = told(peer, &[("x-forwarded-for", list)]).expect("it is trusted");
             assert_eq!((address.as_str(), scheme), (client, None), "{list:?} from {peer}");
@@ -147,7 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn the_last_scheme_is_that_of_the_trusted_proxy() {
+    fn the_scheme_is_that_of_the_hop_or_the_last_one() {
+        for (addresses, schemes, scheme) in [
+            ("192.0.2.7, 10.1.2.3", "https, http", Scheme::HTTPS),
+            ("8.8.8.8, 192.0.2.7, 10.1.2.3", "http, https, http", Scheme::HTTPS),
+            ("192.0.2.7, 10.1.2.3", "https", Scheme::HTTPS),
+            ("192.0.2.7", "https, http", Scheme::HTTP),
+        ] {
+            let lines = [("x-forwarded-for", addresses), ("x-forwarded-proto", schemes)];
+            assert_eq!(told("10.0.0.1", &lines).expect("it is trusted").1, Some(scheme), "{schemes:?}");
+        }
         for (list, scheme) in [
             ("https", Some(Scheme::HTTPS)),
             ("WSS", Some(Scheme::HTTPS)),
@@ -164,6 +183,7 @@ mod tests {
     fn what_is_no_network_is_refused_with_the_remedy() {
         for (network, remedy) in [
             ("10.0.0.1/8", "use \"10.0.0.0/8\""),
+            ("::ffff:10.0.0.0/104", "use \"10.0.0.0/8\""),
             ("10.0.0.0/33", "neither a network"),
             ("proxy.example.com", "neither a network"),
             ("", "neither a network"),

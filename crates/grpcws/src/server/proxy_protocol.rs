@@ -26,10 +26,21 @@ pub enum ProxyProtocol {
     /// No connection does.
     #[default]
     Off,
-    /// Those do whose first bytes are such a header.
+    /// A header is read if there is one. Proxies that send none have to be HTTP proxies, whose `x-forwarded-for` is
+    /// believed.
     Optional,
     /// All do. Connections of others than trusted proxies are closed, and so are those without a header.
     Required,
+}
+
+/// What a connection begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Greeting {
+    /// No header.
+    None,
+    /// A header without a client: the proxy speaks for itself, as in a health check, or does not tell.
+    Own,
+    Client(Proxied),
 }
 
 /// The client of a connection, as a proxy tells.
@@ -42,12 +53,11 @@ pub(super) struct Proxied {
     pub(super) scheme: Option<Scheme>,
 }
 
-/// Reads the header of a connection. Returns what it says, `None` if the proxy speaks for itself or there is no header, and
-/// what was read behind it.
+/// Reads the header of a connection. Returns what it says, and what was read behind it.
 pub(super) async fn read(
     stream: &mut (impl AsyncRead + Unpin),
     required: bool,
-) -> io::Result<(Option<Proxied>, Bytes)> {
+) -> io::Result<(Greeting, Bytes)> {
     let mut buffer = BytesMut::with_capacity(256);
     loop {
         if stream.read_buf(&mut buffer).await? == 0 {
@@ -55,18 +65,16 @@ pub(super) async fn read(
         }
         let begins = |begin: &[u8]| begin.iter().zip(&buffer).all(|(expected, byte)| expected == byte);
         if !BEGIN.iter().any(|begin| begins(begin)) {
-            return if required { Err(invalid("no header")) } else { Ok((None, buffer.freeze())) };
+            return if required { Err(invalid("no header")) } else { Ok((Greeting::None, buffer.freeze())) };
         }
         match ProxyHeader::parse(&buffer, ParseConfig::default()) {
             Ok((header, length)) => {
-                let proxied = header.proxied_address().map(|addresses| Proxied {
-                    client: addresses.source,
-                    local: addresses.destination,
-                    scheme: header
-                        .ssl()
-                        .map(|tls| if tls.client_ssl() { Scheme::HTTPS } else { Scheme::HTTP }),
+                let tls = header.ssl().map(|tls| if tls.client_ssl() { Scheme::HTTPS } else { Scheme::HTTP });
+                let greeting = header.proxied_address().map_or(Greeting::Own, |addresses| {
+                    let (client, local) = (addresses.source, addresses.destination);
+                    Greeting::Client(Proxied { client, local, scheme: tls })
                 });
-                return Ok((proxied, buffer.split_off(length).freeze()));
+                return Ok((greeting, buffer.split_off(length).freeze()));
             }
             Err(Error::BufferTooShort) if !is_line(&buffer) => {
                 if buffer.len() >= MAX_LENGTH {
@@ -103,7 +111,7 @@ mod tests {
     }
 
     /// Reads it in one piece, and byte by byte.
-    async fn both(bytes: &[u8], required: bool) -> Result<(Option<Proxied>, Vec<u8>), String> {
+    async fn both(bytes: &[u8], required: bool) -> Result<(Greeting, Vec<u8>), String> {
         let whole = read(&mut &*bytes, required).await;
         let mut pieces = in_pieces(bytes);
         let single = read(&mut pieces, required).await;
@@ -133,7 +141,7 @@ mod tests {
             let bytes = [&head[..], b"GET / HTTP/1.1\r\n"].concat();
             for required in [true, false] {
                 let (proxied, rest) = both(&bytes, required).await.expect("a header");
-                let proxied = proxied.expect("a client");
+                let Greeting::Client(proxied) = proxied else { panic!("{proxied:?}") };
                 assert_eq!(
                     [proxied.client, proxied.local].map(|address| address.to_string()),
                     [CLIENT, LOCAL]
@@ -153,7 +161,8 @@ mod tests {
             let mut bytes = Vec::new();
             header.encode_v2(&mut bytes).expect("room");
             let (proxied, _) = both(&bytes, true).await.expect("a header");
-            assert_eq!(proxied.expect("a client").scheme, Some(scheme));
+            let Greeting::Client(proxied) = proxied else { panic!("{proxied:?}") };
+            assert_eq!(proxied.scheme, Some(scheme));
         }
     }
 
@@ -162,7 +171,7 @@ mod tests {
         let mut local = Vec::new();
         ProxyHeader::with_local().encode_v2(&mut local).expect("room");
         for head in [b"PROXY UNKNOWN\r\n".to_vec(), local] {
-            assert_eq!(both(&[&head[..], b"GET"].concat(), true).await, Ok((None, b"GET".to_vec())));
+            assert_eq!(both(&[&head[..], b"GET"].concat(), true).await, Ok((Greeting::Own, b"GET".to_vec())));
         }
     }
 
@@ -171,7 +180,7 @@ mod tests {
         for bytes in
             [b"GET / HTTP/1.1\r\n".as_slice(), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"POST / HTTP/1.1\r\n"]
         {
-            assert_eq!(both(bytes, false).await, Ok((None, bytes.to_vec())));
+            assert_eq!(both(bytes, false).await, Ok((Greeting::None, bytes.to_vec())));
             assert_eq!(both(bytes, true).await, Err("no header".to_owned()));
         }
     }

@@ -16,11 +16,11 @@ pub(crate) struct Http2Connection {
 /// hyper, 32 KiB in h2, and the heads of their frames.
 const QUEUED: u64 = 128 * 1024;
 
-/// Bounds how many bytes of one stream the client's TCP has not acknowledged, by what the connection has written and
+/// Estimates how many bytes of one stream the client's TCP has not acknowledged, by what the connection has written and
 /// what is acknowledged of that. HTTP/2 does not tell which stream a byte was of.
 ///
-/// It looks past one thing: bytes that HTTP/2 holds back because the client's window is full, while those of other
-/// streams flow.
+/// It is wrong in one case: bytes that HTTP/2 holds back because the client's window is full, while those of other streams
+/// flow, count as arrived too early.
 #[derive(Debug)]
 pub(super) struct Shared {
     tcp: TcpProgress,
@@ -32,6 +32,8 @@ pub(super) struct Shared {
     mark: Option<Mark>,
     /// What the connection had written before the last bytes of the stream.
     before_last: u64,
+    /// When everything had arrived last: what HTTP/2 had taken of the stream, and what the connection had written.
+    settled: (u64, u64),
 }
 
 /// So many bytes of the stream have arrived when so many of the connection have.
@@ -45,7 +47,8 @@ impl Shared {
     /// `None` if the system does not tell what is acknowledged.
     pub(super) fn new(tcp: TcpProgress) -> Option<Self> {
         tcp.outstanding()?;
-        Some(Self { tcp, acknowledged: 0, arrived: 0, mark: None, before_last: 0 })
+        let settled = (0, tcp.written());
+        Some(Self { tcp, acknowledged: 0, arrived: 0, mark: None, before_last: 0, settled })
     }
 
     /// HTTP/2 has taken bytes of the stream, `taken` in all.
@@ -69,16 +72,18 @@ impl Shared {
         let outstanding = self.tcp.outstanding().unwrap_or(u64::MAX);
         self.acknowledged = self.acknowledged.max(written.saturating_sub(outstanding));
         let acknowledged = self.acknowledged;
-        if outstanding == 0 && written > self.before_last {
-            // Everything has left since, and has arrived.
-            (self.arrived, self.mark) = (taken, None);
+        // As much as the stream has taken since, and more than when it took the last of it.
+        let has_left = written > self.before_last
+            && written.saturating_sub(self.settled.1) >= taken.saturating_sub(self.settled.0);
+        if outstanding == 0 && has_left {
+            (self.arrived, self.mark, self.settled) = (taken, None, (taken, written));
         } else if let Some(mark) = self.mark
             && mark.of_connection <= acknowledged
         {
             self.arrived = mark.of_stream;
             self.mark = (mark.of_stream < taken).then(|| self.mark(taken));
         }
-        let outstanding = Outstanding::AtMost(taken.saturating_sub(self.arrived));
+        let outstanding = Outstanding::Estimated(taken.saturating_sub(self.arrived));
         Progress { taken, outstanding, acknowledged }
     }
 }

@@ -91,7 +91,7 @@ impl Transport {
         match &mut self.io {
             Io::Tcp(tcp) => Progress::of_connection(self.bytes_written, tcp.outstanding()),
             Io::Upgraded { shared: Some(shared), .. } => shared.progress(self.bytes_written),
-            Io::Upgraded { shared: None, .. } => Progress::taken(self.bytes_written),
+            Io::Upgraded { shared: None, .. } => Progress::untracked(self.bytes_written),
         }
     }
 
