@@ -1,6 +1,9 @@
 //! `grpcws` as a process of its own.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod call;
+pub(crate) mod serve;
+
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
