@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use super::fallback::Fallback;
 use super::grpc::{Kind, Passthrough};
+use super::head;
 
 /// Everything on the port of the gateway: WebSockets below the prefix, gRPC and gRPC-Web, and what is left for
 /// the fallback.
@@ -43,6 +44,9 @@ where
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Answer {
+        if let Some(refusal) = head::refuse(&request) {
+            return Box::pin(async { Ok(refusal) });
+        }
         let request = request.map(Body::new);
         let kind = Kind::of(&request);
         let below_prefix =
@@ -56,7 +60,10 @@ where
                 let fallback = fallback.clone();
                 Box::pin(async move { Ok(fallback.call(request).await) })
             }
-            None if !below_prefix => Box::pin(async { Ok(not_found()) }),
+            None if !below_prefix => {
+                let answer = not_found(&self.prefix);
+                Box::pin(async { Ok(answer) })
+            }
             _ => {
                 let answered = self.bridge.call(request);
                 Box::pin(async move { Ok(answered.await?.map(Body::new)) })
@@ -65,9 +72,9 @@ where
     }
 }
 
-fn not_found() -> Response<Body> {
-    let mut response =
-        Response::new(Body::from("no such route: calls are at PREFIX/package.Service/Method\n"));
+fn not_found(prefix: &str) -> Response<Body> {
+    let text = format!("no such route: calls are at {prefix}/package.Service/Method\n");
+    let mut response = Response::new(Body::from(text));
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
