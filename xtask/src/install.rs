@@ -32,6 +32,8 @@ pub(crate) enum Need {
     Valgrind,
     /// The proxies that stand before gateways.
     Proxies,
+    /// The test service on grpc-java, below the target folder.
+    JavaServer,
 }
 
 impl Need {
@@ -47,6 +49,7 @@ impl Need {
             Self::Browsers => browsers(context),
             Self::Valgrind => debian(context, &[("valgrind", "valgrind")]),
             Self::Proxies => debian(context, &[("nginx", "nginx"), ("haproxy", "haproxy")]),
+            Self::JavaServer => crate::java::install(context),
         }
     }
 }
@@ -128,7 +131,7 @@ fn go_programs(context: &Context) -> Result<(), Failure> {
 }
 
 /// Runs `install` unless `stamp` says that it ran for this content of `source`.
-fn unless_unchanged(
+pub(crate) fn unless_unchanged(
     source: &Path,
     stamp: &Path,
     install: impl FnOnce() -> Result<(), Failure>,
@@ -146,7 +149,7 @@ fn unless_unchanged(
 }
 
 /// Installs those packages of Debian whose program is not there.
-fn debian(context: &Context, programs: &[(&str, &str)]) -> Result<(), Failure> {
+pub(crate) fn debian(context: &Context, programs: &[(&str, &str)]) -> Result<(), Failure> {
     let missing: Vec<&str> =
         programs.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() { Ok(()) } else { apt_get(context, &missing) }

@@ -14,6 +14,7 @@ mod context;
 mod count;
 mod elf;
 mod install;
+mod java;
 mod process;
 mod protobuf;
 mod steps;
