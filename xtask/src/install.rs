@@ -34,6 +34,8 @@ pub(crate) enum Need {
     Proxies,
     /// The test service on grpc-java, below the target folder.
     JavaServer,
+    /// etcd, and its `.proto` files below the target folder.
+    Etcd,
 }
 
 impl Need {
@@ -50,6 +52,7 @@ impl Need {
             Self::Valgrind => debian(context, &[("valgrind", "valgrind")]),
             Self::Proxies => debian(context, &[("nginx", "nginx"), ("haproxy", "haproxy")]),
             Self::JavaServer => crate::java::install(context),
+            Self::Etcd => crate::etcd::install(context),
         }
     }
 }

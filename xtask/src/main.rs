@@ -13,6 +13,7 @@ mod connect;
 mod context;
 mod count;
 mod elf;
+mod etcd;
 mod install;
 mod java;
 mod process;
