@@ -32,6 +32,10 @@ pub(crate) enum Need {
     Valgrind,
     /// The proxies that stand before gateways.
     Proxies,
+    /// The test service on grpc-java, below the target folder.
+    JavaServer,
+    /// etcd, and its `.proto` files below the target folder.
+    Etcd,
 }
 
 impl Need {
@@ -47,6 +51,8 @@ impl Need {
             Self::Browsers => browsers(context),
             Self::Valgrind => debian(context, &[("valgrind", "valgrind")]),
             Self::Proxies => debian(context, &[("nginx", "nginx"), ("haproxy", "haproxy")]),
+            Self::JavaServer => crate::java::install(context),
+            Self::Etcd => crate::etcd::install(context),
         }
     }
 }
@@ -128,7 +134,7 @@ fn go_programs(context: &Context) -> Result<(), Failure> {
 }
 
 /// Runs `install` unless `stamp` says that it ran for this content of `source`.
-fn unless_unchanged(
+pub(crate) fn unless_unchanged(
     source: &Path,
     stamp: &Path,
     install: impl FnOnce() -> Result<(), Failure>,
@@ -146,7 +152,7 @@ fn unless_unchanged(
 }
 
 /// Installs those packages of Debian whose program is not there.
-fn debian(context: &Context, programs: &[(&str, &str)]) -> Result<(), Failure> {
+pub(crate) fn debian(context: &Context, programs: &[(&str, &str)]) -> Result<(), Failure> {
     let missing: Vec<&str> =
         programs.iter().filter(|(program, _)| !on_path(program)).map(|(_, package)| *package).collect();
     if missing.is_empty() { Ok(()) } else { apt_get(context, &missing) }

@@ -135,6 +135,24 @@ pub(crate) const STEPS: &[Step] = &[
         run: |context| run_suites(context, "bridge"),
     },
     Step {
+        name: "java",
+        about: "grpc-java behind the gateway: all kinds of methods, and connections that it ends under load",
+        remedy: "the suite's own output names the case",
+        needs: &[
+            Need::NodePackages("tests/node"),
+            Need::PythonPackages("tests/python/requirements.txt"),
+            Need::JavaServer,
+        ],
+        run: |context| run_suites(context, "java"),
+    },
+    Step {
+        name: "etcd",
+        about: "etcd behind the gateway: transactions, watches, leases, tokens, client certificates, restarts",
+        remedy: "the suite's own output names the case",
+        needs: &[Need::NodePackages("tests/node"), Need::Etcd],
+        run: crate::etcd::etcd,
+    },
+    Step {
         name: "conformance",
         about: "connectrpc/conformance: the Rust client and the bridge before its reference servers",
         remedy: "the runner's output names the case; to its command add: --run PATTERN --trace -v",

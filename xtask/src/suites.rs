@@ -30,6 +30,8 @@ enum Program {
     Built(&'static str),
     /// What was built from the Go module.
     Go(&'static str),
+    /// The server of tests/java.
+    Java,
 }
 
 /// The form in which a suite takes the endpoint's address.
@@ -86,6 +88,16 @@ const GRPC_GO: Endpoint =
 /// The test service on @grpc/grpc-js behind the gateway.
 const GRPC_JS: Endpoint = Endpoint {
     upstream: Some((Program::Node("tests/node/server.mjs"), &["--listen", "127.0.0.1:0"])),
+    gateway: GATEWAY,
+};
+
+/// The test service on grpc-java behind the gateway.
+const GRPC_JAVA: Endpoint =
+    Endpoint { upstream: Some((Program::Java, &["--listen", "127.0.0.1:0"])), gateway: GATEWAY };
+
+/// The same, with connections that it ends after half a second.
+const GRPC_JAVA_AGING: Endpoint = Endpoint {
+    upstream: Some((Program::Java, &["--listen", "127.0.0.1:0", "--max-connection-age-ms", "500"])),
     gateway: GATEWAY,
 };
 
@@ -152,6 +164,18 @@ pub(crate) const SUITES: &[Suite] = &[
         argument: Argument::WebSocket,
     },
     Suite {
+        step: "java",
+        program: Program::Node("tests/node/bridge.mjs"),
+        endpoint: &GRPC_JAVA,
+        argument: Argument::WebSocket,
+    },
+    Suite {
+        step: "java",
+        program: Program::Node("tests/node/aging.mjs"),
+        endpoint: &GRPC_JAVA_AGING,
+        argument: Argument::WebSocket,
+    },
+    Suite {
         step: "interop",
         program: Program::Built("grpcws-interop"),
         endpoint: &INTEROP,
@@ -207,6 +231,7 @@ impl Program {
     const fn name(self) -> &'static str {
         match self {
             Self::Node(name) | Self::Python(name) | Self::Built(name) | Self::Go(name) => name,
+            Self::Java => "tests/java",
         }
     }
 
@@ -214,6 +239,7 @@ impl Program {
         Ok(match self {
             Self::Node(script) => context.command("node", &[script]),
             Self::Python(script) => context.command(context.python(), &["-u", script]),
+            Self::Java => crate::java::command(context),
             Self::Go(name) => context.command(context.go_programs().join(name), &[]),
             Self::Built(name) => context.command(built(context, name)?, &[]),
         })

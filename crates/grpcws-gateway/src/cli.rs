@@ -10,6 +10,7 @@ use crate::call::{self, CallArguments};
 use crate::demo::DemoOptions;
 use crate::inspect::{self, DescribeArguments, ListArguments};
 use crate::serve::{self, ServeArguments};
+use crate::values::listen_address;
 
 /// gRPC streaming for everything that can open a WebSocket.
 #[derive(Debug, Parser)]
@@ -50,11 +51,11 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct DemoArguments {
     /// The address of the page, WebSocket, REST and SSE; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = listen_address)]
     listen: SocketAddr,
 
     /// The address of gRPC with reflection; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051", value_parser = listen_address)]
     grpc_listen: SocketAddr,
 
     /// An origin that may open WebSockets besides the page's own. May be given more than once.

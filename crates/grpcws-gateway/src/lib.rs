@@ -5,10 +5,12 @@ pub mod cli;
 pub mod demo;
 pub mod descriptors;
 pub mod inspect;
+mod listener;
 mod open_files;
 pub mod serve;
 pub mod signals;
 pub mod terminal;
+mod values;
 
 /// The Rust code of the repository's pages, compiled with the doctests.
 #[cfg(doctest)]

@@ -10,10 +10,17 @@ pub fn tell(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Text of a peer without control characters, which would move the cursor or set colours.
+/// Text of a peer without characters that would move the cursor, set colours, or show the rest in another order.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
+    text.chars().map(|char| if commands_terminal(char) { ' ' } else { char }).collect()
+}
+
+/// Whether a terminal obeys a character in place of showing it: control characters of both ranges, and those that turn
+/// the direction of text, with which a line can be made to read as another one.
+pub(crate) fn commands_terminal(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -22,6 +29,6 @@ mod tests {
 
     #[test]
     fn control_characters_do_not_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[31mé\r\n\u{9b}\x7f"), "a [31mé    ");
+        assert_eq!(printable("a\x1b[31mé\r\n\u{9b}\x7f\u{202e}"), "a [31mé     ");
     }
 }

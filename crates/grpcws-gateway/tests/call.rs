@@ -5,38 +5,18 @@ mod common;
 use std::io::Write as _;
 use std::process::{Output, Stdio};
 
+use common::call::{command, run};
 use common::{Demo, SOON};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout};
 
 const SUBSCRIBE: &str = "game.v1.GameService/Subscribe";
 const SYNC: &str = "game.v1.GameService/SyncGame";
 const SEND: &str = "game.v1.GameService/SendCommands";
 const JOIN: &str = r#"{"gameId":"g1","playerId":"p1","sequence":"1","join":{"name":"Ada"}}"#;
 const SAY: &str = r#"{"gameId":"g1","playerId":"p1","sequence":"2","say":{"text":"hello"}}"#;
-
-fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_grpcws"));
-    command.arg("call").args(arguments).kill_on_drop(true);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Runs to the end with this on stdin.
-async fn run(arguments: &[&str], stdin: &str) -> (Option<i32>, Vec<String>, String) {
-    let mut child = command(arguments).spawn().expect("the binary is built");
-    let mut pipe = child.stdin.take().expect("a pipe");
-    // A call that ends before it has read everything closes the pipe.
-    let _ = pipe.write_all(stdin.as_bytes()).await;
-    drop(pipe);
-    let output = tokio::time::timeout(SOON, child.wait_with_output()).await.expect("it ends");
-    let Output { status, stdout, stderr } = output.expect("it can be waited for");
-    let stdout = String::from_utf8(stdout).expect("text");
-    let stderr = String::from_utf8(stderr).expect("text");
-    (status.code(), stdout.lines().map(str::to_owned).collect(), stderr)
-}
 
 /// A call that a test speaks with.
 struct Session {

@@ -1,25 +1,16 @@
 //! `grpcws list` and `grpcws describe` as processes.
 
+mod common;
 mod scripted;
 
 use std::process::Output;
 
+use common::serve::serve;
 use scripted::{Scripted, files, not_found, services, shop, shop_server, shop_set};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 use tonic::service::Routes;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_reflection::pb::v1::server_reflection_request::MessageRequest;
-
-/// Serves on a port of its own, until the test is over.
-async fn serve(routes: Routes) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
-    let server = Server::builder().add_routes(routes);
-    tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
-    url
-}
 
 async fn grpcws(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_grpcws"));
@@ -57,7 +48,10 @@ async fn services_and_methods_are_listed() {
     assert_eq!(answer(&["list", "--upstream", &shop]).await, "shop.v1.Shop\n");
     assert_eq!(
         answer(&["list", "--upstream", &shop, "shop.v1.Shop"]).await,
-        "shop.v1.Shop/GetItem\nshop.v1.Shop/WatchItems\nshop.v1.Shop/Buy\nshop.v1.Shop/Haggle\n"
+        "shop.v1.Shop/GetItem     unary\n\
+         shop.v1.Shop/WatchItems  server streaming\n\
+         shop.v1.Shop/Buy         client streaming\n\
+         shop.v1.Shop/Haggle      bidi streaming\n"
     );
 }
 
@@ -303,9 +297,132 @@ async fn failures_have_the_code_of_their_status_and_wrong_usage_has_64() {
         &["list", "--descriptor-set", "no/such/file"],
         &["list", "--proto", "no/such/file"],
         &["list", "--upstream", "http://127.0.0.1:1", "--format", "yaml"],
+        &["list", "http://127.0.0.1:1"],
     ] {
         let (code, text) = failure(arguments).await;
         assert_eq!(code, Some(64), "{arguments:?}: {text}");
         assert!(!text.is_empty());
     }
+}
+
+const COMMENTED: &str = "\
+// notes.v1.Notes in notes.proto
+// Keeps notes.
+//
+//   They are short.
+service Notes {
+  // Adds one.
+  rpc Add(notes.v1.Note) returns (notes.v1.Note);
+  rpc Plain(notes.v1.Note) returns (notes.v1.Note);
+}
+// notes.v1.Note in notes.proto
+// A note.
+message Note {
+  // What it is about.
+  message Topic {
+    string name = 1;
+  }
+  // How loud.
+  enum Volume {
+    // The default.
+    QUIET = 0;
+  }
+  // The text of it.
+  string text = 1;
+  // Who wrote it.
+  oneof author {
+    // A name.
+    string name = 2;
+    int64 number = 3;
+  }
+}
+";
+
+#[tokio::test]
+async fn comments_of_sources_and_of_sets_are_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let source = "syntax = \"proto3\"; package notes.v1;\n\
+        // Keeps notes.\n//\n//   They are short.\nservice Notes {\n  // Adds one.\n  rpc Add(Note) returns (Note);\n  \
+        rpc Plain(Note) returns (Note);\n}\n// A note.\nmessage Note {\n  string text = 1; // The text of it.\n\n  \
+        // Who wrote it.\n  oneof author {\n    // A name.\n    string name = 2;\n    int64 number = 3;\n  }\n  \
+        // What it is about.\n  message Topic { string name = 1; }\n  /* How loud. */\n  enum Volume {\n    \
+        // The default.\n    QUIET = 0;\n  }\n}\n";
+    let proto = folder.path().join("notes.proto");
+    std::fs::write(&proto, source).expect("it can be written");
+    let mut compiler = protox::Compiler::new([folder.path()]).expect("a folder");
+    compiler.include_source_info(true).open_file("notes.proto").expect("it compiles");
+    let set = folder.path().join("notes.binpb");
+    std::fs::write(&set, compiler.encode_file_descriptor_set()).expect("it can be written");
+    for (flag, file) in [("--proto", proto), ("--descriptor-set", set)] {
+        let file = file.to_str().expect("UTF-8");
+        let shown = async |symbol: &str| answer(&["describe", flag, file, symbol]).await;
+        assert_eq!(shown("notes.v1.Notes").await + &shown("notes.v1.Note").await, COMMENTED, "{flag}");
+    }
+}
+
+#[tokio::test]
+async fn folders_and_patterns_stand_for_the_protos_in_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    std::fs::create_dir_all(root.join("api/v1")).expect("it can be made");
+    for (name, import) in [("a", "api/v1/b.proto"), ("b", "google/protobuf/empty.proto")] {
+        let text = format!(
+            "\u{feff}syntax = \"proto3\"; package api.v1; import \"{import}\"; message {name}M {{}} service {name}S \
+             {{ rpc C({name}M) returns (bM); }}"
+        );
+        std::fs::write(root.join(format!("api/v1/{name}.proto")), text).expect("it can be written");
+    }
+    let root = root.to_str().expect("UTF-8");
+    for arguments in [
+        &["--proto", root][..],
+        &["--proto", &format!("{root}/**/*.proto")],
+        &["--proto", "api", "-I", root],
+        &["--proto", "api/v1/?.proto", "-I", root],
+    ] {
+        let listed = answer(&[&["list"], arguments].concat()).await;
+        assert_eq!(listed, "api.v1.aS\napi.v1.bS\n", "{arguments:?}");
+    }
+    let (code, text) = failure(&["list", "--proto", "no.proto", "-I", root]).await;
+    let expected = format!("grpcws: cannot read no.proto: there is no such file, here or in {root}\n");
+    assert_eq!((code, text), (Some(64), expected));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_set_is_told_what_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("file");
+    let path = path.to_str().expect("UTF-8");
+    let head = format!("grpcws: {path} is not a file descriptor set");
+    for (content, hint) in [
+        (&b""[..], ": it is empty"),
+        (b"// A file.\nsyntax = \"proto3\";", ": it is the source of a .proto file, which --proto takes"),
+        (b"{\"file\":[]}", ": it is JSON, and not the binary form of a set"),
+        (b"\x1f\x8b\x08\0\0\0\0\0", ": it is compressed, with gzip"),
+    ] {
+        std::fs::write(path, content).expect("it can be written");
+        assert_eq!(failure(&["list", "--descriptor-set", path]).await, (Some(64), format!("{head}{hint}\n")));
+    }
+    // Cut off.
+    let set = shop_set();
+    std::fs::write(path, set.get(..set.len() - 7).expect("it is longer")).expect("it can be written");
+    let (code, text) = failure(&["list", "--descriptor-set", path]).await;
+    assert!(code == Some(64) && text.starts_with(&format!("{head}: failed to decode")), "{text}");
+}
+
+#[tokio::test]
+async fn a_set_without_its_imports_is_told_how_to_make_one_with_them() {
+    use prost::Message as _;
+    let mut set = prost_types::FileDescriptorSet::decode(&*shop_set()).expect("a set");
+    set.file.retain(|file| file.name() == "shop.proto");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("shop.binpb");
+    std::fs::write(&path, set.encode_to_vec()).expect("it can be written");
+    let (code, text) = failure(&["list", "--descriptor-set", path.to_str().expect("UTF-8")]).await;
+    assert_eq!(code, Some(64));
+    assert_eq!(
+        text,
+        "grpcws: shop.proto is left out with shop.v1.Shop: it uses shop.v1.Kind, which is in none of the files; its \
+         import item.proto is not there either: make the set with protoc --include_imports, or buf build\n\
+         grpcws: no service of the files is complete\n"
+    );
 }

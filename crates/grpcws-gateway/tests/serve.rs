@@ -314,6 +314,53 @@ async fn what_is_wrong_is_told_before_anything_listens() {
     }
 }
 
+#[tokio::test]
+async fn values_of_options_that_cannot_be_read_are_told_with_their_form() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty.proto");
+    std::fs::write(&empty, "syntax = \"proto3\"; message M {}").expect("it can be written");
+    let empty = empty.to_str().expect("a path");
+    for (arguments, text) in [
+        (["--max-message-size", "4 parsecs"], "4MiB"),
+        (["--workers", "0"], "use a number from 1"),
+        (["--proto", empty], "no service that is complete"),
+    ] {
+        refused(&[NOBODY, arguments].concat(), text).await;
+    }
+    for listen in ["8080", "localhost", "http://localhost:8080"] {
+        refused_at(listen, &NOBODY, "localhost:8080").await;
+    }
+}
+
+/// What is wrong is told as without `--check`; what is right listens nowhere.
+#[tokio::test]
+async fn a_configuration_can_be_checked() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let listen = taken.local_addr().expect("it is bound").to_string();
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto/shop.proto");
+    for source in [&["--proto", shop][..], &[]] {
+        let arguments = [&["serve", "--check", "--listen", &listen][..], &NOBODY, source].concat();
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_grpcws"));
+        let output = command.args(&arguments).kill_on_drop(true).output();
+        let output = tokio::time::timeout(SOON, output).await.expect("it ends").expect("it runs");
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "the configuration can work\n");
+    }
+    let error =
+        refused_at(&listen, &[&NOBODY[..], &["--check", "--proto", "no.proto"]].concat(), "no.proto").await;
+    assert!(error.contains("there is no such file"), "{error}");
+}
+
+#[tokio::test]
+async fn every_address_and_a_name_can_be_listened_on() {
+    for (listen, bound) in [("localhost:0", "127.0.0.1:"), (":0", ":")] {
+        let gateway = Gateway::start_on(listen, &NOBODY).await;
+        assert!(gateway.address.contains(bound), "{}", gateway.address);
+        let (_, port) = gateway.address.rsplit_once(':').expect("a port");
+        TcpStream::connect(format!("127.0.0.1:{port}")).await.expect("it listens there too");
+    }
+}
+
 /// Each is refused as a flag, where there is one, and as a key, with the name and what works.
 #[tokio::test]
 async fn options_that_cannot_work_are_told_before_anything_listens() {

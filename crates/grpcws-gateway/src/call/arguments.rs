@@ -12,12 +12,14 @@ pub struct CallArguments {
     pub(super) url: String,
 
     /// package.Service/Method; or the path of a route below the prefix, with its query, beginning with a slash.
+    #[arg(value_parser = method)]
     pub(super) method: String,
 
-    /// The request messages: JSON, @FILE for a file with JSON, or @- for stdin. Several values are several messages.
-    /// Without it they come from stdin; from a terminal, one a line, and Ctrl-D half-closes.
+    /// The request messages: JSON, @FILE for a file with JSON, or @- for stdin. May be given more than once, and each may
+    /// have several messages, one behind the other: '{"a":1} {"a":2}'. Without it the messages come from stdin; from a
+    /// terminal, one a line, and Ctrl-D half-closes.
     #[arg(short, long, value_name = "JSON")]
-    pub(super) data: Option<String>,
+    pub(super) data: Vec<String>,
 
     /// Request metadata. May be given more than once. Values of names that end in -bin are base64.
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header)]
@@ -72,11 +74,31 @@ pub enum Format {
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
-    match text.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
+    let Some((name, value)) = text.split_once(':').filter(|(name, _)| !name.trim().is_empty()) else {
+        return Err("metadata has the form 'name: value'".to_owned());
+    };
+    let (name, value) = (name.trim(), value.trim());
+    if let Some(character) = value.chars().find(|character| !matches!(character, ' '..='~')) {
+        return Err(format!(
+            "{character:?} is not printable ASCII, which is all that metadata can have: send other text as base64 under \
+             {name}-bin"
+        ));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A method as `package.Service/Method`. A dot in place of the slash is what grpcurl takes too.
+fn method(text: &str) -> Result<String, String> {
+    if text.contains('/') {
+        return Ok(text.to_owned());
+    }
+    match text.rsplit_once('.') {
+        Some((service, method)) if !service.is_empty() && !method.is_empty() => {
+            Ok(format!("{service}/{method}"))
         }
-        _ => Err("metadata has the form 'name: value'".to_owned()),
+        _ => {
+            Err("a method is written as package.Service/Method, the path of a route as /v1/items".to_owned())
+        }
     }
 }
 
@@ -89,5 +111,16 @@ mod tests {
         assert_eq!(header("a: b: c "), Ok(("a".to_owned(), "b: c".to_owned())));
         assert_eq!(header("a:"), Ok(("a".to_owned(), String::new())));
         assert!(header("a").is_err() && header(": b").is_err());
+        assert!(header("a: é").is_err_and(|text| text.contains("a-bin")));
+    }
+
+    #[test]
+    fn a_dot_may_stand_for_the_slash_of_a_method() {
+        assert_eq!(method("a.v1.S/M").as_deref(), Ok("a.v1.S/M"));
+        assert_eq!(method("a.v1.S.M").as_deref(), Ok("a.v1.S/M"));
+        assert_eq!(method("/v1.0").as_deref(), Ok("/v1.0"));
+        for text in ["", "Method", ".Method", "a.S."] {
+            assert!(method(text).is_err(), "{text}");
+        }
     }
 }

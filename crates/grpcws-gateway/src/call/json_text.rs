@@ -1,5 +1,7 @@
 //! JSON for a line, or for a terminal. The text is taken as it is: no number is read and written again.
 
+use crate::terminal::commands_terminal;
+
 /// How JSON is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
@@ -96,9 +98,26 @@ impl Writer {
 
     fn coloured(&mut self, colour: &str, token: &str) {
         if self.style.colour {
-            self.out.extend([colour, token, PLAIN]);
+            self.out.push_str(colour);
+            self.shown(token);
+            self.out.push_str(PLAIN);
         } else {
-            self.out.push_str(token);
+            self.shown(token);
+        }
+    }
+
+    /// What a terminal would obey is escaped, which is the same JSON. JSON itself asks for that below U+0020 alone.
+    fn shown(&mut self, token: &str) {
+        if !token.chars().any(commands_terminal) {
+            return self.out.push_str(token);
+        }
+        for char in token.chars() {
+            if commands_terminal(char) {
+                // None of them is beyond the plane that four digits can name.
+                self.out.push_str(&format!("\\u{:04x}", u32::from(char)));
+            } else {
+                self.out.push(char);
+            }
         }
     }
 }
@@ -114,6 +133,14 @@ mod tests {
         let line = format(JSON, Style { pretty: false, colour: false });
         assert_eq!(line, r#"{"a":[1,-2.50e+3,{},[]],"b{":"x , \" y","c":null}"#);
         assert_eq!(format("5", Style { pretty: true, colour: false }), "5");
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let text = format("{\"a\":\"\u{9b}31m\u{202e}x\u{7f}é\"}", Style { pretty: false, colour: false });
+        assert_eq!(text, r#"{"a":"\u009b31m\u202ex\u007fé"}"#);
+        let value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(value["a"], "\u{9b}31m\u{202e}x\u{7f}é");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the user sees: messages on stdout, all else on stderr.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use base64::Engine as _;
@@ -8,6 +9,7 @@ use grpcws_client::{Code, Status};
 use http::HeaderMap;
 use prost::Message as _;
 use prost_types::Any;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::arguments::{CallArguments, Format};
@@ -64,7 +66,7 @@ impl Output {
     }
 
     pub(super) fn status(&self, status: &Status) {
-        let details = RpcStatus::decode(status.details().clone()).unwrap_or_default().details;
+        let details = details(status);
         match self.format {
             Format::Json => tell(&object(status, &details).to_string()),
             Format::Text => {
@@ -121,12 +123,44 @@ fn lines(kind: &str, metadata: &HeaderMap) {
     }
 }
 
-fn detail_line(detail: &Any) -> String {
-    format!("detail {}: {}", printable(type_name(detail)), STANDARD.encode(&detail.value))
+/// A detail of an error.
+struct Detail {
+    type_name: String,
+    value: Vec<u8>,
+    /// The protojson of the value, if the gateway knows the type.
+    debug: Option<Box<RawValue>>,
 }
 
-fn type_name(detail: &Any) -> &str {
-    detail.type_url.rsplit('/').next().unwrap_or_default()
+/// A detail as the gateway shows it.
+#[derive(serde::Deserialize)]
+struct Shown<'a> {
+    #[serde(borrow, rename = "type")]
+    type_name: Cow<'a, str>,
+    debug: Option<Box<RawValue>>,
+}
+
+/// The details of a status: the upstream's bytes, each with what the gateway shows of it.
+fn details(status: &Status) -> Vec<Detail> {
+    let sent = RpcStatus::decode(status.details().clone()).unwrap_or_default().details;
+    let shown: Vec<Shown<'_>> =
+        status.shown_details().and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    let mut shown = shown.into_iter();
+    sent.into_iter()
+        .map(|Any { type_url, value }| {
+            let type_name = type_url.rsplit('/').next().unwrap_or_default().to_owned();
+            let debug =
+                shown.next().filter(|shown| shown.type_name == type_name).and_then(|shown| shown.debug);
+            Detail { type_name, value, debug }
+        })
+        .collect()
+}
+
+fn detail_line(detail: &Detail) -> String {
+    let value = match &detail.debug {
+        Some(json) => format(json.get(), Style { pretty: false, colour: false }),
+        None => STANDARD.encode(&detail.value),
+    };
+    format!("detail {}: {}", printable(&detail.type_name), printable(&value))
 }
 
 fn metadata(metadata: &HeaderMap) -> Value {
@@ -137,10 +171,19 @@ fn metadata(metadata: &HeaderMap) -> Value {
     metadata.keys().map(|name| (name.as_str().to_owned(), json!(values(name)))).collect::<Map<_, _>>().into()
 }
 
-fn object(status: &Status, details: &[Any]) -> Value {
+fn object(status: &Status, details: &[Detail]) -> Value {
     let details: Vec<Value> = details
         .iter()
-        .map(|detail| json!({ "type": type_name(detail), "value": STANDARD.encode(&detail.value) }))
+        .map(|detail| {
+            let mut object = Map::new();
+            object.insert("type".to_owned(), detail.type_name.as_str().into());
+            object.insert("value".to_owned(), STANDARD.encode(&detail.value).into());
+            // It is as deep as the gateway made it, and so may be deeper than what can be read here.
+            if let Some(Ok(debug)) = detail.debug.as_ref().map(|json| serde_json::from_str(json.get())) {
+                object.insert("debug".to_owned(), debug);
+            }
+            object.into()
+        })
         .collect();
     json!({
         "code": status.code().number(),
@@ -163,8 +206,8 @@ mod tests {
 
     #[test]
     fn the_type_of_a_detail_is_printed_without_control_characters() {
-        let type_url = "type.googleapis.com/a.\x1b[2JB\n".to_owned();
-        let detail = Any { type_url, value: b"x".to_vec() };
+        let type_name = "a.\x1b[2JB\n".to_owned();
+        let detail = Detail { type_name, value: b"x".to_vec(), debug: None };
         assert_eq!(detail_line(&detail), "detail a. [2JB : eA==");
     }
 }

@@ -18,7 +18,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::arguments::CallArguments;
-use super::input::Input;
+use super::input::{Input, Message};
 use super::output::Output;
 use super::split::Piece;
 use crate::terminal::NOT_WRITTEN;
@@ -149,6 +149,14 @@ impl Interrupts {
     }
 }
 
+/// What is wrong with the input.
+enum WrongInput {
+    /// It has something that is no message; the text says where and why.
+    Message(String),
+    /// It has ended, and no message was sent. Some methods take that.
+    Nothing,
+}
+
 /// A call, with the task that sends its messages.
 struct Running {
     output: Output,
@@ -156,7 +164,7 @@ struct Running {
     /// Cancels the call, by way of the task that has its requests.
     cancel: mpsc::Sender<()>,
     /// Tells what is wrong with the input.
-    wrong_input: mpsc::Receiver<String>,
+    wrong_input: mpsc::Receiver<WrongInput>,
     cancelled: bool,
     /// Why messages cannot be shown any more.
     lost: Option<io::Error>,
@@ -187,9 +195,16 @@ impl Running {
                 }
             }
         };
-        // Input that is no message cancels the call, but the user is to read of the input.
         let status = match self.wrong_input.try_recv() {
-            Ok(reason) if status.code() == Code::Cancelled => Status::invalid_argument(reason),
+            // Input that is no message cancels the call, but the user is to read of the input.
+            Ok(WrongInput::Message(reason)) if status.code() == Code::Cancelled => {
+                Status::invalid_argument(reason)
+            }
+            // What the gateway misses is a message of the protocol, of which the user knows nothing.
+            Ok(WrongInput::Nothing) if status.code() == Code::InvalidArgument => {
+                let hint = "no message was given: -d '{}' sends an empty one";
+                Status::invalid_argument(format!("{hint} ({})", status.message()))
+            }
             _ => status,
         };
         // A call whose messages were lost is no success, whatever its status.
@@ -237,15 +252,20 @@ async fn send_all(
     mut requests: Requests,
     mut input: Input,
     mut cancelled: mpsc::Receiver<()>,
-    wrong_input: mpsc::Sender<String>,
+    wrong_input: mpsc::Sender<WrongInput>,
 ) {
     tokio::select! {
         _ = cancelled.recv() => return requests.cancel(),
         sent = send_input(&mut requests, &mut input) => match sent {
-            Ok(()) => requests.half_close(),
-            Err(reason) => {
+            Ok(sent) => {
                 // The reason is there before the end of the call is.
-                let _ = wrong_input.try_send(format!("{}: {reason}", input.name));
+                if sent == 0 {
+                    let _ = wrong_input.try_send(WrongInput::Nothing);
+                }
+                requests.half_close();
+            }
+            Err(reason) => {
+                let _ = wrong_input.try_send(WrongInput::Message(reason));
                 return requests.cancel();
             }
         },
@@ -255,17 +275,20 @@ async fn send_all(
     }
 }
 
-async fn send_input(requests: &mut Requests, input: &mut Input) -> Result<(), String> {
-    while let Some(piece) = input.next().await? {
+/// Sends all messages of the input, and counts them.
+async fn send_input(requests: &mut Requests, input: &mut Input) -> Result<usize, String> {
+    let mut sent = 0;
+    while let Some(Message { source, piece }) = input.next().await? {
         let line = piece.line;
+        sent += 1;
         match requests.send(piece).await {
             Ok(()) => {}
-            Err(NotSent::Ended) => return Ok(()),
+            Err(NotSent::Ended) => break,
             Err(NotSent::Wrong(reason)) if input.interactive => super::output::not_sent(&reason),
-            Err(NotSent::Wrong(reason)) => return Err(format!("message at line {line}: {reason}")),
+            Err(NotSent::Wrong(reason)) => return Err(format!("{source}: message at line {line}: {reason}")),
         }
     }
-    Ok(())
+    Ok(sent)
 }
 
 // === impl Requests ===

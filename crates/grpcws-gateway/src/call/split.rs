@@ -3,6 +3,9 @@
 /// The most bytes of one message. No gateway takes as much by default.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 
+/// The byte order mark that some programs write in front of UTF-8. It belongs to no message.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// How the input is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
@@ -37,6 +40,8 @@ pub(super) struct Splitter {
     scanned: usize,
     /// The line of the first byte in the buffer.
     line: usize,
+    /// Whether what comes next is the start of the input.
+    at_start: bool,
     value: Value,
 }
 
@@ -52,15 +57,24 @@ struct Value {
 
 impl Splitter {
     pub(super) fn new(cut: Cut) -> Self {
-        Self { cut, buffer: Vec::new(), scanned: 0, line: 1, value: Value::default() }
+        Self { cut, buffer: Vec::new(), scanned: 0, line: 1, at_start: true, value: Value::default() }
     }
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+        if self.at_start && !MARK.starts_with(&self.buffer) {
+            self.at_start = false;
+            if self.buffer.starts_with(MARK) {
+                self.buffer.drain(..MARK.len());
+            }
+        }
     }
 
     /// The next message that is complete.
     pub(super) fn next_piece(&mut self) -> Result<Option<Piece>, TooLarge> {
+        if self.at_start {
+            return Ok(None);
+        }
         loop {
             if self.scanned == 0 && self.cut == Cut::Values {
                 self.skip_blanks();
@@ -81,6 +95,9 @@ impl Splitter {
 
     /// What is left at the end of the input, if it is anything.
     pub(super) fn finish(&mut self) -> Option<Piece> {
+        if std::mem::take(&mut self.at_start) && self.buffer == MARK {
+            self.buffer.clear();
+        }
         let rest = self.take(self.buffer.len());
         let empty = match self.cut {
             // A last line without its end is a line, unless there is nothing in it.
@@ -193,6 +210,15 @@ mod tests {
     fn what_is_no_value_is_a_piece_all_the_same() {
         assert_eq!(pieces(Cut::Values, "} {", 1), [(1, "}".to_owned()), (1, "{".to_owned())]);
         assert_eq!(pieces(Cut::Values, " \n ", 1), []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_at_the_start_is_passed_over() {
+        for size in 1..5 {
+            assert_eq!(pieces(Cut::Values, "\u{feff}{} \u{feff}", size)[0], (1, "{}".to_owned()));
+            assert_eq!(pieces(Cut::AllLines, "\u{feff}a\n", size), [(1, "a".to_owned())]);
+            assert_eq!(pieces(Cut::Values, "\u{feff}", size), []);
+        }
     }
 
     #[test]

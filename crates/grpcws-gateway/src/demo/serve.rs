@@ -108,5 +108,5 @@ where
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, BoxError> {
-    TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}").into())
+    crate::listener::bind(address).map_err(|error| format!("cannot listen on {address}: {error}").into())
 }

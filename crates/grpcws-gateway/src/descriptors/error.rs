@@ -21,13 +21,15 @@ pub enum DescriptorError {
     },
     /// A file is not a serialized `google.protobuf.FileDescriptorSet`. Make one with `protoc --include_imports -o FILE`
     /// or `buf build -o FILE`.
-    #[error("{} is not a file descriptor set", path.display())]
+    #[error("{} is not a file descriptor set{hint}", path.display())]
     NotADescriptorSet {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What it is, behind a colon; empty where that cannot be seen.
+        hint: &'static str,
+        /// What is wrong with it, where nothing better is known.
         #[source]
-        error: prost::DecodeError,
+        error: Option<prost::DecodeError>,
     },
     /// A `.proto` file is of an edition, which protox does not compile.
     #[error(

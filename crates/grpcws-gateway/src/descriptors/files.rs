@@ -5,7 +5,9 @@ use std::fmt;
 
 use bytes::Bytes;
 use prost::{DecodeError, Message};
-use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, SourceCodeInfo,
+};
 
 /// Descriptors of files, each under its name. The order is that of the names, so that the same files make the same set.
 #[derive(Clone, Default, PartialEq)]
@@ -133,6 +135,11 @@ impl DescriptorFile {
     #[must_use]
     pub fn descriptor(&self) -> &FileDescriptorProto {
         &self.descriptor
+    }
+
+    /// Where in the source what it declares stands, with the comments. It is read anew for each question.
+    pub(crate) fn source_info(&self) -> Option<SourceCodeInfo> {
+        FileDescriptorProto::decode(&*self.bytes).ok()?.source_code_info
     }
 
     /// The length of the serialized descriptor.

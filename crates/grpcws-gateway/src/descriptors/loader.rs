@@ -163,6 +163,9 @@ impl<S: GrpcUpstream> Loader<S> {
         self.built = Some((sources.clone(), owners.clone()));
         let finished = tokio::task::spawn_blocking(move || finish(&sources, &routes)).await;
         let mut loaded = finished.unwrap_or(Err(DescriptorError::Interrupted))?;
+        if !self.options.descriptor_sets.is_empty() {
+            loaded.omitted.iter_mut().for_each(Omitted::explain_imports);
+        }
         if owners.iter().any(|(_, to_come)| *to_come) {
             loaded.services = loaded.services.incomplete(move |service| is_to_come(&owners, service));
         }

@@ -15,6 +15,7 @@ mod files;
 mod loader;
 mod merge;
 mod options;
+mod proto_files;
 mod reflection;
 mod refresh;
 mod resolve;

@@ -14,11 +14,14 @@ pub struct DescriptorOptions {
     /// Files with a serialized `google.protobuf.FileDescriptorSet` each, as `protoc --include_imports -o FILE` and
     /// `buf build -o FILE` write them. Default: none.
     pub descriptor_sets: Vec<PathBuf>,
-    /// `.proto` files to compile. Default: none.
+    /// `.proto` files to compile; a folder stands for those below it, and a pattern (`api/**/*.proto`) for those that
+    /// match. Default: none.
     pub protos: Vec<PathBuf>,
     /// The folders in which `.proto` files and their imports are looked for; where there are none, the folder of
     /// each `.proto` file. Default: none.
     pub includes: Vec<PathBuf>,
+    /// Whether descriptors of `.proto` files have their comments. They can be most of a descriptor. Default: no.
+    pub source_info: bool,
     /// Routes besides those of the annotations `google.api.http`. Default: none.
     pub routes: Vec<ExtraRoute>,
     /// Types or services to ask an upstream for, besides the services that it lists. Default: none.
@@ -38,6 +41,7 @@ impl Default for DescriptorOptions {
             descriptor_sets: Vec::new(),
             protos: Vec::new(),
             includes: Vec::new(),
+            source_info: false,
             routes: Vec::new(),
             symbols: Vec::new(),
             timeout: Duration::from_secs(10),
@@ -72,6 +76,13 @@ impl DescriptorOptions {
     #[must_use]
     pub fn include(mut self, folder: impl Into<PathBuf>) -> Self {
         self.includes.push(folder.into());
+        self
+    }
+
+    /// Sets [`source_info`](Self::source_info).
+    #[must_use]
+    pub fn source_info(mut self, wanted: bool) -> Self {
+        self.source_info = wanted;
         self
     }
 

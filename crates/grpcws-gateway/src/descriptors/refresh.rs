@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use grpcws::proto::ErrorChain;
@@ -30,12 +31,15 @@ const MIN_AGE: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub struct Trigger {
     now: Notify,
+    /// Whether somebody who asked has not heard the outcome.
+    asked: AtomicBool,
     changed: Notify,
 }
 
 impl Trigger {
     /// Somebody asks for it, by SIGHUP: load at once.
     pub fn now(&self) {
+        self.asked.store(true, Ordering::Relaxed);
         self.now.notify_one();
     }
 
@@ -72,7 +76,7 @@ pub async fn refresh<S: GrpcUpstream>(
     let mut asked = (!loader.has_loaded()).then_some(Asked::All);
     loop {
         let complete = match asked {
-            Some(asked) => attempt(&mut loader, asked, &descriptors, &mut told).await,
+            Some(asked) => attempt(&mut loader, asked, &descriptors, &trigger, &mut told).await,
             None => true,
         };
         let ended = Instant::now();
@@ -100,11 +104,16 @@ async fn attempt<S: GrpcUpstream>(
     loader: &mut Loader<S>,
     asked: Asked,
     descriptors: &Descriptors,
+    trigger: &Trigger,
     told: &mut HashSet<String>,
 ) -> bool {
+    let wanted = trigger.asked.swap(false, Ordering::Relaxed);
     match loader.load_changes(asked).await {
         Ok(changes) => {
             tell(&changes.failed, told);
+            if wanted && changes.loaded.is_none() {
+                tracing::info!("the descriptors are as they were");
+            }
             changes.loaded.into_iter().for_each(|loaded| publish(loaded, descriptors));
             changes.complete
         }
@@ -141,7 +150,10 @@ pub(crate) fn publish(loaded: Loaded, descriptors: &Descriptors) {
         tracing::debug!(error = %ErrorChain(problem), "an annotation is not bound");
     }
     let (services, methods) = (loaded.services.iter().count(), loaded.services.methods().count());
-    tracing::info!(services, methods, "descriptors are loaded");
+    // Why there are none has been told.
+    if services > 0 {
+        tracing::info!(services, methods, "descriptors are loaded");
+    }
     descriptors.replace(loaded.services);
 }
 
@@ -150,7 +162,11 @@ fn tell(failed: &[DescriptorError], told: &mut HashSet<String>) {
     let mut now = HashSet::new();
     for error in failed {
         let text = ErrorChain(error).to_string();
-        if told.contains(&text) {
+        if matches!(error, DescriptorError::NoReflection { .. }) {
+            if !told.contains(&text) {
+                tracing::warn!("{text}; until then its methods are for grpcws.v1.proto and gRPC alone");
+            }
+        } else if told.contains(&text) {
             tracing::debug!(error = text, "descriptors still cannot be loaded");
         } else {
             tracing::warn!(error = text, "descriptors cannot be loaded");

@@ -20,6 +20,20 @@ pub struct Omitted {
     pub reason: String,
     /// The services that are not there because of that.
     pub services: Vec<String>,
+    /// Its imports that none of the sources has.
+    pub missing_imports: Vec<String>,
+}
+
+impl Omitted {
+    /// Says what to do about imports that a descriptor set lacks.
+    pub(super) fn explain_imports(&mut self) {
+        if let Some(import) = self.missing_imports.first() {
+            self.reason.push_str("; its import ");
+            self.reason.push_str(import);
+            self.reason
+                .push_str(" is not there either: make the set with protoc --include_imports, or buf build");
+        }
+    }
 }
 
 /// Adds the files that are always there, and takes out those that cannot be used.
@@ -104,7 +118,15 @@ fn omit_incomplete(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
 
 fn omit(files: &mut FileSet, name: &str, reason: String, omitted: &mut Vec<Omitted>) {
     if let Some(file) = files.remove(name) {
-        omitted.push(Omitted { file: name.to_owned(), reason, services: file.services().collect() });
+        let imports = file.descriptor().dependency.iter();
+        let known = |import: &str| {
+            files.file(import).is_some()
+                || builtin::files().file(import).is_some()
+                || omitted.iter().any(|omitted| omitted.file == import)
+        };
+        let missing_imports = imports.filter(|import| !known(import)).cloned().collect();
+        let services = file.services().collect();
+        omitted.push(Omitted { file: name.to_owned(), reason, services, missing_imports });
     }
 }
 

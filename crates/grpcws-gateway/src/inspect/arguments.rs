@@ -12,7 +12,7 @@ pub struct ListArguments {
     pub(super) source: SourceArguments,
 
     /// The service whose methods are listed, as in game.v1.GameService. Without it, the services are.
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", value_parser = name)]
     pub(super) service: Option<String>,
 }
 
@@ -24,7 +24,7 @@ pub struct DescribeArguments {
 
     /// A service, method, message or enum by its full name, as in game.v1.GameService/Subscribe or
     /// google.rpc.BadRequest.
-    #[arg(value_name = "SYMBOL")]
+    #[arg(value_name = "SYMBOL", value_parser = name)]
     pub(super) symbol: String,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct SourceArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) descriptor_set: Vec<PathBuf>,
 
-    /// A .proto file to compile. No server is asked then.
+    /// A .proto file to compile, a folder with such files, or a pattern such as 'api/**/*.proto'. No server is asked then.
     #[arg(long, value_name = "FILE")]
     pub(super) proto: Vec<PathBuf>,
 
@@ -70,6 +70,21 @@ pub(super) struct SourceArguments {
     /// The name of the server in requests and in its certificate, where it is not the one of the URL.
     #[arg(long, value_name = "NAME")]
     pub(super) upstream_authority: Option<String>,
+}
+
+impl SourceArguments {
+    /// Whether the descriptors come from files.
+    pub(super) fn has_files(&self) -> bool {
+        !(self.descriptor_set.is_empty() && self.proto.is_empty())
+    }
+}
+
+/// A name, and not the server that somebody may have put in its place.
+fn name(text: &str) -> Result<String, String> {
+    match text.contains("://") {
+        true => Err(format!("that is no name: give the server with --upstream {text}")),
+        false => Ok(text.to_owned()),
+    }
 }
 
 /// How an answer is written.

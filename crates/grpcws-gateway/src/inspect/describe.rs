@@ -2,9 +2,11 @@
 
 use std::io::Write as _;
 
+use grpcws::services::Method;
 use serde_json::json;
 
 use super::arguments::{DescribeArguments, Format};
+use super::comments::Comments;
 use super::error::InspectError;
 use super::json;
 use super::load::load;
@@ -61,11 +63,18 @@ fn source(symbol: &Symbol<'_>, symbols: &[Symbol<'_>], loaded: &Loaded, style: S
 
 fn declaration(symbol: &Symbol<'_>, loaded: &Loaded, writer: &mut Writer) {
     let (service, method) = symbol.full_name.split_once('/').unwrap_or((&symbol.full_name, ""));
+    writer.from(Comments::of(symbol.file), &symbol.path);
+    writer.comments();
     match symbol.declaration {
-        Declaration::Service | Declaration::Method => {
+        Declaration::Service(descriptor) | Declaration::Method(descriptor) => {
             if let Some(service) = loaded.services.service(service) {
                 let all = method.is_empty();
-                writer.service(service, service.methods().filter(|found| all || found.name() == method));
+                let asked = service.methods().filter(|found| all || found.name() == method);
+                let index = |found: &Method| {
+                    (0..).zip(&descriptor.method).find(|(_, method)| method.name() == found.name())
+                };
+                writer
+                    .service(service, asked.map(|found| (index(found).map_or(0, |(index, _)| index), found)));
             }
         }
         Declaration::Message(message) => writer.message(message, symbol.file.descriptor().syntax()),
@@ -78,10 +87,10 @@ fn value(symbol: &Symbol<'_>, loaded: &Loaded) -> serde_json::Value {
     let described = |kind: &str, descriptor: serde_json::Value| json!({"kind": kind, "name": symbol.full_name, "file": symbol.file.name(), "descriptor": descriptor});
     let service = symbol.full_name.split('/').next().unwrap_or_default();
     match symbol.declaration {
-        Declaration::Service => {
+        Declaration::Service(_) => {
             described("service", loaded.services.service(service).map(json::service).unwrap_or_default())
         }
-        Declaration::Method => {
+        Declaration::Method(_) => {
             let name = symbol.full_name.rsplit('/').next().unwrap_or_default();
             described("method", loaded.services.method(service, name).map(json::method).unwrap_or_default())
         }

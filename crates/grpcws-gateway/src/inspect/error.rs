@@ -31,6 +31,9 @@ pub enum InspectError {
     /// The descriptors cannot be loaded.
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),
+    /// Files were given, and none of their services is complete.
+    #[error("no service of the files is complete")]
+    Incomplete,
     /// There is no such service.
     #[error("there is no service {name:?}{suggestions}")]
     NoService {
@@ -57,7 +60,7 @@ impl InspectError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Upstream(_) | Self::Read { .. } => USAGE,
+            Self::Upstream(_) | Self::Read { .. } | Self::Incomplete => USAGE,
             Self::Descriptors(error) => error.upstream_code().map_or(USAGE, Code::number),
             Self::NoService { .. } | Self::NoSymbol { .. } => Code::NotFound.number(),
             Self::Output(_) => NOT_WRITTEN,

@@ -1,5 +1,6 @@
 //! `grpcws list`.
 
+use grpcws::MethodKind;
 use grpcws::services::{Method, Service};
 
 use super::arguments::{Format, ListArguments};
@@ -16,6 +17,10 @@ use crate::terminal::printable;
 /// The descriptors cannot be had, or there is no such service.
 pub async fn list(arguments: ListArguments) -> Result<(), InspectError> {
     let loaded = load(&arguments.source, None).await?;
+    // Why has been told.
+    if loaded.services.iter().next().is_none() && !loaded.omitted.is_empty() && arguments.source.has_files() {
+        return Err(InspectError::Incomplete);
+    }
     let format = arguments.source.format;
     let text = match arguments.service {
         Some(name) => {
@@ -42,13 +47,25 @@ fn services(services: &[&Service], format: Format) -> String {
     }
 }
 
-/// In the form in which `grpcws call` takes them.
+/// In the form in which `grpcws call` takes them, with their kinds behind.
 fn methods(service: &Service, format: Format) -> String {
     match format {
         Format::Text => {
-            let name = |method: &Method| format!("{}/{}", method.service(), method.name());
-            service.methods().map(|method| printable(&name(method)) + "\n").collect()
+            let name = |method: &Method| printable(&format!("{}/{}", method.service(), method.name()));
+            let width =
+                service.methods().map(|method| name(method).chars().count()).max().unwrap_or_default();
+            let line = |method: &Method| format!("{:width$}  {}\n", name(method), kind(method.kind()));
+            service.methods().map(line).collect()
         }
         Format::Json => json::text(&json::service(service)),
+    }
+}
+
+fn kind(kind: MethodKind) -> &'static str {
+    match kind {
+        MethodKind::Unary => "unary",
+        MethodKind::ServerStreaming => "server streaming",
+        MethodKind::ClientStreaming => "client streaming",
+        MethodKind::Bidi => "bidi streaming",
     }
 }

@@ -16,7 +16,7 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 /// Loads the descriptors, with a symbol that they have to have.
 pub(super) async fn load(source: &SourceArguments, symbol: Option<&str>) -> Result<Loaded, InspectError> {
-    let mut options = DescriptorOptions::default().timeout(source.timeout);
+    let mut options = DescriptorOptions::default().timeout(source.timeout).source_info(true);
     options.descriptor_sets.clone_from(&source.descriptor_set);
     options.protos.clone_from(&source.proto);
     options.includes.clone_from(&source.include);

@@ -1,6 +1,7 @@
 //! `grpcws list` and `grpcws describe`: what a gRPC server offers, by its descriptors.
 
 mod arguments;
+mod comments;
 mod describe;
 mod error;
 mod json;

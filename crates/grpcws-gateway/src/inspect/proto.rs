@@ -7,8 +7,9 @@ use grpcws::services::{HttpRule, Method, Service};
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
+use super::comments::Comments;
 use super::style::{Part, Style};
-use super::symbol::is_map_entry;
+use super::symbol::{is_map_entry, tag};
 use crate::terminal::printable;
 
 /// The end of a range that goes as far as numbers go.
@@ -19,11 +20,15 @@ pub(super) struct Writer {
     text: String,
     indent: usize,
     style: Style,
+    /// Those of the file that is written from.
+    comments: Comments,
+    /// What is written, as a path of `SourceCodeInfo`.
+    path: Vec<i32>,
 }
 
 impl Writer {
     pub(super) fn new(style: Style) -> Self {
-        Self { text: String::new(), indent: 0, style }
+        Self { text: String::new(), indent: 0, style, comments: Comments::default(), path: Vec::new() }
     }
 
     pub(super) fn finish(self) -> String {
@@ -31,8 +36,28 @@ impl Writer {
     }
 
     pub(super) fn comment(&mut self, text: &str) {
-        let text = self.style.paint(Part::Comment, &format!("// {text}"));
+        let text = self.style.paint(Part::Comment, format!("// {text}").trim_end());
         self.line(&text);
+    }
+
+    /// What follows is from a file with these comments, where it is at this path.
+    pub(super) fn from(&mut self, comments: Comments, path: &[i32]) {
+        self.comments = comments;
+        path.clone_into(&mut self.path);
+    }
+
+    /// Writes the comments of what is written.
+    pub(super) fn comments(&mut self) {
+        let lines: Vec<String> = self.comments.at(&self.path).map(str::to_owned).collect();
+        lines.iter().for_each(|line| self.comment(line));
+    }
+
+    /// Writes something that is declared below what is written, with its comments in front.
+    fn below(&mut self, tag: i32, index: i32, write: impl FnOnce(&mut Self)) {
+        self.path.extend([tag, index]);
+        self.comments();
+        write(self);
+        self.path.truncate(self.path.len().saturating_sub(2));
     }
 
     pub(super) fn gap(&mut self) {
@@ -77,14 +102,21 @@ impl Writer {
         self.line(&format!("{keyword} {name} = {value};"));
     }
 
-    pub(super) fn service<'a>(&mut self, service: &Service, methods: impl Iterator<Item = &'a Method>) {
+    /// A service with these of its methods, each with its index.
+    pub(super) fn service<'a>(
+        &mut self,
+        service: &Service,
+        methods: impl Iterator<Item = (i32, &'a Method)>,
+    ) {
         let own_name = service.full_name().rsplit('.').next().unwrap_or_default();
         let head = format!("{} {}", self.keyword("service"), self.name(own_name));
         self.block(&head, |writer| {
             if service.is_deprecated() {
                 writer.option("deprecated", "true");
             }
-            methods.for_each(|method| writer.method(method));
+            for (index, method) in methods {
+                writer.below(tag::METHOD, index, |writer| writer.method(method));
+            }
         });
     }
 
@@ -153,18 +185,22 @@ impl Writer {
         let is_group = |nested: &&DescriptorProto| {
             message.field.iter().any(|field| field.r#type() == Type::Group && names(field, nested))
         };
-        for nested in message.nested_type.iter().filter(|nested| !is_map_entry(nested) && !is_group(nested)) {
-            self.message(nested, syntax);
+        for (index, nested) in (0..).zip(&message.nested_type) {
+            if !is_map_entry(nested) && !is_group(&nested) {
+                self.below(tag::NESTED, index, |writer| writer.message(nested, syntax));
+            }
         }
-        message.enum_type.iter().for_each(|found| self.enumeration(found));
+        for (index, found) in (0..).zip(&message.enum_type) {
+            self.below(tag::NESTED_ENUM, index, |writer| writer.enumeration(found));
+        }
         let mut written = Vec::new();
-        for field in &message.field {
+        for (index, field) in (0..).zip(&message.field) {
             match field.oneof_index.filter(|_| !field.proto3_optional()) {
-                None => self.field(field, message, syntax),
-                Some(index) if written.contains(&index) => {}
-                Some(index) => {
-                    written.push(index);
-                    self.oneof(index, message, syntax);
+                None => self.below(tag::FIELD, index, |writer| writer.field(field, message, syntax)),
+                Some(oneof) if written.contains(&oneof) => {}
+                Some(oneof) => {
+                    written.push(oneof);
+                    self.below(tag::ONEOF, oneof, |writer| writer.oneof(oneof, message, syntax));
                 }
             }
         }
@@ -175,11 +211,17 @@ impl Writer {
         let found = usize::try_from(index).ok().and_then(|index| message.oneof_decl.get(index));
         let own_name = found.map_or("", prost_types::OneofDescriptorProto::name);
         let head = format!("{} {}", self.keyword("oneof"), self.name(own_name));
+        // Its fields are the message's.
+        let at = self.path.len().saturating_sub(2);
+        let own = self.path.split_off(at);
         self.block(&head, |writer| {
-            for field in message.field.iter().filter(|field| field.oneof_index == Some(index)) {
-                writer.field(field, message, syntax);
+            for (number, field) in (0..).zip(&message.field) {
+                if field.oneof_index == Some(index) {
+                    writer.below(tag::FIELD, number, |writer| writer.field(field, message, syntax));
+                }
             }
         });
+        self.path.extend(own);
     }
 
     fn field(&mut self, field: &FieldDescriptorProto, message: &DescriptorProto, syntax: &str) {
@@ -254,12 +296,12 @@ impl Writer {
             if options.is_some_and(prost_types::EnumOptions::deprecated) {
                 writer.option("deprecated", "true");
             }
-            for value in &found.value {
+            for (index, value) in (0..).zip(&found.value) {
                 let deprecated =
                     value.options.as_ref().is_some_and(prost_types::EnumValueOptions::deprecated);
                 let options = if deprecated { " [deprecated = true]" } else { "" };
-                let name = writer.name(value.name());
-                writer.line(&format!("{name} = {}{options};", value.number()));
+                let line = format!("{} = {}{options};", writer.name(value.name()), value.number());
+                writer.below(tag::VALUE, index, |writer| writer.line(&line));
             }
             let reserved = found.reserved_range.iter().map(|range| (range.start(), range.end()));
             writer.range_list("reserved", reserved.map(|range| shown_range(range, i32::MAX)));

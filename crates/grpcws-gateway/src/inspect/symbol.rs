@@ -1,6 +1,6 @@
 //! What a name stands for.
 
-use prost_types::{DescriptorProto, EnumDescriptorProto};
+use prost_types::{DescriptorProto, EnumDescriptorProto, ServiceDescriptorProto};
 
 use crate::descriptors::{DescriptorFile, FileSet, joined};
 
@@ -10,15 +10,40 @@ pub(super) struct Symbol<'a> {
     pub(super) file: &'a DescriptorFile,
     /// The full name. That of a method has a slash in front of its own.
     pub(super) full_name: String,
+    /// Where in the descriptor of the file it is declared, as `SourceCodeInfo` has it.
+    pub(super) path: Vec<i32>,
     pub(super) declaration: Declaration<'a>,
 }
 
 #[derive(Clone, Copy)]
 pub(super) enum Declaration<'a> {
-    Service,
-    Method,
+    Service(&'a ServiceDescriptorProto),
+    /// A method of this service.
+    Method(&'a ServiceDescriptorProto),
     Message(&'a DescriptorProto),
     Enum(&'a EnumDescriptorProto),
+}
+
+/// The numbers of the fields of descriptors that paths are made of.
+pub(super) mod tag {
+    /// `FileDescriptorProto.message_type`
+    pub(in super::super) const MESSAGE: i32 = 4;
+    /// `FileDescriptorProto.enum_type`
+    pub(in super::super) const ENUM: i32 = 5;
+    /// `FileDescriptorProto.service`
+    pub(in super::super) const SERVICE: i32 = 6;
+    /// `ServiceDescriptorProto.method`
+    pub(in super::super) const METHOD: i32 = 2;
+    /// `DescriptorProto.field`
+    pub(in super::super) const FIELD: i32 = 2;
+    /// `DescriptorProto.nested_type`
+    pub(in super::super) const NESTED: i32 = 3;
+    /// `DescriptorProto.enum_type`
+    pub(in super::super) const NESTED_ENUM: i32 = 4;
+    /// `DescriptorProto.oneof_decl`
+    pub(in super::super) const ONEOF: i32 = 8;
+    /// `EnumDescriptorProto.value`
+    pub(in super::super) const VALUE: i32 = 2;
 }
 
 /// Everything that can be described.
@@ -27,36 +52,44 @@ pub(super) fn all(files: &FileSet) -> Vec<Symbol<'_>> {
     for file in files.iter() {
         let descriptor = file.descriptor();
         let package = descriptor.package();
-        let mut add = |full_name, declaration| symbols.push(Symbol { file, full_name, declaration });
-        for service in &descriptor.service {
+        let mut add =
+            |full_name, path, declaration| symbols.push(Symbol { file, full_name, path, declaration });
+        for (index, service) in (0..).zip(&descriptor.service) {
             let name = joined(package, service.name());
+            let path = vec![tag::SERVICE, index];
             for method in &service.method {
-                add(format!("{name}/{}", method.name()), Declaration::Method);
+                add(format!("{name}/{}", method.name()), path.clone(), Declaration::Method(service));
             }
-            add(name, Declaration::Service);
+            add(name, path, Declaration::Service(service));
         }
-        for message in &descriptor.message_type {
-            messages(message, package, &mut add);
+        for (index, message) in (0..).zip(&descriptor.message_type) {
+            messages(message, package, vec![tag::MESSAGE, index], &mut add);
         }
-        for found in &descriptor.enum_type {
-            add(joined(package, found.name()), Declaration::Enum(found));
+        for (index, found) in (0..).zip(&descriptor.enum_type) {
+            add(joined(package, found.name()), vec![tag::ENUM, index], Declaration::Enum(found));
         }
     }
     symbols
 }
 
-fn messages<'a>(message: &'a DescriptorProto, scope: &str, add: &mut impl FnMut(String, Declaration<'a>)) {
+fn messages<'a>(
+    message: &'a DescriptorProto,
+    scope: &str,
+    path: Vec<i32>,
+    add: &mut impl FnMut(String, Vec<i32>, Declaration<'a>),
+) {
     if is_map_entry(message) {
         return;
     }
     let name = joined(scope, message.name());
-    for nested in &message.nested_type {
-        messages(nested, &name, add);
+    let below = |tag, index| [path.as_slice(), &[tag, index]].concat();
+    for (index, nested) in (0..).zip(&message.nested_type) {
+        messages(nested, &name, below(tag::NESTED, index), add);
     }
-    for found in &message.enum_type {
-        add(joined(&name, found.name()), Declaration::Enum(found));
+    for (index, found) in (0..).zip(&message.enum_type) {
+        add(joined(&name, found.name()), below(tag::NESTED_ENUM, index), Declaration::Enum(found));
     }
-    add(name, Declaration::Message(message));
+    add(name, path, Declaration::Message(message));
 }
 
 /// Whether a message is what a map field has as its entries.
@@ -68,7 +101,7 @@ impl Symbol<'_> {
     /// Whether it is what this name stands for. A method may have a dot in place of its slash.
     pub(super) fn is(&self, name: &str) -> bool {
         match self.declaration {
-            Declaration::Method => self.full_name == name || self.full_name.replace('/', ".") == name,
+            Declaration::Method(_) => self.full_name == name || self.full_name.replace('/', ".") == name,
             _ => self.full_name == name,
         }
     }

@@ -16,6 +16,7 @@ use tower_service::Service;
 
 use super::fallback::Fallback;
 use super::grpc::{Kind, Passthrough};
+use super::head;
 
 /// Everything on the port of the gateway: WebSockets below the prefix, gRPC and gRPC-Web, and what is left for
 /// the fallback.
@@ -27,8 +28,6 @@ pub(super) struct App<S> {
     pub(super) fallback: Option<Fallback>,
     pub(super) options: Arc<ConnectionOptions>,
 }
-
-const NO_ROUTE: &str = "no such route: calls are at PREFIX/package.Service/Method\n";
 
 const FOREIGN_HOST: &str = "host not allowed: if it is the gateway's own, start the gateway with --hosts\n";
 
@@ -49,6 +48,9 @@ where
     }
 
     fn call(&mut self, request: Request<Incoming>) -> Answer {
+        if let Some(refusal) = head::refuse(&request) {
+            return Box::pin(async { Ok(refusal) });
+        }
         let request = request.map(Body::new);
         let kind = Kind::of(&request);
         let below_prefix =
@@ -69,7 +71,10 @@ where
                     Ok(fallback.call(Request::from_parts(parts, body)).await)
                 })
             }
-            None if !below_prefix => Box::pin(async { Ok(refuse(StatusCode::NOT_FOUND, NO_ROUTE)) }),
+            None if !below_prefix => {
+                let text = format!("no such route: calls are at {}/package.Service/Method\n", self.prefix);
+                Box::pin(async { Ok(refuse(StatusCode::NOT_FOUND, text)) })
+            }
             _ => {
                 let answered = self.bridge.call(request);
                 Box::pin(async move { Ok(answered.await?.map(Body::new)) })
@@ -78,8 +83,8 @@ where
     }
 }
 
-fn refuse(status: StatusCode, text: &'static str) -> Response<Body> {
-    let mut response = Response::new(Body::from(text));
+fn refuse(status: StatusCode, text: impl Into<Body>) -> Response<Body> {
+    let mut response = Response::new(text.into());
     *response.status_mut() = status;
     response
 }

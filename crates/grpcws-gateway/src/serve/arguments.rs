@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::generic_route::GenericRouteSetting;
 use super::proxy_protocol::ProxyProtocolSetting;
+use crate::values::{listen_address, size, workers};
 
 /// The options of `grpcws serve`.
 #[derive(Debug, Args)]
@@ -18,8 +19,9 @@ pub struct ServeArguments {
     #[arg(long, value_name = "[PREFIX=]URL")]
     pub(super) upstream: Vec<String>,
 
-    /// The address of the gateway; port 0 takes a free one [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDR")]
+    /// The address of the gateway: 127.0.0.1:8080, localhost:8080, or :8080 for every address of the machine; port 0 takes a
+    /// free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
     pub(super) listen: Option<SocketAddr>,
 
     /// A configuration file (TOML). What is given here as well counts more than what it says.
@@ -31,13 +33,17 @@ pub struct ServeArguments {
     #[arg(long, value_name = "FILE")]
     pub(super) descriptor_set: Vec<PathBuf>,
 
-    /// A .proto file to compile.
+    /// A .proto file to compile, a folder with such files, or a pattern such as 'api/**/*.proto'.
     #[arg(long, value_name = "FILE")]
     pub(super) proto: Vec<PathBuf>,
 
     /// A folder that .proto files and their imports are looked up in.
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     pub(super) include: Vec<PathBuf>,
+
+    /// Reads all of that, says what is wrong with it, and does not serve. Servers are not asked.
+    #[arg(long)]
+    pub(super) check: bool,
 
     /// The path in front of /package.Service/Method [default: /ws]
     #[arg(long, value_name = "PATH")]
@@ -74,12 +80,20 @@ pub struct ServeArguments {
     #[arg(long, value_name = "URL")]
     pub(super) fallback: Option<String>,
 
-    /// The largest message of a client, in bytes [default: 4 MiB]
-    #[arg(long, value_name = "BYTES")]
+    /// How long that server may take to answer a request that it has; 0s for ever [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) fallback_timeout: Option<Duration>,
+
+    /// How long a request or a response of that server may stand still before its end; 0s for ever [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) fallback_idle_timeout: Option<Duration>,
+
+    /// The largest message of a client, as in 64KiB or 4MiB [default: 4MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) max_message_size: Option<u64>,
 
-    /// The largest message of an upstream, in bytes [default: 4 MiB]
-    #[arg(long, value_name = "BYTES")]
+    /// The largest message of an upstream [default: 4MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) max_response_size: Option<u64>,
 
     /// End a call with an error where an Any holds a type that is not among the descriptors, as protojson has it; by
@@ -96,15 +110,15 @@ pub struct ServeArguments {
     pub(super) max_streams: Option<usize>,
 
     /// How many bytes of a client are read ahead of the upstream at first, per stream [default: 64 KiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) receive_window: Option<u64>,
 
     /// The bytes up to which that grows where the round trip to a client holds its upload back [default: 1 MiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) receive_window_max: Option<u64>,
 
     /// The bytes by which it may grow for all streams together [default: 256 MiB]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) receive_window_budget: Option<u64>,
 
     /// The time between two pings to a client; 0s for no pings [default: 30s]
@@ -136,7 +150,7 @@ pub struct ServeArguments {
     pub(super) grace: Option<Duration>,
 
     /// How many threads serve connections [default: one for each core]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = workers)]
     pub(super) workers: Option<NonZeroUsize>,
 
     /// Certificates that sign the upstream's (PEM), in place of the system's.
@@ -157,7 +171,7 @@ pub struct ServeArguments {
 
     /// The most bytes that the headers or the trailers of a response may have; a call that gets more ends with
     /// RESOURCE_EXHAUSTED [default: 1048576]
-    #[arg(long, value_name = "BYTES")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) max_header_list_size: Option<u64>,
 }
 

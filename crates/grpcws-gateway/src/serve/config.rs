@@ -13,11 +13,13 @@ use serde::{Deserialize, Deserializer};
 use super::ServeError;
 use super::generic_route::GenericRouteSetting;
 use super::proxy_protocol::ProxyProtocolSetting;
+use crate::values::{deserialize_address, deserialize_size};
 
 /// What a configuration file may say. What the command line says too counts there, and lists are joined.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Config {
+    #[serde(deserialize_with = "deserialize_address")]
     pub(super) listen: Option<SocketAddr>,
     pub(super) prefix: Option<String>,
     pub(super) generic_route: Option<GenericRouteSetting>,
@@ -26,6 +28,10 @@ pub(super) struct Config {
     pub(super) trusted_proxies: Vec<String>,
     pub(super) proxy_protocol: Option<ProxyProtocolSetting>,
     pub(super) fallback: Option<String>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) fallback_timeout: Option<Duration>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) fallback_idle_timeout: Option<Duration>,
     #[serde(deserialize_with = "duration")]
     pub(super) grace: Option<Duration>,
     #[serde(deserialize_with = "duration")]
@@ -43,11 +49,16 @@ pub(super) struct Config {
     pub(super) workers: Option<NonZeroUsize>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_streams: Option<usize>,
+    #[serde(deserialize_with = "deserialize_size")]
     pub(super) max_message_size: Option<u64>,
+    #[serde(deserialize_with = "deserialize_size")]
     pub(super) max_response_size: Option<u64>,
     pub(super) strict_any: bool,
+    #[serde(deserialize_with = "deserialize_size")]
     pub(super) receive_window: Option<u64>,
+    #[serde(deserialize_with = "deserialize_size")]
     pub(super) receive_window_max: Option<u64>,
+    #[serde(deserialize_with = "deserialize_size")]
     pub(super) receive_window_budget: Option<u64>,
     pub(super) upstream: Vec<UpstreamConfig>,
     pub(super) descriptors: DescriptorsConfig,
@@ -66,6 +77,7 @@ pub(super) struct UpstreamConfig {
     pub(super) services: Vec<String>,
     pub(super) authority: Option<String>,
     pub(super) max_streams_per_connection: Option<usize>,
+    #[serde(default, deserialize_with = "deserialize_size")]
     pub(super) max_header_list_size: Option<u64>,
     pub(super) max_connections: Option<usize>,
     #[serde(default, deserialize_with = "duration")]
@@ -205,7 +217,7 @@ mod tests {
             fallback = "http://127.0.0.1:8081"
             grace = "30s"
             ping-period = "500ms"
-            max-message-size = 1048576
+            max-message-size = "1MiB"
             receive-window = 32768
             receive-window-max = 2097152
             receive-window-budget = 134217728
@@ -230,6 +242,7 @@ mod tests {
         config.resolve(Path::new("/etc/grpcws"));
         assert_eq!(config.generic_route, Some(GenericRouteSetting::Unbound));
         assert_eq!(config.grace, Some(Duration::from_secs(30)));
+        assert_eq!(config.max_message_size, Some(1 << 20));
         assert_eq!(
             (config.receive_window, config.receive_window_max, config.receive_window_budget),
             (Some(32 << 10), Some(2 << 20), Some(128 << 20))
@@ -247,6 +260,10 @@ mod tests {
         );
         let duration = parse("grace = \"30 parsecs\"").expect_err("no duration");
         assert!(duration.contains("line 1") && duration.contains("30s"), "{duration}");
+        let size = parse("max-message-size = \"4 parsecs\"").expect_err("no size");
+        assert!(size.contains("line 1") && size.contains("4MiB"), "{size}");
+        let listen = parse("listen = \"8080\"").expect_err("no address");
+        assert!(listen.contains("line 1") && listen.contains("localhost:8080"), "{listen}");
         let closed = parse("generic-route = \"closed\"").expect_err("no such value");
         assert!(closed.contains("line 1") && closed.contains("`unbound`"), "{closed}");
     }

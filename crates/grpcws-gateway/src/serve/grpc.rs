@@ -7,7 +7,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use grpcws::{Code, ConnectionOptions, Shutdown, Status};
 use grpcws_upstream::Answering;
-use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderMap};
+use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderMap, TRAILER};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::ServiceExt as _;
@@ -102,6 +102,8 @@ impl Passthrough {
             return response;
         }
         forward(&mut parts);
+        // gRPC has none, and it would be metadata.
+        parts.headers.remove(TRAILER);
         if kind == Kind::GrpcWeb {
             let Ok(response) = self.web.call(Request::from_parts(parts, body)).await;
             response.map(Body::new)

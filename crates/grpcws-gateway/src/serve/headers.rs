@@ -1,13 +1,17 @@
 //! Headers that do not go on to the next server.
 
 use http::HeaderMap;
-use http::header::{CONNECTION, HeaderName, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRANSFER_ENCODING, UPGRADE,
+};
 use http::request::Parts;
 
-/// Fields of one connection (RFC 9110 §7.6.1), but `te`, which gRPC needs.
-const HOP_BY_HOP: [HeaderName; 7] = [
+/// Fields of one connection (RFC 9110 §7.6.1), but `te`, which gRPC needs; and those between a client and a proxy (§11.7),
+/// which is what this server is to it.
+const HOP_BY_HOP: [HeaderName; 8] = [
     CONNECTION,
-    TRAILER,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
     TRANSFER_ENCODING,
     UPGRADE,
     HeaderName::from_static("keep-alive"),

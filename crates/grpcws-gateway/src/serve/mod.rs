@@ -17,6 +17,7 @@ mod error;
 mod fallback;
 mod generic_route;
 mod grpc;
+mod head;
 mod headers;
 mod proxy_protocol;
 mod settings;
@@ -31,7 +32,6 @@ use grpcws::Shutdown;
 use grpcws::bridge::Bridge;
 use grpcws::server::Workers;
 use grpcws_upstream::Router;
-use tokio::net::TcpListener;
 
 use app::App;
 pub(crate) use arguments::EXAMPLES;
@@ -72,8 +72,10 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
             .options(settings.connection.clone())
             .shutdown(shutdown.clone());
         let grpc = Passthrough::new(router.clone(), settings.connection.clone(), shutdown.clone());
+        let fallback = settings.fallback.as_ref();
         let fallback =
-            settings.fallback.as_deref().map(|url| Fallback::new(url, shutdown.clone())).transpose()?;
+            fallback.map(|fallback| Fallback::new(&fallback.url, fallback.timeouts, shutdown.clone()));
+        let fallback = fallback.transpose()?;
         let options = Arc::clone(&connection);
         Ok::<_, ServeError>(App { prefix: settings.prefix.clone(), bridge, grpc, fallback, options })
     };
@@ -81,8 +83,11 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
     for (runtime, router) in threads.runtimes().iter().zip(&upstreams.others) {
         workers = workers.and(runtime.clone(), app(router)?);
     }
-    let listener = TcpListener::bind(settings.listen)
-        .await
+    if settings.check {
+        crate::announce("the configuration can work\n");
+        return Ok(());
+    }
+    let listener = crate::listener::bind(settings.listen)
         .map_err(|error| ServeError::System(format!("cannot listen on {}", settings.listen), error))?;
     let address =
         listener.local_addr().map_err(|error| ServeError::System("no address".to_owned(), error))?;

@@ -20,6 +20,7 @@ use http::Uri;
 use super::ServeError;
 use super::arguments::ServeArguments;
 use super::config::{Config, RouteConfig, UpstreamConfig};
+use super::fallback::FallbackTimeouts;
 use crate::descriptors::DescriptorOptions;
 
 /// What the gateway does.
@@ -30,12 +31,21 @@ pub(super) struct Settings {
     pub(super) generic_route: GenericRoute,
     pub(super) upstreams: Vec<UpstreamSettings>,
     pub(super) descriptors: DescriptorOptions,
-    pub(super) fallback: Option<String>,
+    pub(super) fallback: Option<FallbackSettings>,
+    /// Whether nothing is served.
+    pub(super) check: bool,
     pub(super) connection: ConnectionOptions,
     pub(super) server: ServerOptions,
     pub(super) grace: Duration,
     /// How many threads serve connections.
     pub(super) workers: NonZeroUsize,
+}
+
+/// The server that gets what is no call.
+#[derive(Debug)]
+pub(super) struct FallbackSettings {
+    pub(super) url: String,
+    pub(super) timeouts: FallbackTimeouts,
 }
 
 /// One gRPC server.
@@ -61,6 +71,11 @@ impl Settings {
             arguments.listen.or(config.listen).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
         let fallback = arguments.fallback.or(config.fallback);
         check_fallback(fallback.as_deref(), listen)?;
+        let timeouts = FallbackTimeouts::new(
+            arguments.fallback_timeout.or(config.fallback_timeout),
+            arguments.fallback_idle_timeout.or(config.fallback_idle_timeout),
+        );
+        let fallback = fallback.map(|url| FallbackSettings { url, timeouts });
         let prefix = arguments.prefix.or(config.prefix).unwrap_or_else(|| "/ws".to_owned());
         let routes = config.route.iter().map(RouteConfig::to_route).collect::<Result<Vec<_>, _>>()?;
         routes.iter().try_for_each(ExtraRoute::check)?;
@@ -70,6 +85,7 @@ impl Settings {
         descriptors.includes = [arguments.include, config.descriptors.includes].concat();
         Ok(Self {
             listen,
+            check: arguments.check,
             prefix: checked_prefix(prefix)?,
             generic_route: arguments
                 .generic_route

@@ -51,7 +51,12 @@ impl Upstreams {
             if let Some(error) = loaded.routes.pop() {
                 return Err(error.into());
             }
+            let empty = loaded.services.iter().next().is_none();
             publish(loaded, &descriptors);
+            if empty {
+                let text = "the descriptor files have no service that is complete";
+                return Err(ServeError::Usage(text.to_owned()));
+            }
         } else {
             for (url, upstream, services) in &self.each {
                 loader = loader.upstream_for(url, upstream.clone(), services);

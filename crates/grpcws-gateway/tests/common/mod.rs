@@ -1,6 +1,9 @@
 //! `grpcws` as a process of its own.
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+pub(crate) mod call;
+pub(crate) mod serve;
+
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -95,7 +98,12 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) async fn start(arguments: &[&str]) -> Self {
-        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        Self::start_on("127.0.0.1:0", arguments).await
+    }
+
+    /// The same on this address.
+    pub(crate) async fn start_on(listen: &str, arguments: &[&str]) -> Self {
+        let arguments = [&["serve", "--listen", listen], arguments].concat();
         let process = Process::start(&arguments, &["ws"]).await;
         let address = process.addresses.concat();
         Self { process, address }

@@ -67,6 +67,8 @@ struct Envelope<'a> {
     code: Option<&'a RawValue>,
     #[serde(borrow, default)]
     message: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    details: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "pingId")]
     ping_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -141,6 +143,7 @@ impl Envelope<'_> {
         let code = code.filter(|code| *code != Code::Ok).unwrap_or(Code::Unknown);
         Ok(Status::new(code, message)
             .with_details(details.map(Bytes::from).unwrap_or_default())
+            .with_shown_details(self.details.map(|details| details.get().into()))
             .with_metadata(trailers))
     }
 }
@@ -189,6 +192,11 @@ mod tests {
         let read = status(&message::error(&sent, &()));
         assert_eq!((read.code(), read.message()), (Code::NotFound, "no \"game\""));
         assert_eq!((read.details(), read.metadata()), (sent.details(), &metadata));
+
+        assert_eq!(read.shown_details(), None);
+        let shown =
+            status(r#"{"type":"error","code":5,"details":[{"type":"a.B","value":"","debug":{"c":1}}]}"#);
+        assert_eq!(shown.shown_details(), Some(r#"[{"type":"a.B","value":"","debug":{"c":1}}]"#));
 
         let read = status(&message::stream_end(&metadata));
         assert!(read.is_ok() && *read.metadata() == metadata);

@@ -26,6 +26,7 @@ struct Parts {
     code: Code,
     message: String,
     details: Bytes,
+    shown_details: Option<Box<str>>,
     metadata: HeaderMap,
 }
 
@@ -55,6 +56,13 @@ impl Status {
         self
     }
 
+    /// The same status with what the gateway showed of the details.
+    #[must_use]
+    pub(crate) fn with_shown_details(mut self, json: Option<Box<str>>) -> Self {
+        self.0.shown_details = json;
+        self
+    }
+
     /// The same status with trailers.
     #[must_use]
     pub fn with_metadata(mut self, metadata: HeaderMap) -> Self {
@@ -78,6 +86,15 @@ impl Status {
     #[must_use]
     pub fn details(&self) -> &Bytes {
         &self.0.details
+    }
+
+    /// The member `details` of the gateway's `error`, a JSON array of objects with `type`, `value` and, where the gateway
+    /// knows the type, `debug`: the detail as protojson. `None` where the gateway sent none, as in `grpcws.v1.proto`.
+    ///
+    /// It is for people and may differ from [`details`](Self::details), which are what the upstream sent.
+    #[must_use]
+    pub fn shown_details(&self) -> Option<&str> {
+        self.0.shown_details.as_deref()
     }
 
     /// The trailers of the call.

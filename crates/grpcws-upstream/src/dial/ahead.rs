@@ -32,6 +32,8 @@ pub(super) struct Ahead {
     end: usize,
     /// How much of the frame that h2 has the beginning of is not handed over yet.
     rest: usize,
+    /// Whether h2 gets nothing behind that frame in this turn.
+    last: bool,
     /// Whether no more will come.
     ended: bool,
     frames: Frames,
@@ -39,7 +41,7 @@ pub(super) struct Ahead {
 
 impl Ahead {
     pub(super) fn new(frames: Frames) -> Self {
-        Self { buffer: None, start: 0, end: 0, rest: 0, ended: false, frames }
+        Self { buffer: None, start: 0, end: 0, rest: 0, last: false, ended: false, frames }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -75,6 +77,11 @@ impl Ahead {
         }
     }
 
+    /// Whether h2 has to write before it gets more. This is asked once for each turn that a frame has ended.
+    pub(super) fn turn_is_over(&mut self) -> bool {
+        self.rest == 0 && std::mem::take(&mut self.last)
+    }
+
     /// Hands over what fits, or the end; `false` where nothing can be handed over before more was read.
     ///
     /// # Errors
@@ -83,7 +90,7 @@ impl Ahead {
         let before = buf.remaining();
         let taken = self.pass(buf, self.rest);
         self.rest -= taken;
-        while self.rest == 0 && buf.remaining() > 0 && self.hand_over_frames(buf, before)? {}
+        while self.rest == 0 && !self.last && buf.remaining() > 0 && self.hand_over_frames(buf, before)? {}
         self.release();
         // Without room there is nothing to wait for, either.
         Ok(buf.remaining() < before || before == 0 || std::mem::take(&mut self.ended))
@@ -97,7 +104,7 @@ impl Ahead {
             let bytes = self.bytes().get(whole..).unwrap_or_default();
             let (next, head) = (self.frames.next(bytes), bytes.first_chunk().copied());
             match next {
-                Next::Frame(size) => {
+                Next::Frame(size) | Next::Last(size) => {
                     let fits = size <= room - whole;
                     // Only the head of one that a whole buffer has no room for.
                     if !fits && (whole > 0 || room < most) {
@@ -106,11 +113,15 @@ impl Ahead {
                     if let Some(head) = head {
                         self.frames.count(&head)?;
                     }
+                    self.last = matches!(next, Next::Last(_));
                     if !fits {
                         self.rest = size - self.pass(buf, HEAD);
                         return Ok(false);
                     }
                     whole += size;
+                    if self.last {
+                        break;
+                    }
                 }
                 Next::Drop => {
                     self.pass(buf, whole);
@@ -176,6 +187,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_behind_a_goaway_comes_in_the_next_turn() {
+        let frame = |kind: u8, payload: &[u8]| -> Vec<u8> {
+            let [_, length @ ..] = u32::try_from(payload.len()).expect("short").to_be_bytes();
+            [&length[..], &[kind, 0, 0, 0, 0, 0], payload].concat()
+        };
+        let (goaway, ping) = (frame(7, &[1; 15]), frame(6, &[2; 8]));
+        let wire = [&ping[..], &goaway, &ping, &goaway].concat();
+        for piece in [1, 9, 30, wire.len()] {
+            for room in [1, 9, 39, 41, 4_096] {
+                let reads = read(&wire, piece, room);
+                assert!(reads.concat() == wire, "pieces of {piece}, room for {room}");
+                let mut at = 0;
+                // No read crosses the end of a GOAWAY.
+                let ends: Vec<usize> = reads
+                    .iter()
+                    .map(|read| {
+                        at += read.len();
+                        at
+                    })
+                    .collect();
+                assert!(ends.contains(&(17 + 24)), "pieces of {piece}, room for {room}: {ends:?}");
+            }
+        }
+    }
+
     /// Reads as h2 does, whose buffers have `room`, or what a frame needs, from a connection that brings `wire` in
     /// pieces of `piece` bytes. Returns what each read brought.
     fn read(wire: &[u8], piece: usize, room: usize) -> Vec<Vec<u8>> {
@@ -185,6 +222,7 @@ mod tests {
         loop {
             let mut space = vec![0; room.max(ahead.rest)];
             let mut buf = ReadBuf::new(&mut space);
+            ahead.turn_is_over();
             while !ahead.hand_over(&mut buf).expect("no limit") {
                 let filled = ahead.poll_fill(|free| {
                     free.put_slice(pieces.next().unwrap_or_default());

@@ -8,6 +8,10 @@
 //! - A WINDOW_UPDATE of 0 on a stream is an error of that stream (§6.9). It becomes response headers that h2 takes
 //!   for a stream error, with the same code.
 //!
+//! Behind a GOAWAY h2 gets nothing more before it has written what it has queued. With a GOAWAY that names no stream yet
+//! (§6.8) a server sends a PING, and takes the answer to mean that no more streams will come; h2 would answer first, and
+//! then send the streams that it had queued. Netty ends the whole connection for their DATA.
+//!
 //! A block of headers or trailers that is larger than we can let h2 read ends the connection with an error that says
 //! so; see [`MAX_BLOCK`].
 
@@ -25,6 +29,7 @@ pub(super) const MAX_BLOCK: usize = 2 * 1024 * 1024;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 
@@ -42,6 +47,8 @@ pub(super) enum Next {
     Incomplete,
     /// Hand it over. It has this many bytes with its head.
     Frame(usize),
+    /// The same, and then nothing more before h2 has written what it has queued.
+    Last(usize),
     /// Hand this over in its place.
     Instead([u8; HEAD + FORBIDDEN_FIELD.len()]),
     /// Leave out its head, which is all it has.
@@ -67,7 +74,8 @@ impl Frames {
         let [_, _, _, kind, flags, stream @ ..] = *head;
         let length = length(head);
         if u32::from_be_bytes(stream) & (u32::MAX >> 1) == 0 {
-            return Next::Frame(HEAD.saturating_add(length));
+            let size = HEAD.saturating_add(length);
+            return if kind == GOAWAY { Next::Last(size) } else { Next::Frame(size) };
         }
         match kind {
             DATA if length == 0 && flags & (END_STREAM | PADDED) == 0 => Next::Drop,
@@ -154,6 +162,13 @@ mod tests {
             panic!("the high bit counts not")
         };
         assert_eq!(error[..], frame(HEADERS, END_HEADERS, STREAM_3, &FORBIDDEN_FIELD)[..]);
+    }
+
+    #[test]
+    fn a_goaway_ends_a_turn() {
+        assert_eq!(next(&frame(GOAWAY, 0, [0; 4], &[0; 8])), Next::Last(HEAD + 8));
+        // An error of the connection, which is h2's to find.
+        assert_eq!(next(&frame(GOAWAY, 0, STREAM_3, &[0; 8])), Next::Frame(HEAD + 8));
     }
 
     #[test]

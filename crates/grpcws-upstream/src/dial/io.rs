@@ -106,6 +106,11 @@ impl Io {
 
 impl AsyncRead for Io {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        if self.ahead.turn_is_over() {
+            // h2 writes when there is nothing to read, and reads on then.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         // What lies ready is no reason to keep other tasks of the thread waiting.
         let turn = ready!(poll_proceed(cx));
         loop {
@@ -153,5 +158,52 @@ impl AsyncWrite for Io {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         each!(self, stream => Pin::new(stream).poll_shutdown(cx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::dial::frames::MAX_BLOCK;
+
+    /// h2 writes what it has queued when there is nothing to read. With a PING that came with a GOAWAY it would first write
+    /// the answer, and then streams that the server, netty for one, no longer admits.
+    #[tokio::test]
+    async fn a_reader_of_a_goaway_finds_nothing_more_to_read_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let client =
+            TcpStream::connect(listener.local_addr().expect("it is bound")).await.expect("it listens");
+        let (mut server, _) = listener.accept().await.expect("a connection");
+        let goaway = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        let ping = [0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+        server.write_all(&[goaway, ping].concat()).await.expect("it reads");
+        let mut io = Io::tcp(client, Frames::new(MAX_BLOCK), &Arc::default());
+        let mut room = [0; 64];
+        let mut read = ReadBuf::new(&mut room);
+        poll_fn(|cx| Pin::new(&mut io).poll_read(cx, &mut read)).await.expect("it is open");
+        assert_eq!(read.filled(), goaway);
+        let mut pauses = 0;
+        let mut read = ReadBuf::new(&mut room);
+        poll_fn(|cx| {
+            let polled = Pin::new(&mut io).poll_read(cx, &mut read);
+            pauses += usize::from(polled.is_pending());
+            polled
+        })
+        .await
+        .expect("it is open");
+        assert_eq!((read.filled(), pauses), (&ping[..], 1));
+        // It has woken itself: nothing else would have.
+        drop(server);
+        let end = poll_fn(|cx| match Pin::new(&mut io).poll_read(cx, &mut ReadBuf::new(&mut [0; 1])) {
+            Poll::Ready(result) => Poll::Ready(result.is_ok()),
+            Poll::Pending => Poll::Pending,
+        });
+        assert!(end.await);
     }
 }

@@ -1,21 +1,39 @@
 //! Passes what is no call to another HTTP server: REST, SSE, pages.
+//!
+//! ```text
+//!   request ─▶ Upload ─▶ client ─▶ Download ─▶ response
+//!                 └─ exchange: whose turn it is, and for how long ─┘
+//! ```
 
+mod complaints;
+mod exchange;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use grpcws::proto::ErrorChain;
 use grpcws::{Shutdown, ShutdownGuard};
-use http::header::{CONNECTION, COOKIE, HOST, HeaderName, UPGRADE};
+use http::header::{CONNECTION, COOKIE, HOST, HeaderName, TE, UPGRADE};
 use http::uri::{Authority, Scheme};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
 use super::headers::{forward, remove_hop_by_hop};
+use complaints::Complaints;
+pub(in crate::serve) use exchange::FallbackTimeouts;
+use exchange::{Download, Exchange, Fault, Upload};
 
 /// How long connecting to the server may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may be silent until the system asks whether the server is still there, how long it waits between
+/// two such questions, and how many it asks: a server that is gone without a word costs a minute.
+const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration::from_secs(10), 3);
 
 /// A server of its own that gets every other request. Bodies are streamed in both directions, and a WebSocket of
 /// the server's own passes as it is.
@@ -25,6 +43,8 @@ pub(super) struct Fallback {
     /// In front of every path; empty or without a slash at its end.
     base: String,
     client: Client<HttpConnector, Body>,
+    timeouts: FallbackTimeouts,
+    complaints: Arc<Complaints>,
     /// Ends the WebSockets of the server.
     shutdown: Shutdown,
 }
@@ -36,7 +56,11 @@ pub struct FallbackError;
 
 impl Fallback {
     /// The server at this URL.
-    pub(super) fn new(url: &str, shutdown: Shutdown) -> Result<Self, FallbackError> {
+    pub(super) fn new(
+        url: &str,
+        timeouts: FallbackTimeouts,
+        shutdown: Shutdown,
+    ) -> Result<Self, FallbackError> {
         let uri: Uri = url.parse().map_err(|_| FallbackError)?;
         if uri.scheme() != Some(&Scheme::HTTP) || uri.query().is_some() {
             return Err(FallbackError);
@@ -45,8 +69,13 @@ impl Fallback {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        let (silence, interval, questions) = KEEP_ALIVE;
+        connector.set_keepalive(Some(silence));
+        connector.set_keepalive_interval(Some(interval));
+        connector.set_keepalive_retries(Some(questions));
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { authority, base: uri.path().trim_end_matches('/').to_owned(), client, shutdown })
+        let base = uri.path().trim_end_matches('/').to_owned();
+        Ok(Self { authority, base, client, timeouts, complaints: Arc::default(), shutdown })
     }
 
     /// Passes a request on, and its response back.
@@ -58,10 +87,15 @@ impl Fallback {
         }
         let upgrade = asks_for_websocket(&parts.headers);
         let on_upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| upgrade);
+        let trailers = accepts_trailers(&parts.headers);
         forward(&mut parts);
+        parts.headers.remove(TE);
         if upgrade {
             parts.headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             parts.headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        } else if trailers {
+            parts.headers.insert(CONNECTION, HeaderValue::from_static("te"));
+            parts.headers.insert(TE, HeaderValue::from_static("trailers"));
         }
         join_cookies(&mut parts.headers);
         parts.headers.remove(HOST);
@@ -76,14 +110,46 @@ impl Fallback {
             Err(_) => return refuse(StatusCode::BAD_REQUEST, "the path is not valid\n"),
         };
         parts.version = Version::HTTP_11;
-        match self.client.request(Request::from_parts(parts, body)).await {
-            Ok(response) => answer(response.map(Body::new), on_upgrade, self.shutdown.guard()),
-            Err(error) => {
-                tracing::warn!(%error, "the fallback did not answer");
+        // A query may have what a log should not.
+        let asked = parts.uri.path().to_owned();
+        let exchange = Exchange::new();
+        let body = Body::new(Upload::new(body, self.timeouts.idle, Arc::clone(&exchange)));
+        let answered = tokio::select! {
+            answered = self.client.request(Request::from_parts(parts, body)) => answered,
+            () = exchange.answer_is_late(self.timeouts.answer) => {
+                self.complaints.say(self.authority.as_str(), &asked, "it took too long");
+                return refuse(StatusCode::GATEWAY_TIMEOUT, "the server behind this one took too long\n");
+            }
+        };
+        match (answered, exchange.fault()) {
+            (Ok(response), _) => {
+                let response = response.map(|body| (body, self.timeouts.idle));
+                answer(response, on_upgrade, self.shutdown.guard())
+            }
+            (Err(error), None) => {
+                self.complaints.say(self.authority.as_str(), &asked, ErrorChain(&error));
                 refuse(StatusCode::BAD_GATEWAY, "the server behind this one did not answer\n")
+            }
+            (Err(_), Some(fault)) => {
+                tracing::debug!(path = asked, ?fault, "a client did not send the whole of its request");
+                match fault {
+                    Fault::Malformed => refuse(StatusCode::BAD_REQUEST, "the body is not valid\n"),
+                    Fault::Idle => refuse(StatusCode::REQUEST_TIMEOUT, "the body took too long\n"),
+                    // Nobody is there to read it.
+                    Fault::Gone => refuse(StatusCode::BAD_REQUEST, "the body is not complete\n"),
+                }
             }
         }
     }
+}
+
+/// Whether a client takes fields behind the body: `te: trailers`, which may have a weight.
+fn accepts_trailers(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(TE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut codings = values.flat_map(|value| value.split(','));
+    codings.any(|coding| {
+        coding.split(';').next().is_some_and(|name| name.trim().eq_ignore_ascii_case("trailers"))
+    })
 }
 
 /// Whether an HTTP/1.1 request asks for a WebSocket. Nothing else that one can switch to passes: what follows would
@@ -108,12 +174,15 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 fn answer(
-    mut response: Response<Body>,
+    response: Response<(Incoming, Option<Duration>)>,
     on_upgrade: Option<OnUpgrade>,
     mut guard: ShutdownGuard,
 ) -> Response<Body> {
+    let mut response = response.map(|(body, idle)| Body::new(Download::new(body, idle)));
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         remove_hop_by_hop(response.headers_mut());
+        // It is the version of that server, and not the one that is spoken here.
+        *response.version_mut() = Version::HTTP_11;
         return response;
     }
     let Some(ours) = on_upgrade else {
@@ -160,12 +229,13 @@ mod tests {
 
     #[test]
     fn a_fallback_is_a_url_without_tls_and_query() {
+        let timeouts = FallbackTimeouts::new(None, None);
         for url in
             ["", "localhost:80", "https://a.example", "http:///x", "http://a.example/?q", "ftp://a.example"]
         {
-            assert!(Fallback::new(url, Shutdown::new()).is_err(), "{url}");
+            assert!(Fallback::new(url, timeouts, Shutdown::new()).is_err(), "{url}");
         }
-        let fallback = Fallback::new("http://a.example:81/base/", Shutdown::new()).expect("a URL");
+        let fallback = Fallback::new("http://a.example:81/base/", timeouts, Shutdown::new()).expect("a URL");
         assert_eq!((fallback.authority.as_str(), &*fallback.base), ("a.example:81", "/base"));
     }
 }
