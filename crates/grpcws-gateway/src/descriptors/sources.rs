@@ -9,27 +9,40 @@ use bytes::Bytes;
 use protox::Compiler;
 use protox::file::{ChainFileResolver, IncludeFileResolver};
 
-use super::builtin;
 use super::error::DescriptorError;
 use super::files::FileSet;
 use super::merge::{SourceFiles, SourceKind};
 use super::options::DescriptorOptions;
+use super::{builtin, size};
 
 /// Reads the descriptor sets and compiles the `.proto` files.
 pub(super) fn read(options: &DescriptorOptions) -> Result<Vec<SourceFiles>, DescriptorError> {
-    let sets = options.descriptor_sets.iter().map(|path| source(path, read_file(path)?.into()));
-    let protos = options.protos.iter().map(|path| source(path, compile(path, &options.includes)?));
-    sets.chain(protos).collect()
+    let mut sources = Vec::new();
+    for path in &options.descriptor_sets {
+        sources.push(source(path, read_file(path)?.into(), options)?);
+    }
+    for (path, set) in compile_all(&options.protos, &options.includes)? {
+        sources.push(source(&path, set, options)?);
+    }
+    Ok(sources)
 }
 
-fn source(path: &Path, set: Bytes) -> Result<SourceFiles, DescriptorError> {
+fn source(path: &Path, set: Bytes, options: &DescriptorOptions) -> Result<SourceFiles, DescriptorError> {
+    let not_a_set = |error| DescriptorError::NotADescriptorSet { path: path.to_owned(), error };
+    let too_large = |limit| DescriptorError::FileTooLarge { path: path.to_owned(), limit };
+    if set.len() > options.max_bytes {
+        return Err(too_large(format!("{} bytes (--max-descriptor-bytes)", options.max_bytes)));
+    }
+    let most = options.max_declarations;
+    if size::declarations_of_set(&set) > most {
+        return Err(too_large(format!("{most} declarations (--max-declarations)")));
+    }
     let mut files = FileSet::default();
-    files
-        .extend_from_set(set)
-        .map_err(|error| DescriptorError::NotADescriptorSet { path: path.to_owned(), error })?;
+    files.extend_from_set(set).map_err(not_a_set)?;
     Ok(SourceFiles {
         origin: path.display().to_string().into(),
         files: Arc::new(files),
+        registered: None,
         kind: SourceKind::File,
     })
 }
@@ -38,23 +51,47 @@ fn read_file(path: &Path) -> Result<Vec<u8>, DescriptorError> {
     fs::read(path).map_err(|error| DescriptorError::Read { path: path.to_owned(), error })
 }
 
-/// Compiles a file with its imports. The bytes keep options that `prost_types` does not know.
-fn compile(path: &Path, includes: &[PathBuf]) -> Result<Bytes, DescriptorError> {
-    let own_folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let own_folder = [own_folder.unwrap_or(Path::new(".")).to_owned()];
-    let includes = if includes.is_empty() { &own_folder } else { includes };
-    if !path.exists() && !includes.iter().any(|include| include.join(path).exists()) {
-        let error = io::Error::from(io::ErrorKind::NotFound);
-        return Err(DescriptorError::Read { path: path.to_owned(), error });
+/// Compiles files with their imports. Those that look for imports in the same folders are compiled together, so that what
+/// many of them import is compiled once; one that does not go together with those before is compiled by itself.
+fn compile_all(paths: &[PathBuf], includes: &[PathBuf]) -> Result<Vec<(PathBuf, Bytes)>, DescriptorError> {
+    let mut sets: Vec<(PathBuf, Vec<PathBuf>, Compiler)> = Vec::new();
+    for path in paths {
+        let includes = folders(path, includes);
+        if !path.exists() && !includes.iter().any(|include| include.join(path).exists()) {
+            let error = io::Error::from(io::ErrorKind::NotFound);
+            return Err(DescriptorError::Read { path: path.clone(), error });
+        }
+        let mut same = sets.iter_mut().filter(|(_, folders, _)| *folders == includes);
+        if same.any(|(_, _, compiler)| compiler.open_file(path).is_ok()) {
+            continue;
+        }
+        let mut compiler = compiler(&includes);
+        compiler.open_file(path).map_err(|error| failure(path, &includes, &error))?;
+        sets.push((path.clone(), includes, compiler));
     }
+    // The bytes keep options that `prost_types` does not know.
+    Ok(sets
+        .into_iter()
+        .map(|(path, _, compiler)| (path, Bytes::from(compiler.encode_file_descriptor_set())))
+        .collect())
+}
+
+/// Where a file and its imports are looked for.
+fn folders(path: &Path, includes: &[PathBuf]) -> Vec<PathBuf> {
+    if !includes.is_empty() {
+        return includes.to_vec();
+    }
+    let own_folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    vec![own_folder.unwrap_or(Path::new(".")).to_owned()]
+}
+
+fn compiler(includes: &[PathBuf]) -> Compiler {
     let mut resolver = ChainFileResolver::new();
     includes.iter().for_each(|include| resolver.add(IncludeFileResolver::new(include.clone())));
     resolver.add(builtin::Resolver);
     let mut compiler = Compiler::with_file_resolver(resolver);
-    let compiled = compiler.include_imports(true).open_file(path);
-    compiled
-        .map(|compiler| Bytes::from(compiler.encode_file_descriptor_set()))
-        .map_err(|error| failure(path, includes, &error))
+    compiler.include_imports(true);
+    compiler
 }
 
 /// What went wrong, with the place, and with what to do where the reason is an edition.

@@ -18,6 +18,7 @@ mod fallback;
 mod generic_route;
 mod grpc;
 mod headers;
+mod reflection;
 mod settings;
 mod threads;
 mod upstreams;
