@@ -135,8 +135,10 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_refuses_holds_nobody_up_and_the_first_failure_is_told() {
-        let closed = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let closed = closed.local_addr().expect("it is bound");
+        // The port is taken, and nobody listens.
+        let taken = TcpSocket::new_v4().expect("a socket");
+        taken.bind(address("127.0.0.1:0")).expect("a free port");
+        let closed = taken.local_addr().expect("it is bound");
         let fine = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let began = Instant::now();
         race(vec![closed, fine.local_addr().expect("it is bound")]).await.expect("the second one answers");
