@@ -220,6 +220,36 @@ pub(crate) fn hostile(bytes: usize) -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+/// Sets with as many declarations as are permitted, each as short as it can be and all of them valid.
+pub(crate) fn permitted(count: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let name = |number: usize| delimited(1, format!("n{number:x}").as_bytes());
+    let all = |one: &dyn Fn(usize) -> Vec<u8>| (0..count).flat_map(one).collect::<Vec<u8>>();
+    let file = |content: Vec<u8>| {
+        let head = [delimited(1, b"h.proto"), delimited(2, b"h"), delimited(4, &delimited(1, b"M"))].concat();
+        delimited(1, &[head, content].concat())
+    };
+    let field = |number: usize| {
+        let mut content = name(number);
+        prost::encoding::int32::encode(3, &i32::try_from(number + 1).unwrap_or(1), &mut content);
+        prost::encoding::int32::encode(5, &5, &mut content);
+        delimited(2, &content)
+    };
+    let method =
+        |number: usize| delimited(2, &[name(number), delimited(2, b".h.M"), delimited(3, b".h.M")].concat());
+    let value = |number: usize| {
+        let mut content = name(number);
+        prost::encoding::int32::encode(2, &i32::try_from(number).unwrap_or(0), &mut content);
+        delimited(2, &content)
+    };
+    vec![
+        ("permitted messages", file(all(&|number| delimited(4, &name(number))))),
+        ("permitted fields", file(delimited(4, &[delimited(1, b"F"), all(&field)].concat()))),
+        ("permitted methods", file(delimited(6, &[delimited(1, b"S"), all(&method)].concat()))),
+        ("permitted enum values", file(delimited(5, &[delimited(1, b"E"), all(&value)].concat()))),
+        ("permitted imports", file(all(&|number| delimited(3, format!("n{number:x}").as_bytes())))),
+    ]
+}
+
 fn delimited(tag: u32, content: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     prost::encoding::encode_key(tag, prost::encoding::WireType::LengthDelimited, &mut bytes);

@@ -15,6 +15,8 @@ use tonic::service::Routes;
 
 /// What is waited for at most.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// After this time the allocator has given back what is free: jemalloc keeps it for 10 s.
+const SETTLED: Duration = Duration::from_secs(20);
 /// What shows that the descriptors are there.
 const LOADED: &str = "descriptors are loaded";
 
@@ -98,7 +100,7 @@ pub(crate) async fn gateway(
     match line {
         Ok(line) if line.contains(LOADED) => {
             row.start = Some(began.elapsed());
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(SETTLED).await;
             row.memory = memory(&child).unwrap_or(row.memory);
             if refreshes {
                 row.refresh = Some(refresh(&child, &mut log).await?);
@@ -129,7 +131,7 @@ async fn refresh(
     log: &mut Lines<BufReader<ChildStderr>>,
 ) -> Result<(Duration, Memory), Box<dyn Error>> {
     let id = child.id().ok_or("it has ended")?;
-    // What is unchanged is not built again; that it was read is told by the log of the kernel's counters alone.
+    // What is unchanged is not built again, and nothing is logged then: that it is over is seen by the processor's time.
     let before = cpu(id)?;
     let began = Instant::now();
     let sent = std::process::Command::new("kill").args(["-HUP", &id.to_string()]).status()?;
@@ -146,6 +148,7 @@ async fn refresh(
             (busy, still, took) = (now, 0, began.elapsed());
         }
     }
+    tokio::time::sleep(SETTLED).await;
     Ok((took, memory(child).ok_or("it has ended")?))
 }
 
