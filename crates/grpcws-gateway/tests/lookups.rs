@@ -77,7 +77,7 @@ async fn fail(request: axum::extract::Request) -> Response {
         details: Vec<Vec<u8>>,
     }
     let body = to_bytes(request.into_body(), usize::MAX).await.expect("a request");
-    let event = Event::decode(&body[5..]).expect("a message behind its length");
+    let event = Event::decode(body.get(5..).expect("its length")).expect("a message");
     let status = RpcStatus { code: 9, details: event.payload.into_iter().collect() };
     Response::builder()
         .header("content-type", "application/grpc")

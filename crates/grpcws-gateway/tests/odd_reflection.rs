@@ -126,18 +126,18 @@ async fn an_upstream_that_is_gone_in_the_middle_is_not_taken_for_one_without_ser
     assert_eq!(error.upstream_code(), Some(Code::Unavailable));
 }
 
-/// A server that answers who shows a token.
+/// What a server answers that wants a token.
+async fn guard(
+    mut request: Request<tonic::body::Body>,
+) -> Result<http::Response<tonic::body::Body>, std::convert::Infallible> {
+    if request.headers_mut().remove("authorization").is_none_or(|value| value != "Bearer t0ken") {
+        return Ok(Status::unauthenticated("no token").into_http());
+    }
+    tower::Service::call(&mut shop_server(&[]).routes(), request).await
+}
+
 fn guarded() -> impl GrpcUpstream {
-    let server = shop_server(&[]).routes();
-    tower::service_fn(move |mut request: Request<tonic::body::Body>| {
-        let mut server = server.clone();
-        async move {
-            if request.headers_mut().remove("authorization").is_none_or(|value| value != "Bearer t0ken") {
-                return Ok(Status::unauthenticated("no token").into_http());
-            }
-            tower::Service::call(&mut server, request).await
-        }
-    })
+    tower::service_fn(guard)
 }
 
 #[tokio::test]
@@ -152,6 +152,38 @@ async fn metadata_goes_with_reflection() {
     let mut loader =
         Loader::new(DescriptorOptions::default()).upstream_for("the upstream", guarded(), &[], metadata);
     assert_eq!(names(&loader.load().await.expect("it is let in")), ["shop.v1.Shop"]);
+}
+
+/// Runs `grpcws` with these arguments, and tells how it ends, what is on stdout and what on stderr.
+async fn grpcws(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_grpcws"));
+    let output = command.args(arguments).env_remove("RUST_LOG").kill_on_drop(true).output();
+    let output =
+        tokio::time::timeout(Duration::from_secs(20), output).await.expect("it ends").expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test]
+async fn list_and_describe_send_headers_and_say_when_they_lack_some() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
+    let server =
+        tower::service_fn(|request: Request<axum::body::Body>| guard(request.map(tonic::body::Body::new)));
+    let app = axum::Router::new().fallback_service(server);
+    let options = grpcws::server::ServerOptions::default();
+    tokio::spawn(grpcws::server::serve(listener, app, options, grpcws::Shutdown::new()));
+
+    let (code, _, error) = grpcws(&["list", "--upstream", &url]).await;
+    assert_eq!(code, Some(16), "{error}");
+    assert!(error.contains("refuses server reflection"), "{error}");
+    let header = ["-H", "authorization: Bearer t0ken"];
+    let (code, names, error) = grpcws(&[&["list", "--upstream", &url], &header[..]].concat()).await;
+    assert_eq!((code, names.as_str()), (Some(0), "shop.v1.Shop\n"), "{error}");
+    let described = grpcws(&[&["describe", "--upstream", &url, "shop.v1.Item"], &header[..]].concat()).await;
+    assert!(described.1.contains("message Item"), "{described:?}");
+    let (code, _, error) = grpcws(&["list", "--upstream", &url, "-H", "no header"]).await;
+    assert_eq!(code, Some(64), "{error}");
 }
 
 #[tokio::test]

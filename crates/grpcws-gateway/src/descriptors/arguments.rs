@@ -93,7 +93,10 @@ mod tests {
             assert!(error.contains(reason), "{error}");
         }
         let header = ReflectionHeader::parse("Authorization: Bearer a:b").expect("a header");
-        assert_eq!(metadata(&[header.clone()]).get("authorization").expect("it is there"), "Bearer a:b");
+        assert_eq!(
+            metadata(std::slice::from_ref(&header)).get("authorization").expect("it is there"),
+            "Bearer a:b"
+        );
         assert!(!format!("{header:?}").contains("a:b"), "{header:?}");
     }
 }

@@ -148,7 +148,11 @@ struct Patience {
 
 impl Patience {
     fn loaded(&mut self, changed: bool) {
-        self.in_vain = if changed || !self.by_call { 0 } else { self.in_vain.saturating_add(1) };
+        if changed {
+            self.in_vain = 0;
+        } else if self.by_call {
+            self.in_vain = self.in_vain.saturating_add(1);
+        }
     }
 
     fn rest(&self) -> Duration {

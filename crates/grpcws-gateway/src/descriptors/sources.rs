@@ -131,6 +131,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn files_of_the_same_folders_are_compiled_together_for_as_long_as_they_agree() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, body: &str| {
+            let text = format!("syntax = \"proto3\"; package p; {body}");
+            std::fs::write(folder.path().join(name), text).expect("it is written");
+            PathBuf::from(name)
+        };
+        write("common.proto", "message Common {}");
+        let user = |message: &str| format!("import \"common.proto\"; message {message} {{ Common c = 1; }}");
+        let paths = [
+            write("a.proto", &user("A")),
+            write("b.proto", &user("B")),
+            write("other_a.proto", &user("A")),
+            write("c.proto", &user("C")),
+        ];
+        let includes = [folder.path().to_owned()];
+        let sets = compile_all(&paths, &includes).expect("each compiles");
+        let names = |set: &Bytes| {
+            let mut files = FileSet::default();
+            files.extend_from_set(set.clone()).expect("a set");
+            files.iter().map(|file| file.name().to_owned()).collect::<Vec<_>>()
+        };
+        let [(_, together), (path, alone)] = sets.as_slice() else { panic!("{} sets", sets.len()) };
+        assert_eq!(names(together), ["a.proto", "b.proto", "c.proto", "common.proto"]);
+        assert_eq!(
+            (names(alone), path.as_path()),
+            (vec!["common.proto".to_owned(), "other_a.proto".to_owned()], Path::new("other_a.proto"))
+        );
+        let broken = write("broken.proto", "message");
+        let error =
+            compile_all(&[paths.to_vec(), vec![broken]].concat(), &includes).expect_err("it is broken");
+        assert!(error.to_string().contains("broken.proto"), "{error}");
+    }
+
+    #[test]
     fn an_edition_is_seen_behind_comments() {
         for source in
             ["edition = \"2023\";", "// a\n/* b\n */ edition\n=\"2024\";", "\u{feff}\nedition=\"2023\";"]
