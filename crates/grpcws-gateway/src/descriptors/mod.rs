@@ -13,6 +13,7 @@ mod arguments;
 mod builtin;
 mod error;
 mod files;
+mod finish;
 mod loader;
 mod merge;
 mod options;
