@@ -21,8 +21,8 @@ use crate::{CallOptions, ClientError, ClientOptions, Code, Status};
 pub struct Client(Arc<Connector>);
 
 impl Client {
-    /// A client for the gateway at `ws://HOST[:PORT][/PREFIX]`, or `wss://…` for TLS. Without a path the prefix is
-    /// `/ws`. Nothing is connected yet.
+    /// A client for the gateway at `ws://HOST[:PORT][/PREFIX]`, or `wss://…` for TLS. Without a path the prefix is `/ws`,
+    /// and with a slash alone there is none. Nothing is connected yet.
     ///
     /// # Errors
     ///

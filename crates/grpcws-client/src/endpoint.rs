@@ -5,7 +5,7 @@ use http::uri::PathAndQuery;
 
 use crate::{ClientError, Status};
 
-/// The prefix of the generic route where a URL has no path.
+/// The prefix of the generic route where a URL has no path. One that is a slash has no prefix.
 const DEFAULT_PREFIX: &str = "/ws";
 
 /// Where a gateway is.
@@ -38,9 +38,19 @@ impl Endpoint {
         }
         // An address of IPv6 stands in brackets in a URL and without them everywhere else.
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let path = uri.path().trim_end_matches('/');
-        let prefix = if path.is_empty() { DEFAULT_PREFIX } else { path }.to_owned();
+        let port = match authority.port_u16() {
+            Some(0) => return Err(error("port 0 is none that can be connected to")),
+            Some(port) => port,
+            // A port that is none would lead to another server.
+            None if authority.as_str().len() > authority.host().len() => {
+                return Err(error("its port is not a number from 1 to 65535"));
+            }
+            None if tls => 443,
+            None => 80,
+        };
+        // The parser makes one slash of a path that is not there.
+        let has_path = url.split_once("://").is_some_and(|(_, rest)| rest.contains('/'));
+        let prefix = if has_path { uri.path().trim_end_matches('/') } else { DEFAULT_PREFIX }.to_owned();
         Ok(Self { tls, host, port, authority: authority.as_str().to_owned(), prefix })
     }
 
@@ -70,6 +80,19 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_is_a_slash_is_no_prefix() {
+        for (url, path) in [
+            ("ws://example.com", "/ws/a.B/C"),
+            ("ws://example.com/", "/a.B/C"),
+            ("ws://example.com:80/", "/a.B/C"),
+            ("ws://[::1]//", "/a.B/C"),
+            ("ws://example.com/ws/", "/ws/a.B/C"),
+        ] {
+            assert_eq!(Endpoint::parse(url).expect("valid").path("a.B/C").expect("valid"), path, "{url}");
+        }
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         for (url, reason) in [
             ("http://example.com", "scheme"),
@@ -77,6 +100,10 @@ mod tests {
             ("ws://", "parse"),
             ("ws://user@example.com", "user"),
             ("ws://example.com/ws?x=1", "query"),
+            ("ws://example.com:211000", "1 to 65535"),
+            ("ws://example.com:", "1 to 65535"),
+            ("wss://[::1]:65536/ws", "1 to 65535"),
+            ("ws://example.com:0", "port 0"),
         ] {
             let error = Endpoint::parse(url).expect_err(url).to_string();
             assert!(error.contains(reason), "{error}");

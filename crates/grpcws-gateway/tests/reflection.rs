@@ -28,6 +28,11 @@ async fn loaded(upstream: impl GrpcUpstream) -> Loaded {
     load(upstream, DescriptorOptions::default()).await.expect("it describes itself")
 }
 
+/// Options with which upstreams are asked again only where there is a reason.
+fn without_timer() -> DescriptorOptions {
+    DescriptorOptions::default().refresh_interval(None)
+}
+
 fn methods(loaded: &Loaded) -> Vec<&str> {
     loaded.services.methods().map(|method| method.path()).collect()
 }
@@ -272,7 +277,7 @@ async fn an_upstream_without_reflection_is_asked_again_only_where_there_is_a_rea
     let (server, asked) = counted(|| Err(Status::unimplemented("no reflection")));
     let descriptors = grpcws::services::Descriptors::pending();
     let trigger = Arc::new(Trigger::default());
-    let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server);
+    let loader = Loader::new(without_timer()).upstream("the upstream", server);
     let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::clone(&trigger)));
 
     tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -291,7 +296,7 @@ async fn upstreams_that_end_many_connections_are_not_asked_for_each() {
     let (server, asked) = counted(|| services(&[]));
     let descriptors = grpcws::services::Descriptors::pending();
     let trigger = Arc::new(Trigger::default());
-    let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server);
+    let loader = Loader::new(without_timer()).upstream("the upstream", server);
     let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::clone(&trigger)));
     descriptors.loaded().await;
     for _ in 0..600 {
@@ -320,7 +325,7 @@ async fn upstreams_that_end_many_connections_are_not_asked_for_each() {
 async fn a_call_that_meets_no_descriptors_lets_them_be_asked_for() {
     let (server, asked) = counted(|| Err(Status::unavailable("down")));
     let descriptors = grpcws::services::Descriptors::pending();
-    let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server);
+    let loader = Loader::new(without_timer()).upstream("the upstream", server);
     let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::default()));
     // Without a call, as often as the delays have it.
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -362,7 +367,7 @@ async fn descriptors_come_when_the_upstream_does_and_follow_it() {
     let set = |names| *present.lock().expect("no panic") = names;
     let descriptors = grpcws::services::Descriptors::pending();
     let trigger = Arc::new(Trigger::default());
-    let loader = Loader::new(DescriptorOptions::default()).upstream("the upstream", server.routes());
+    let loader = Loader::new(without_timer()).upstream("the upstream", server.routes());
     let refreshing = tokio::spawn(refresh(loader, descriptors.clone(), Arc::clone(&trigger)));
 
     tokio::time::sleep(Duration::from_secs(100)).await;

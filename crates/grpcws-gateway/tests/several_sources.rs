@@ -122,7 +122,12 @@ async fn upstreams_with_three_revisions_of_a_file_lose_no_field_in_any_order() {
         let mut loader = Loader::new(DescriptorOptions::default());
         for revision in order {
             let services = [format!("own{revision}")];
-            loader = loader.upstream_for(format!("{revision}"), server(built_with(revision)), &services);
+            loader = loader.upstream_for(
+                format!("{revision}"),
+                server(built_with(revision)),
+                &services,
+                http::HeaderMap::new(),
+            );
         }
         let loaded = loader.load().await.expect("they describe themselves");
         assert_eq!(loaded.sets.len(), 3);
@@ -159,7 +164,7 @@ async fn services_of_an_upstream_that_is_not_up_yet_may_still_come() {
     });
     let mut loader = Loader::new(DescriptorOptions::default())
         .upstream("rest", api("p", &["A"]))
-        .upstream_for("late", late.routes(), &["game.v1".to_owned()]);
+        .upstream_for("late", late.routes(), &["game.v1".to_owned()], http::HeaderMap::new());
     let services = loader.load().await.expect("one is up").services;
     let may_come =
         ["game.v1.Game", "game.v1.Other", "game.v2.Game", "p.B"].map(|name| services.may_come(name));
@@ -176,7 +181,7 @@ async fn services_of_an_upstream_that_is_not_up_yet_may_still_come() {
 async fn an_upstream_without_reflection_has_nothing_to_come() {
     let mut loader = Loader::new(DescriptorOptions::default())
         .upstream("rest", api("p", &["A"]))
-        .upstream_for("none", Routes::default(), &["game.v1".to_owned()]);
+        .upstream_for("none", Routes::default(), &["game.v1".to_owned()], http::HeaderMap::new());
     assert!(loader.load().await.expect("one describes itself").services.is_complete());
 }
 
@@ -198,7 +203,7 @@ async fn the_descriptor_of_a_service_is_that_of_the_upstream_that_is_called() {
     let revision = |fields: &[&str], names: &[&str]| server(vec![file("api.proto", "p", fields, names)]);
     let loaded = Loader::new(DescriptorOptions::default())
         .upstream("rest", revision(&["a"], &["A", "C"]))
-        .upstream_for("own", revision(&["a", "b"], &["A", "B"]), &["p.A".to_owned()])
+        .upstream_for("own", revision(&["a", "b"], &["A", "B"]), &["p.A".to_owned()], http::HeaderMap::new())
         .load()
         .await
         .expect("they can be used");

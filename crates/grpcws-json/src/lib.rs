@@ -80,6 +80,7 @@ mod digits;
 mod error;
 mod field_mask;
 mod from_json;
+mod missing;
 mod options;
 mod path;
 mod room;
@@ -89,5 +90,6 @@ mod to_json;
 mod wire;
 
 pub use error::{FromJsonError, FromJsonErrorKind, TableError, ToJsonError, ToJsonErrorKind};
+pub use missing::{MissingType, MissingTypes};
 pub use options::{DEFAULT_RECURSION_LIMIT, MAX_RECURSION_LIMIT, MarshalOptions, UnmarshalOptions};
 pub use table::{EnumDescriptor, FieldDescriptor, FieldKind, Message, Table};

@@ -11,12 +11,24 @@ pub(crate) enum Segment {
 
 /// Bytes of a peer's text that an error quotes.
 const QUOTED: usize = 80;
+/// The same of a name of a type: longer than any that is in use.
+const QUOTED_NAME: usize = 256;
 
 /// The beginning of a peer's text, for an error.
 #[cold]
 pub(crate) fn shortened(text: &[u8]) -> String {
-    let shown = String::from_utf8_lossy(text.get(..text.len().min(QUOTED)).unwrap_or_default()).into_owned();
-    if text.len() > QUOTED { shown + "…" } else { shown }
+    shortened_to(text, QUOTED)
+}
+
+/// The same of a name that a type or an extension may have, which is asked for by that.
+#[cold]
+pub(crate) fn shortened_name(text: &[u8]) -> String {
+    shortened_to(text, QUOTED_NAME)
+}
+
+fn shortened_to(text: &[u8], length: usize) -> String {
+    let shown = String::from_utf8_lossy(text.get(..text.len().min(length)).unwrap_or_default()).into_owned();
+    if text.len() > length { shown + "…" } else { shown }
 }
 
 /// Segments, innermost first.

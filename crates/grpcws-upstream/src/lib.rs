@@ -79,8 +79,9 @@
 //!
 //! - Headers or trailers beyond `max_header_list_size` end their call with RESOURCE_EXHAUSTED. Those of more than 2 MiB, as
 //!   they are sent, or more than that limit, if it is higher, end the connection too, with all its calls.
-//! - Some errors that RFC 9113 has for a stream end the connection, since that is what h2 does: a name with an upper-case
-//!   letter or a blank, a value with a control character, a `:status` that is no number. So do more than 100 DATA frames
+//! - Some errors that RFC 9113 has for a stream end the connection, since that is what h2 does: a name that is empty, or has
+//!   an upper-case letter, a blank or another character that no name has; a value with a control character; a `:status`
+//!   that is not three digits; a pseudo-header that there is none of. So do more than 100 DATA frames
 //!   that have nothing but padding, over the life of a connection, and more than 400 CONTINUATION frames in a row.
 //! - An upload that is not read counts as stuck after 250 ms without progress; calls that were put on the same connection
 //!   before that may have to wait for it, if the server's connection window is no larger than that of a stream. New calls

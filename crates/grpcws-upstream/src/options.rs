@@ -37,6 +37,10 @@ options! {
         /// How many connections there are at once, over all addresses, at least 1; those that only finish their calls
         /// after a GOAWAY are not counted. Each takes a file descriptor. Default: 1,024.
         number max_connections [1..=usize::MAX]: usize = 1024;
+        /// Where to begin among the addresses, sorted, where there are more than
+        /// [`max_connections`](Self::max_connections). Pools of one process that share the connections among themselves
+        /// leave no address out if each begins behind those of the one before. Default: 0.
+        value address_offset: usize = 0;
         /// How long a call waits for a connection that can take it, or for the end of another call, before it fails
         /// with UNAVAILABLE. Cannot be turned off: the first call to each address waits. Default: 10 s.
         duration connect_wait = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use crate::endpoint::Target;
 
 /// Something that one connection goes to.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Address {
     Tcp(SocketAddr),
     Unix(PathBuf),

@@ -1,11 +1,20 @@
 //! Between the payload of a frame and the bytes of a protobuf message.
 
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use grpcws_json::{FromJsonError, MarshalOptions, Message, Table, ToJsonError, UnmarshalOptions};
-use grpcws_proto::DebugDetail;
+use grpcws_json::{
+    FromJsonError, MarshalOptions, Message, MissingType, MissingTypes, Table, ToJsonError, UnmarshalOptions,
+};
 use grpcws_proto::message::data;
 use grpcws_proto::session::Payload;
+use grpcws_proto::{DebugDetail, Status};
+use prost::Message as _;
 use serde_json::value::RawValue;
+
+use crate::services::{Descriptors, Side, WantedType};
 
 /// A message type is not in the table; add its file to the `FileDescriptorSet` that the table is made from.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,7 +62,20 @@ pub struct Codec {
     table: Table,
     marshal: MarshalOptions,
     unmarshal: UnmarshalOptions,
+    /// Where types come from that the table lacks.
+    types: Option<TypeSource>,
 }
+
+/// Where the types of a method's messages come from, also those that the descriptors do not have yet.
+#[derive(Debug, Clone)]
+pub(crate) struct TypeSource {
+    pub(crate) descriptors: Descriptors,
+    /// `package.Service/Method`
+    pub(crate) method: Arc<str>,
+}
+
+/// Types that are being looked up; `false` where no answer came in time.
+pub(crate) type Lookup = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 impl Codec {
     /// A codec for a method with these message types, by their full names, and the default JSON options.
@@ -74,7 +96,15 @@ impl Codec {
             table: response.table(),
             marshal: MarshalOptions::default(),
             unmarshal: UnmarshalOptions::default(),
+            types: None,
         }
+    }
+
+    /// Where types come from that the table lacks.
+    #[must_use]
+    pub(crate) fn types(mut self, types: Option<TypeSource>) -> Self {
+        self.types = types;
+        self
     }
 
     /// How responses are written as JSON.
@@ -116,15 +146,109 @@ impl Codec {
     ///
     /// What in the bytes does not fit the response type. `text` is then as it was.
     pub fn encode_data(&self, message: &[u8], text: &mut Vec<u8>) -> Result<(), ToJsonError> {
+        self.encode_data_noting(message, text, &mut MissingTypes::default())
+    }
+
+    /// As [`encode_data`](Self::encode_data), and notes the types that the table lacks if they can be looked up.
+    pub(crate) fn encode_data_noting(
+        &self,
+        message: &[u8],
+        text: &mut Vec<u8>,
+        missing: &mut MissingTypes,
+    ) -> Result<(), ToJsonError> {
         let start = text.len();
         text.extend_from_slice(data::PREFIX);
-        if let Err(error) = self.response.to_json(message, &self.marshal, text) {
+        let printed = if self.looks_types_up() {
+            self.response.to_json_noting(message, &self.marshal, text, missing)
+        } else {
+            self.response.to_json(message, &self.marshal, text)
+        };
+        if let Err(error) = printed {
             text.truncate(start);
             return Err(error);
         }
         text.extend_from_slice(data::SUFFIX);
         Ok(())
     }
+
+    fn looks_types_up(&self) -> bool {
+        self.types.as_ref().is_some_and(|types| types.descriptors.looks_types_up())
+    }
+
+    /// Looks up the type without which a request cannot be read, unless it is known not to be there.
+    pub(crate) fn look_up_for_request(&self, error: &FromJsonError) -> Option<Lookup> {
+        self.look_up([MissingType::of_error(error)?], Side::Client)
+    }
+
+    /// Looks up what a response has and the table lacks, unless it is known not to be there.
+    pub(crate) fn look_up_for_response(&self, missing: MissingTypes) -> Option<Lookup> {
+        self.look_up(missing, Side::Upstream)
+    }
+
+    /// Looks up the types of a status's details.
+    pub(crate) fn look_up_for_status(&self, status: &Status) -> Option<Lookup> {
+        if status.details().is_empty() || !self.looks_types_up() {
+            return None;
+        }
+        let status = RpcStatus::decode(status.details().as_ref()).ok()?;
+        let mut missing = MissingTypes::default();
+        for Detail { type_url, value } in &status.details {
+            match self.table.message(type_url.rsplit('/').next().unwrap_or(type_url)) {
+                Some(message) => {
+                    let _ = message.to_json_noting(value, &self.marshal, &mut Vec::new(), &mut missing);
+                }
+                None => missing.note_any(type_url),
+            }
+        }
+        self.look_up(missing, Side::Upstream)
+    }
+
+    fn look_up(&self, missing: impl IntoIterator<Item = MissingType>, side: Side) -> Option<Lookup> {
+        let types = self.types.as_ref()?;
+        let service = types.method.split_once('/').map_or(&*types.method, |(service, _)| service);
+        let wanted = missing.into_iter().map(|missing| WantedType { service: service.to_owned(), missing });
+        let awaited = types.descriptors.ask_for_types(wanted, side);
+        if awaited.is_empty() {
+            return None;
+        }
+        let descriptors = types.descriptors.clone();
+        Some(Box::pin(async move { descriptors.types_answered(&awaited).await }))
+    }
+
+    /// The same with the types that the descriptors have by now.
+    pub(crate) fn renewed(&self) -> Option<Self> {
+        let types = self.types.as_ref()?;
+        let services = types.descriptors.current()?;
+        let (service, name) = types.method.split_once('/')?;
+        let method = services.method(service, name)?;
+        let table = method.response().table();
+        let renewed = |message: &Message| table.message(message.full_name());
+        let (request, response) = (renewed(&self.request)?, renewed(&self.response)?);
+        Some(Self { request, response, table, ..self.clone() })
+    }
+
+    /// Tells whoever loads the descriptors that the upstream does not have the method, so that they are outdated.
+    pub(crate) fn outdated(&self) {
+        if let Some(types) = &self.types {
+            types.descriptors.request();
+        }
+    }
+}
+
+/// The details of a `google.rpc.Status`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcStatus {
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Detail>,
+}
+
+/// A `google.protobuf.Any`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Detail {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "bytes", tag = "2")]
+    value: Bytes,
 }
 
 impl DebugDetail for Codec {

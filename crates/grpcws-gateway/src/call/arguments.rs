@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 /// The options of `grpcws call`.
 #[derive(Debug, Args)]
 pub struct CallArguments {
-    /// The gateway: ws://HOST:PORT[/PREFIX], or wss:// for TLS. Without a path the prefix is /ws.
+    /// The gateway: ws://HOST:PORT[/PREFIX], or wss:// for TLS. Without a path the prefix is /ws; with a slash alone, as in
+    /// ws://HOST:PORT/, there is none.
     pub(super) url: String,
 
     /// package.Service/Method; or the path of a route below the prefix, with its query, beginning with a slash.

@@ -63,13 +63,35 @@ pub enum DescriptorError {
         /// The upstream.
         upstream: String,
     },
-    /// The descriptors of an upstream exceed a limit.
+    /// The descriptors of an upstream exceed a limit. Raise it, or ask for less.
     #[error("the descriptors of {upstream} exceed the limit of {limit}")]
     TooLarge {
         /// The upstream.
         upstream: String,
         /// The limit, with its unit.
         limit: String,
+    },
+    /// A file that was given exceeds a limit.
+    #[error("the descriptors of {} exceed the limit of {limit}", path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit, with its unit.
+        limit: String,
+    },
+    /// An upstream refuses to tell its descriptors to whoever has no credentials.
+    #[error(
+        "{upstream} refuses server reflection ({code}): give it credentials with --reflection-header, or its descriptors \
+         with --descriptor-set or --proto"
+    )]
+    Refused {
+        /// The upstream.
+        upstream: String,
+        /// The code of the status.
+        code: Code,
+        /// The status of the call.
+        #[source]
+        status: Status,
     },
     /// An upstream took too long to give its descriptors.
     #[error("{upstream} did not give its descriptors within {} s", timeout.as_secs_f64())]
@@ -93,6 +115,7 @@ impl DescriptorError {
     pub fn upstream_code(&self) -> Option<Code> {
         match self {
             Self::Reflection { status, .. } => Some(status.code()),
+            Self::Refused { status, .. } => Some(status.code()),
             Self::NoReflection { .. } => Some(Code::Unimplemented),
             Self::TooLarge { .. } => Some(Code::ResourceExhausted),
             Self::Timeout { .. } => Some(Code::DeadlineExceeded),

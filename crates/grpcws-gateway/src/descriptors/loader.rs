@@ -1,20 +1,24 @@
 //! Loads descriptors, from wherever they come.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use grpcws::routes::{ExtraRoute, RouteError};
-use grpcws::services::Services;
+use grpcws::proto::ErrorChain;
+use grpcws::routes::RouteError;
+use grpcws::services::{Services, WantedType};
+use grpcws_json::MissingType;
+use http::HeaderMap;
 use tokio::task::JoinSet;
 
 use super::error::DescriptorError;
 use super::files::FileSet;
-use super::merge::{SourceFiles, SourceKind, covers, groups, owner};
+use super::finish::finish;
+use super::merge::{SourceFiles, SourceKind, covers};
 use super::options::DescriptorOptions;
-use super::reflection::{self, GrpcUpstream};
-use super::resolve::{Omitted, resolve};
+use super::reflection::{Asking, Described, GrpcUpstream};
+use super::resolve::Omitted;
 use super::sources;
 
 /// Loads descriptors from files or from upstreams, each time anew. Keeps what an upstream has given last, for when it
@@ -22,6 +26,8 @@ use super::sources;
 pub struct Loader<S> {
     options: DescriptorOptions,
     upstreams: Vec<Source<S>>,
+    /// What the files had when they were read last.
+    files: Option<Vec<SourceFiles>>,
     /// What was built last, and for which upstreams more was to come.
     built: Option<(Vec<SourceFiles>, Owners)>,
 }
@@ -35,18 +41,27 @@ struct Source<S> {
     service: S,
     /// The services that it gets; all that no other one has where there are none.
     services: Arc<[String]>,
-    last: Option<Arc<FileSet>>,
+    /// What goes with the questions.
+    metadata: HeaderMap,
+    last: Option<Arc<Described>>,
+    /// Types that messages had and the files lacked. They are asked for again with everything else.
+    types: Vec<MissingType>,
     /// Whether it gave its descriptors when it was asked last.
     answered: bool,
     /// Whether it has said that it has no reflection.
     has_none: bool,
 }
 
-/// Which upstreams are asked.
+/// Who is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
+    /// Files are read, and all upstreams asked.
     All,
-    /// Those that gave nothing the last time.
+    /// Files are read.
+    Files,
+    /// All upstreams are asked.
+    Upstreams,
+    /// The upstreams are asked that gave nothing the last time.
     Failed,
 }
 
@@ -99,26 +114,34 @@ impl<S: GrpcUpstream> Loader<S> {
     /// A loader without upstreams.
     #[must_use]
     pub fn new(options: DescriptorOptions) -> Self {
-        Self { options, upstreams: Vec::new(), built: None }
+        Self { options, upstreams: Vec::new(), files: None, built: None }
     }
 
     /// Adds an upstream to ask, with the name that errors have for it. Where several have the same service, the first
     /// one counts.
     #[must_use]
     pub fn upstream(self, name: impl Into<String>, service: S) -> Self {
-        self.upstream_for(name, service, &[])
+        self.upstream_for(name, service, &[], HeaderMap::new())
     }
 
     /// Adds an upstream that gets the services of these names, and those whose packages they are. Its descriptors of
-    /// these count, and not those of others.
+    /// these count, and not those of others. It is asked with this metadata.
     #[must_use]
-    pub fn upstream_for(mut self, name: impl Into<String>, service: S, services: &[String]) -> Self {
+    pub fn upstream_for(
+        mut self,
+        name: impl Into<String>,
+        service: S,
+        services: &[String],
+        metadata: HeaderMap,
+    ) -> Self {
         let services = services.iter().map(|name| name.trim_matches('.').to_owned()).collect();
         self.upstreams.push(Source {
             name: name.into().into(),
             service,
             services,
+            metadata,
             last: None,
+            types: Vec::new(),
             answered: false,
             has_none: false,
         });
@@ -142,9 +165,96 @@ impl<S: GrpcUpstream> Loader<S> {
         Ok(loaded)
     }
 
-    /// Whether anything was loaded.
-    pub(super) fn has_loaded(&self) -> bool {
-        self.built.is_some()
+    /// Reads the files, and asks nobody: what upstreams have is to come.
+    ///
+    /// # Errors
+    ///
+    /// Files cannot be read.
+    pub async fn load_files(&mut self) -> Result<Loaded, DescriptorError> {
+        let (sources, _) = self.gather(Asked::Files).await?;
+        self.build(sources).await
+    }
+
+    /// Whom to ask first.
+    pub(super) fn first_ask(&self) -> Option<Asked> {
+        match (self.built.is_some(), self.options.uses_reflection()) {
+            (false, _) => Some(Asked::All),
+            (true, true) if self.upstreams.iter().any(|source| !source.answered) => Some(Asked::Upstreams),
+            (true, _) => None,
+        }
+    }
+
+    /// How often upstreams are asked without another reason.
+    pub(super) fn refresh_interval(&self) -> Option<Duration> {
+        self.options.refresh_interval.filter(|_| self.options.uses_reflection() && !self.upstreams.is_empty())
+    }
+
+    /// Looks for types that messages have and the descriptors lack. Returns what is new, if something is, and which of the
+    /// types are nowhere.
+    pub(super) async fn look_up(&mut self, wanted: &[WantedType]) -> (Option<Loaded>, Vec<WantedType>) {
+        let mut absent = Vec::new();
+        let mut found = false;
+        for index in 0..self.upstreams.len() {
+            let theirs: Vec<&WantedType> =
+                wanted.iter().filter(|wanted| self.asked_for(&wanted.service) == Some(index)).collect();
+            if theirs.is_empty() {
+                continue;
+            }
+            let types: Vec<MissingType> = theirs.iter().map(|wanted| wanted.missing.clone()).collect();
+            let missing = self.look_up_at(index, &types).await;
+            found |= missing.len() < types.len();
+            absent.extend(theirs.into_iter().filter(|wanted| missing.contains(&wanted.missing)).cloned());
+        }
+        let nobody = wanted.iter().filter(|wanted| self.asked_for(&wanted.service).is_none());
+        absent.extend(nobody.cloned());
+        if !found {
+            return (None, absent);
+        }
+        match self.build(self.sources()).await {
+            Ok(loaded) => (Some(loaded), absent),
+            Err(error) => {
+                tracing::warn!(error = %ErrorChain(&error), "types that were looked up cannot be used");
+                (None, wanted.to_vec())
+            }
+        }
+    }
+
+    /// The upstream that gets the calls of a service.
+    fn asked_for(&self, service: &str) -> Option<usize> {
+        let closeness = |source: &Source<S>| {
+            let names = source.services.iter().filter(|name| covers(name, service)).map(String::len);
+            names.max().or(source.services.is_empty().then_some(0))
+        };
+        let described = self.upstreams.iter().enumerate().filter(|(_, source)| source.last.is_some());
+        let near = described.filter_map(|(index, source)| Some((closeness(source)?, index)));
+        near.max_by_key(|(closeness, index)| (*closeness, std::cmp::Reverse(*index))).map(|(_, index)| index)
+    }
+
+    /// Returns those that the upstream does not have.
+    async fn look_up_at(&mut self, index: usize, types: &[MissingType]) -> Vec<MissingType> {
+        let Some(source) = self.upstreams.get_mut(index) else { return types.to_vec() };
+        let Some(known) = source.last.clone() else { return types.to_vec() };
+        let asking = Asking {
+            name: &source.name,
+            service: source.service.clone(),
+            metadata: &source.metadata,
+            options: &self.options,
+        };
+        match asking.about(types, &known.files).await {
+            Ok((files, absent)) => {
+                let files = Arc::new(files);
+                tracing::debug!(upstream = %source.name, ?types, ?absent, "types were looked up");
+                let found = types.iter().filter(|missing| !absent.contains(missing));
+                source.types.extend(found.cloned());
+                let registered = Arc::clone(&known.registered);
+                source.last = Some(Arc::new(Described { files, registered }));
+                absent
+            }
+            Err(error) => {
+                tracing::warn!(error = %ErrorChain(&error), "types cannot be looked up");
+                types.to_vec()
+            }
+        }
     }
 
     /// Loads what may be new, and builds it if it is.
@@ -188,15 +298,24 @@ impl<S: GrpcUpstream> Loader<S> {
         &mut self,
         asked: Asked,
     ) -> Result<(Vec<SourceFiles>, Vec<DescriptorError>), DescriptorError> {
-        if !self.options.uses_reflection() {
-            return Ok((read_files(self.options.clone()).await?, Vec::new()));
+        if self.options.has_files() && (matches!(asked, Asked::All | Asked::Files) || self.files.is_none()) {
+            self.files = Some(read_files(self.options.clone()).await?);
         }
-        let mut failed = self.ask_upstreams(asked).await?;
-        let nothing = self.upstreams.iter().all(|source| source.last.is_none());
+        let mut failed = Vec::new();
+        if self.options.uses_reflection() && asked != Asked::Files {
+            failed = self.ask_upstreams(asked).await?;
+        }
+        let nothing = self.files.is_none() && self.upstreams.iter().all(|source| source.last.is_none());
         if nothing && let Some(error) = failed.iter().position(|error| !is_answer(error)) {
             return Err(failed.swap_remove(error));
         }
-        Ok((self.upstreams.iter().filter_map(Source::files).collect(), failed))
+        Ok((self.sources(), failed))
+    }
+
+    /// What upstreams and files have given last.
+    fn sources(&self) -> Vec<SourceFiles> {
+        let of_upstreams = self.upstreams.iter().filter_map(Source::files);
+        of_upstreams.chain(self.files.iter().flatten().cloned()).collect()
     }
 
     /// Asks at the same time, and keeps the answers.
@@ -208,7 +327,11 @@ impl<S: GrpcUpstream> Loader<S> {
             }
             let (name, service, options) =
                 (Arc::clone(&source.name), source.service.clone(), self.options.clone());
-            fetching.spawn(async move { (index, reflection::fetch(&name, service, &options).await) });
+            let (metadata, types) = (source.metadata.clone(), source.types.clone());
+            fetching.spawn(async move {
+                let asking = Asking { name: &name, service, metadata: &metadata, options: &options };
+                (index, asking.everything(&types).await)
+            });
         }
         let mut failed = Vec::new();
         while let Some(joined) = fetching.join_next().await {
@@ -217,7 +340,7 @@ impl<S: GrpcUpstream> Loader<S> {
             source.answered = result.is_ok();
             source.has_none = result.as_ref().is_err_and(is_answer);
             match result {
-                Ok(files) => source.last = Some(Arc::new(files)),
+                Ok(described) => source.last = Some(Arc::new(described)),
                 Err(error) => failed.push(error),
             }
         }
@@ -227,9 +350,14 @@ impl<S: GrpcUpstream> Loader<S> {
 
 impl<S> Source<S> {
     fn files(&self) -> Option<SourceFiles> {
-        let files = Arc::clone(self.last.as_ref()?);
+        let described = self.last.as_ref()?;
         let kind = SourceKind::Upstream(Arc::clone(&self.services));
-        Some(SourceFiles { origin: Arc::clone(&self.name), files, kind })
+        Some(SourceFiles {
+            origin: Arc::clone(&self.name),
+            files: Arc::clone(&described.files),
+            registered: Some(Arc::clone(&described.registered)),
+            kind,
+        })
     }
 }
 
@@ -243,49 +371,6 @@ fn is_to_come(owners: &[(String, bool)], service: &str) -> bool {
 async fn read_files(options: DescriptorOptions) -> Result<Vec<SourceFiles>, DescriptorError> {
     let read = tokio::task::spawn_blocking(move || sources::read(&options)).await;
     read.unwrap_or(Err(DescriptorError::Interrupted))
-}
-
-/// Makes services of files; with many of them that takes a while.
-fn finish(sources: &[SourceFiles], extra: &[ExtraRoute]) -> Result<Loaded, DescriptorError> {
-    let groups = groups(sources);
-    let mut files = FileSet::default();
-    let (mut sets, mut each, mut omitted) = (Vec::new(), Vec::new(), Vec::new());
-    for group in &groups {
-        let mut own = group.files();
-        omitted.extend(resolve(&mut own));
-        let set = EncodedSet(own.encode());
-        each.push(Services::from_file_descriptor_set(&set.0)?);
-        sets.push(set);
-        files.extend(own);
-    }
-    let services = joined(each, |having, service| owner(&groups, having, service));
-    for omitted in &mut omitted {
-        omitted.services.retain(|service| services.service(service).is_none());
-    }
-    // A method that is not there may come with the next descriptors.
-    let (services, routes) = services.with_valid_routes(extra);
-    Ok(Loaded { services, files, sets, omitted, routes, failed: Vec::new() })
-}
-
-/// The services of all sets. Of those that have the same one, `owner` says which set's counts.
-fn joined(mut sets: Vec<Services>, owner: impl Fn(&[usize], &str) -> Option<usize>) -> Services {
-    if sets.len() == 1
-        && let Some(only) = sets.pop()
-    {
-        return only;
-    }
-    let mut having: HashMap<String, Vec<usize>> = HashMap::new();
-    for (index, set) in sets.iter().enumerate() {
-        for service in set {
-            having.entry(service.full_name().to_owned()).or_default().push(index);
-        }
-    }
-    let owners: HashMap<&str, Option<usize>> =
-        having.iter().map(|(service, having)| (service.as_str(), owner(having, service))).collect();
-    let keeps = |index: usize, service: &str| owners.get(service).is_some_and(|owner| *owner == Some(index));
-    Services::of_several(
-        sets.into_iter().enumerate().map(|(index, set)| set.retain(|service| keeps(index, service))),
-    )
 }
 
 impl<S> fmt::Debug for Loader<S> {

@@ -19,6 +19,8 @@ pub(super) struct SourceFiles {
     /// The name of the upstream or of the file.
     pub(super) origin: Arc<str>,
     pub(super) files: Arc<FileSet>,
+    /// The services that the upstream says it has, sorted; all that the files declare where they come from a file.
+    pub(super) registered: Option<Arc<[String]>>,
     /// Where they come from.
     pub(super) kind: SourceKind,
 }
@@ -39,10 +41,31 @@ pub(super) struct Group<'a> {
     sources: Vec<&'a SourceFiles>,
     by_name: HashMap<&'a str, Vec<&'a DescriptorFile>>,
     declared: HashSet<String>,
+    /// Files of other groups, and their services.
+    supplements: Vec<&'a DescriptorFile>,
+    supplied_services: HashSet<String>,
 }
 
-/// All sources, in groups that share a table each.
+/// All sources, in groups that share a table each. Where there are files beside upstreams, each group has what the others
+/// have and it lacks, as a type that one of them uses may be known to another one only.
 pub(super) fn groups(sources: &[SourceFiles]) -> Vec<Group<'_>> {
+    let mut groups = groups_of_their_own(sources);
+    let is_file = |source: &&SourceFiles| source.kind == SourceKind::File;
+    let files = sources.iter().filter(is_file).count();
+    if files > 0 && files < sources.len() {
+        for group in &mut groups {
+            let of_upstreams = group.sources.iter().any(|source| !is_file(source));
+            // What another upstream says is not for this one.
+            sources
+                .iter()
+                .filter(|source| of_upstreams == is_file(source))
+                .for_each(|source| group.supplement(source));
+        }
+    }
+    groups
+}
+
+fn groups_of_their_own(sources: &[SourceFiles]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for source in sources {
         let index = groups.iter().position(|group| group.admits(source)).unwrap_or(groups.len());
@@ -68,7 +91,7 @@ impl<'a> Group<'a> {
 
     fn has(&self, file: &DescriptorFile) -> bool {
         let named = self.by_name.get(file.name()).map_or(&[][..], Vec::as_slice);
-        named.iter().any(|other| *other == file || other.descriptor() == file.descriptor())
+        named.iter().any(|other| other.says_the_same_as(file))
     }
 
     fn add(&mut self, source: &'a SourceFiles) {
@@ -79,6 +102,30 @@ impl<'a> Group<'a> {
                 self.by_name.entry(file.name()).or_default().push(file);
             }
         }
+    }
+
+    /// Adds the files of a source whose names are all new.
+    fn supplement(&mut self, source: &'a SourceFiles) {
+        for file in source.files.iter() {
+            let declared = file.declared();
+            if !self.by_name.contains_key(file.name())
+                && !declared.iter().any(|name| self.declared.contains(name))
+            {
+                self.declared.extend(declared);
+                self.by_name.entry(file.name()).or_default().push(file);
+                self.supplements.push(file);
+                self.supplied_services.extend(file.services());
+            }
+        }
+    }
+
+    /// Whether a service is one of this group: upstreams may declare more than they have, in files that they share with
+    /// others.
+    pub(super) fn has_service(&self, service: &str) -> bool {
+        self.sources.iter().any(|source| match &source.registered {
+            Some(registered) => registered.binary_search_by(|name| name.as_str().cmp(service)).is_ok(),
+            None => true,
+        }) && !self.supplied_services.contains(service)
     }
 
     /// The files of all sources of the group.
@@ -100,11 +147,16 @@ impl<'a> Group<'a> {
                 }
             }
         }
+        for file in &self.supplements {
+            order += 1;
+            files.insert((*file).clone().ordered(order));
+        }
         files
     }
 
     /// How closely the calls of a service belong to the sources of this group: the length of the longest name of an
-    /// upstream that has the service, 0 where it gets what no other one has, and nothing where it gets other services.
+    /// upstream that has the service, 0 where it gets what no other one has, and nothing where it gets other services. Files
+    /// that the user has given are closer than any.
     fn closeness(&self, service: &str) -> Option<usize> {
         self.sources.iter().filter_map(|source| closeness(&source.kind, service)).max()
     }
@@ -119,7 +171,8 @@ pub(super) fn owner(groups: &[Group<'_>], having: &[usize], service: &str) -> Op
 }
 
 fn closeness(kind: &SourceKind, service: &str) -> Option<usize> {
-    let SourceKind::Upstream(services) = kind else { return Some(0) };
+    // What the user gives counts more than what an upstream says.
+    let SourceKind::Upstream(services) = kind else { return Some(usize::MAX) };
     if services.is_empty() {
         return Some(0);
     }
@@ -158,11 +211,13 @@ mod tests {
 
     fn upstream(names: &[&str], files: &Arc<FileSet>) -> SourceFiles {
         let services = names.iter().map(|name| (*name).to_owned()).collect();
-        SourceFiles { origin: "o".into(), files: Arc::clone(files), kind: SourceKind::Upstream(services) }
+        let kind = SourceKind::Upstream(services);
+        SourceFiles { origin: "o".into(), files: Arc::clone(files), registered: None, kind }
     }
 
     fn file(files: &Arc<FileSet>) -> SourceFiles {
-        SourceFiles { origin: "f".into(), files: Arc::clone(files), kind: SourceKind::File }
+        let kind = SourceKind::File;
+        SourceFiles { origin: "f".into(), files: Arc::clone(files), registered: None, kind }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -26,6 +27,8 @@ const GATHER: Duration = Duration::from_millis(200);
 /// The least time from descriptors that were loaded until upstreams are asked again. Some end each connection after a
 /// few calls, and are the same as before.
 const MIN_AGE: Duration = Duration::from_secs(10);
+/// The longest time until a call of a method that is not there makes upstreams be asked again.
+const MAX_REST: Duration = Duration::from_secs(10 * 60);
 
 /// What makes [`refresh`] load anew.
 #[derive(Debug, Default)]
@@ -49,21 +52,23 @@ impl Trigger {
     }
 
     /// Waits for either, and in the second case until `earliest` too.
-    async fn notified(&self, earliest: Instant) {
+    async fn notified(&self, earliest: Instant) -> Asked {
         let changed = async {
             self.changed.notified().await;
             sleep_until(earliest.max(Instant::now() + GATHER)).await;
         };
         tokio::select! {
-            () = self.now.notified() => {}
-            () = changed => {}
+            () = self.now.notified() => Asked::All,
+            () = changed => Asked::Upstreams,
         }
     }
 }
 
-/// Loads descriptors into the handle, unless the loader has loaded before, and again whenever `trigger` says so. Tries again with growing delays for as long
-/// as that fails; a trigger, and a call that wants descriptors while there are none, end the delay. The descriptors
-/// that are there stay until there are newer ones. An upstream without reflection is no failure; what stays as it was is told once.
+/// Loads descriptors into the handle, unless the loader has loaded before, and again whenever `trigger` says so, when calls
+/// ask for methods that are not there, and by time. Tries again with growing delays for as long as that fails; a trigger,
+/// and a call that wants descriptors while there are none, end the delay. The descriptors that are there stay until there
+/// are newer ones. An upstream without reflection is no failure; what stays as it was is told once. Between all that it
+/// looks up types that messages have and the descriptors lack.
 ///
 /// Never returns; drop the future to end it.
 pub async fn refresh<S: GrpcUpstream>(
@@ -73,54 +78,135 @@ pub async fn refresh<S: GrpcUpstream>(
 ) -> Infallible {
     let mut told = HashSet::new();
     let mut delay = FIRST_DELAY;
-    let mut asked = (!loader.has_loaded()).then_some(Asked::All);
+    let mut patience = Patience::default();
+    let mut asked = loader.first_ask();
     loop {
-        let complete = match asked {
+        let outcome = match asked {
             Some(asked) => attempt(&mut loader, asked, &descriptors, &trigger, &mut told).await,
-            None => true,
+            None => Outcome { complete: true, changed: false },
         };
         let ended = Instant::now();
-        if complete {
+        if outcome.complete {
             delay = FIRST_DELAY;
-            trigger.notified(ended + MIN_AGE).await;
-            asked = Some(Asked::All);
+            patience.loaded(outcome.changed);
+            let interval = loader.refresh_interval();
+            let next = async {
+                let asks = interval.is_some();
+                tokio::select! {
+                    asked = trigger.notified(ended + MIN_AGE) => (asked, false),
+                    () = by_time(interval) => (Asked::Upstreams, false),
+                    // A method that is not there may be that of an upstream which is another one by now.
+                    () = unknown_method(&descriptors, ended + patience.rest()), if asks => (Asked::Upstreams, true),
+                }
+            };
+            let (next, by_call) = answering(&mut loader, &descriptors, next).await;
+            patience.by_call = by_call;
+            asked = Some(next);
             continue;
         }
-        let requested = async {
-            descriptors.requested().await;
-            sleep_until(ended + MIN_DELAY).await;
+        let next = async {
+            let requested = async {
+                descriptors.requested().await;
+                sleep_until(ended + MIN_DELAY).await;
+            };
+            tokio::select! {
+                () = sleep(jittered(delay)) => Asked::Failed,
+                () = requested => Asked::Failed,
+                asked = trigger.notified(ended + MIN_DELAY) => asked,
+            }
         };
-        asked = Some(tokio::select! {
-            () = sleep(jittered(delay)) => Asked::Failed,
-            () = requested => Asked::Failed,
-            () = trigger.notified(ended + MIN_DELAY) => Asked::All,
-        });
+        asked = Some(answering(&mut loader, &descriptors, next).await);
         delay = delay.mul_f64(1.6).min(MAX_DELAY);
     }
 }
 
-/// Returns whether another attempt is no help.
+/// Looks up types until something else is to be done.
+async fn answering<S: GrpcUpstream, T>(
+    loader: &mut Loader<S>,
+    descriptors: &Descriptors,
+    next: impl Future<Output = T>,
+) -> T {
+    let mut next = pin!(next);
+    loop {
+        let wanted = tokio::select! {
+            biased;
+            next = &mut next => return next,
+            wanted = descriptors.wanted_types() => wanted,
+        };
+        let (loaded, absent) = loader.look_up(&wanted).await;
+        if let Some(loaded) = loaded {
+            descriptors.replace(loaded.services);
+        }
+        descriptors.looked_up(&wanted, &absent);
+    }
+}
+
+/// How long strangers who ask for methods that are not there have to wait until upstreams are asked for them: longer each
+/// time that it was in vain.
+#[derive(Debug, Default)]
+struct Patience {
+    in_vain: u32,
+    /// Whether such a call made the present attempt.
+    by_call: bool,
+}
+
+impl Patience {
+    fn loaded(&mut self, changed: bool) {
+        if changed {
+            self.in_vain = 0;
+        } else if self.by_call {
+            self.in_vain = self.in_vain.saturating_add(1);
+        }
+    }
+
+    fn rest(&self) -> Duration {
+        MIN_AGE.saturating_mul(2_u32.saturating_pow(self.in_vain.min(16))).min(MAX_REST)
+    }
+}
+
+/// Waits for a call of a method that is not there, and for the time from which such a call counts.
+async fn unknown_method(descriptors: &Descriptors, earliest: Instant) {
+    sleep_until(earliest).await;
+    descriptors.requested().await;
+}
+
+async fn by_time(interval: Option<Duration>) {
+    match interval {
+        Some(interval) => sleep(jittered(interval)).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What came of an attempt.
+struct Outcome {
+    /// Whether another attempt is no help.
+    complete: bool,
+    changed: bool,
+}
+
 async fn attempt<S: GrpcUpstream>(
     loader: &mut Loader<S>,
     asked: Asked,
     descriptors: &Descriptors,
     trigger: &Trigger,
     told: &mut HashSet<String>,
-) -> bool {
+) -> Outcome {
     let wanted = trigger.asked.swap(false, Ordering::Relaxed);
     match loader.load_changes(asked).await {
         Ok(changes) => {
             tell(&changes.failed, told);
-            if wanted && changes.loaded.is_none() {
+            let changed = changes.loaded.is_some();
+            if wanted && !changed {
                 tracing::info!("the descriptors are as they were");
             }
             changes.loaded.into_iter().for_each(|loaded| publish(loaded, descriptors));
-            changes.complete
+            descriptors.forget_absent_types();
+            Outcome { complete: changes.complete, changed }
         }
         Err(error) => {
             tell(std::slice::from_ref(&error), told);
             // The same descriptors would be as bad.
-            matches!(error, DescriptorError::Services(_))
+            Outcome { complete: matches!(error, DescriptorError::Services(_)), changed: false }
         }
     }
 }

@@ -43,6 +43,9 @@ pub(super) fn resolve(files: &mut FileSet) -> Vec<Omitted> {
     omit_duplicates(files, &mut omitted);
     add_builtin(files);
     omit_incomplete(files, &mut omitted);
+    if omitted.is_empty() {
+        return omitted;
+    }
     let services: HashSet<String> = files.iter().flat_map(DescriptorFile::services).collect();
     for omitted in &mut omitted {
         omitted.services.retain(|service| !services.contains(service));
@@ -85,8 +88,11 @@ fn omit_duplicates(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
 
 /// The file's own names win over built-in ones, wherever they are declared.
 fn add_builtin(files: &mut FileSet) {
-    let declared: HashSet<String> = files.iter().flat_map(DescriptorFile::declared).collect();
-    for file in builtin::files().iter() {
+    let builtin = builtin::files();
+    let names: HashSet<String> = builtin.iter().flat_map(DescriptorFile::declared).collect();
+    let declared = files.iter().flat_map(DescriptorFile::declared);
+    let declared: HashSet<String> = declared.filter(|name| names.contains(name)).collect();
+    for file in builtin.iter() {
         if !file.declared().iter().any(|name| declared.contains(name)) {
             files.insert(file.clone());
         }
@@ -95,39 +101,44 @@ fn add_builtin(files: &mut FileSet) {
 
 /// Takes out the files that use a type that is not there, and then those that use a type of theirs.
 fn omit_incomplete(files: &mut FileSet, omitted: &mut Vec<Omitted>) {
-    let declared: HashSet<String> = files.iter().flat_map(DescriptorFile::declared).collect();
-    let mut users: HashMap<String, Vec<String>> = HashMap::new();
+    let names: Vec<String> = files.iter().map(|file| file.name().to_owned()).collect();
+    let mut declared: HashMap<String, usize> = HashMap::new();
+    for (number, file) in files.iter().enumerate() {
+        declared.extend(file.declared().into_iter().map(|name| (name, number)));
+    }
+    // The files that use a file, each with a type of it.
+    let mut users: HashMap<usize, Vec<(usize, String)>> = HashMap::new();
     let mut incomplete = VecDeque::new();
-    for file in files.iter_mut() {
-        if let Some(missing) = file.qualify(&declared) {
-            incomplete.push_back((file.name().to_owned(), missing));
-        }
-        for used in file.used() {
-            users.entry(used.to_owned()).or_default().push(file.name().to_owned());
+    for (number, file) in files.iter().enumerate() {
+        match file.outline().uses(number, &declared) {
+            Ok(used) => used.into_iter().for_each(|(used, type_name)| {
+                users.entry(used).or_default().push((number, type_name));
+            }),
+            Err(missing) => incomplete.push_back((number, missing)),
         }
     }
-    while let Some((name, missing)) = incomplete.pop_front() {
-        let Some(gone) = files.file(&name).map(DescriptorFile::declared) else { continue };
-        omit(files, &name, format!("it uses {missing}, which is in none of the files"), omitted);
-        for type_name in gone {
-            let users = users.remove(&type_name).unwrap_or_default();
-            incomplete.extend(users.into_iter().map(|user| (user, type_name.clone())));
+    drop(declared);
+    while let Some((number, missing)) = incomplete.pop_front() {
+        let Some(name) = names.get(number) else { continue };
+        if omit(files, name, format!("it uses {missing}, which is in none of the files"), omitted) {
+            incomplete.extend(users.remove(&number).unwrap_or_default());
         }
     }
 }
 
-fn omit(files: &mut FileSet, name: &str, reason: String, omitted: &mut Vec<Omitted>) {
-    if let Some(file) = files.remove(name) {
-        let imports = file.descriptor().dependency.iter();
-        let known = |import: &str| {
-            files.file(import).is_some()
-                || builtin::files().file(import).is_some()
-                || omitted.iter().any(|omitted| omitted.file == import)
-        };
-        let missing_imports = imports.filter(|import| !known(import)).cloned().collect();
-        let services = file.services().collect();
-        omitted.push(Omitted { file: name.to_owned(), reason, services, missing_imports });
-    }
+/// Tells whether the file was there.
+fn omit(files: &mut FileSet, name: &str, reason: String, omitted: &mut Vec<Omitted>) -> bool {
+    let Some(file) = files.remove(name) else { return false };
+    let imports = file.descriptor().dependency.iter();
+    let known = |import: &str| {
+        files.file(import).is_some()
+            || builtin::files().file(import).is_some()
+            || omitted.iter().any(|omitted| omitted.file == import)
+    };
+    let missing_imports = imports.filter(|import| !known(import)).cloned().collect();
+    let services = file.services();
+    omitted.push(Omitted { file: name.to_owned(), reason, services, missing_imports });
+    true
 }
 
 #[cfg(test)]

@@ -8,22 +8,27 @@ use bytes::Bytes;
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, IncludeFileResolver};
 
-use super::builtin;
 use super::error::DescriptorError;
 use super::files::FileSet;
 use super::merge::{SourceFiles, SourceKind};
 use super::options::DescriptorOptions;
 use super::proto_files::{ProtoFile, expand};
+use super::{builtin, size};
 
 /// Reads the descriptor sets and compiles the `.proto` files.
 pub(super) fn read(options: &DescriptorOptions) -> Result<Vec<SourceFiles>, DescriptorError> {
+    let mut sources = Vec::new();
+    for path in &options.descriptor_sets {
+        sources.push(set(path, options)?);
+    }
     let protos = expand(&options.protos, &options.includes)?;
-    let sets = options.descriptor_sets.iter().map(|path| set(path));
-    let protos = protos.iter().map(|file| source(&file.path, compile(file, options.source_info)?));
-    sets.chain(protos).collect()
+    for (path, set) in compile_all(&protos, options.source_info)? {
+        sources.push(source(&path, set, options)?);
+    }
+    Ok(sources)
 }
 
-fn set(path: &Path) -> Result<SourceFiles, DescriptorError> {
+fn set(path: &Path, options: &DescriptorOptions) -> Result<SourceFiles, DescriptorError> {
     let bytes = fs::read(path).map_err(|error| DescriptorError::Read { path: path.to_owned(), error })?;
     if bytes.is_empty() {
         return Err(DescriptorError::NotADescriptorSet {
@@ -33,7 +38,7 @@ fn set(path: &Path) -> Result<SourceFiles, DescriptorError> {
         });
     }
     let hint = kind_of(&bytes);
-    source(path, bytes.into()).map_err(|error| match error {
+    source(path, bytes.into(), options).map_err(|error| match error {
         DescriptorError::NotADescriptorSet { path, error, .. } => {
             DescriptorError::NotADescriptorSet { path, hint, error: error.filter(|_| hint.is_empty()) }
         }
@@ -58,7 +63,15 @@ fn kind_of(bytes: &[u8]) -> &'static str {
     }
 }
 
-fn source(path: &Path, set: Bytes) -> Result<SourceFiles, DescriptorError> {
+fn source(path: &Path, set: Bytes, options: &DescriptorOptions) -> Result<SourceFiles, DescriptorError> {
+    let too_large = |limit| DescriptorError::FileTooLarge { path: path.to_owned(), limit };
+    if set.len() > options.max_bytes {
+        return Err(too_large(format!("{} bytes (--max-descriptor-bytes)", options.max_bytes)));
+    }
+    let most = options.max_declarations;
+    if size::declarations_of_set(&set) > most {
+        return Err(too_large(format!("{most} declarations (--max-declarations)")));
+    }
     let mut files = FileSet::default();
     files.extend_from_set(set).map_err(|error| DescriptorError::NotADescriptorSet {
         path: path.to_owned(),
@@ -68,21 +81,39 @@ fn source(path: &Path, set: Bytes) -> Result<SourceFiles, DescriptorError> {
     Ok(SourceFiles {
         origin: path.display().to_string().into(),
         files: Arc::new(files),
+        registered: None,
         kind: SourceKind::File,
     })
 }
 
-/// Compiles a file with its imports. The bytes keep options that `prost_types` does not know.
-fn compile(file: &ProtoFile, source_info: bool) -> Result<Bytes, DescriptorError> {
-    let ProtoFile { path, includes } = file;
+/// Compiles files with their imports. Those that look for imports in the same folders are compiled together, so that what
+/// many of them import is compiled once; one that does not go together with those before is compiled by itself.
+fn compile_all(files: &[ProtoFile], source_info: bool) -> Result<Vec<(PathBuf, Bytes)>, DescriptorError> {
+    let mut sets: Vec<(&ProtoFile, Compiler)> = Vec::new();
+    for file in files {
+        let ProtoFile { path, includes } = file;
+        let mut same = sets.iter_mut().filter(|(first, _)| first.includes == *includes);
+        if same.any(|(_, compiler)| compiler.open_file(path).is_ok()) {
+            continue;
+        }
+        let mut compiler = compiler(includes, source_info);
+        compiler.open_file(path).map_err(|error| failure(path, includes, &error))?;
+        sets.push((file, compiler));
+    }
+    // The bytes keep options that `prost_types` does not know.
+    Ok(sets
+        .into_iter()
+        .map(|(first, compiler)| (first.path.clone(), Bytes::from(compiler.encode_file_descriptor_set())))
+        .collect())
+}
+
+fn compiler(includes: &[PathBuf], source_info: bool) -> Compiler {
     let mut resolver = ChainFileResolver::new();
     includes.iter().for_each(|include| resolver.add(Folder::new(include)));
     resolver.add(builtin::Resolver);
     let mut compiler = Compiler::with_file_resolver(resolver);
-    let compiled = compiler.include_imports(true).include_source_info(source_info).open_file(path);
-    compiled
-        .map(|compiler| Bytes::from(compiler.encode_file_descriptor_set()))
-        .map_err(|error| failure(path, includes, &error))
+    compiler.include_imports(true).include_source_info(source_info);
+    compiler
 }
 
 /// A folder of `.proto` files. Some of them begin with a byte order mark, which protoc passes over and protox does not
@@ -152,6 +183,39 @@ fn has_edition(source: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_of_the_same_folders_are_compiled_together_for_as_long_as_they_agree() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, body: &str| {
+            let text = format!("syntax = \"proto3\"; package p; {body}");
+            std::fs::write(folder.path().join(name), text).expect("it is written");
+            ProtoFile { path: PathBuf::from(name), includes: vec![folder.path().to_owned()] }
+        };
+        write("common.proto", "message Common {}");
+        let user = |message: &str| format!("import \"common.proto\"; message {message} {{ Common c = 1; }}");
+        let paths = [
+            write("a.proto", &user("A")),
+            write("b.proto", &user("B")),
+            write("other_a.proto", &user("A")),
+            write("c.proto", &user("C")),
+        ];
+        let sets = compile_all(&paths, false).expect("each compiles");
+        let names = |set: &Bytes| {
+            let mut files = FileSet::default();
+            files.extend_from_set(set.clone()).expect("a set");
+            files.iter().map(|file| file.name().to_owned()).collect::<Vec<_>>()
+        };
+        let [(_, together), (path, alone)] = sets.as_slice() else { panic!("{} sets", sets.len()) };
+        assert_eq!(names(together), ["a.proto", "b.proto", "c.proto", "common.proto"]);
+        assert_eq!(
+            (names(alone), path.as_path()),
+            (vec!["common.proto".to_owned(), "other_a.proto".to_owned()], Path::new("other_a.proto"))
+        );
+        let broken = write("broken.proto", "message");
+        let error = compile_all(&[paths.to_vec(), vec![broken]].concat(), false).expect_err("it is broken");
+        assert!(error.to_string().contains("broken.proto"), "{error}");
+    }
 
     #[test]
     fn an_edition_is_seen_behind_comments() {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::descriptors::{LimitArguments, ReflectionHeader};
+
 /// The options of `grpcws list`.
 #[derive(Debug, Args)]
 pub struct ListArguments {
@@ -46,6 +48,13 @@ pub(super) struct SourceArguments {
     /// A folder that .proto files and their imports are looked up in.
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     pub(super) include: Vec<PathBuf>,
+
+    /// What goes with server reflection, such as "authorization: Bearer TOKEN". May be given more than once.
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = ReflectionHeader::parse)]
+    pub(super) headers: Vec<ReflectionHeader>,
+
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
 
     /// How the answer is written.
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Text)]

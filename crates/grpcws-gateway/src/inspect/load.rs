@@ -9,7 +9,7 @@ use grpcws_upstream::{TlsOptions, Upstream, UpstreamOptions};
 
 use super::arguments::SourceArguments;
 use super::error::InspectError;
-use crate::descriptors::{DescriptorOptions, Loaded, Loader};
+use crate::descriptors::{DescriptorOptions, Loaded, Loader, metadata};
 
 /// How long a person waits without a word.
 const SILENCE: Duration = Duration::from_millis(500);
@@ -21,10 +21,12 @@ pub(super) async fn load(source: &SourceArguments, symbol: Option<&str>) -> Resu
     options.protos.clone_from(&source.proto);
     options.includes.clone_from(&source.include);
     options.symbols.extend(symbol.map(str::to_owned));
+    source.limits.apply(&mut options);
     let asks = options.uses_reflection();
     let mut loader = Loader::new(options);
     if let Some(url) = source.upstream.as_deref().filter(|_| asks) {
-        loader = loader.upstream(url, Upstream::new(url, upstream_options(source)?)?);
+        let upstream = Upstream::new(url, upstream_options(source)?)?;
+        loader = loader.upstream_for(url, upstream, &[], metadata(&source.headers));
     }
     let mut loaded = tokio::select! {
         loaded = loader.load() => loaded?,

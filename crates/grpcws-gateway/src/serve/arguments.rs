@@ -9,6 +9,8 @@ use clap::Args;
 
 use super::generic_route::GenericRouteSetting;
 use super::proxy_protocol::ProxyProtocolSetting;
+use super::reflection::ReflectionSetting;
+use crate::descriptors::{LimitArguments, ReflectionHeader};
 use crate::values::{listen_address, size, workers};
 
 /// The options of `grpcws serve`.
@@ -40,6 +42,22 @@ pub struct ServeArguments {
     /// A folder that .proto files and their imports are looked up in.
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     pub(super) include: Vec<PathBuf>,
+
+    /// Whether upstreams are asked by server reflection [default: without-files]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub(super) reflection: Option<ReflectionSetting>,
+
+    /// What goes with server reflection, such as "authorization: Bearer TOKEN", to every --upstream. May be given more
+    /// than once.
+    #[arg(long, value_name = "NAME: VALUE", value_parser = ReflectionHeader::parse)]
+    pub(super) reflection_header: Vec<ReflectionHeader>,
+
+    /// How often server reflection is asked anew without another reason; 0s for never [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(super) reflection_interval: Option<Duration>,
+
+    #[command(flatten)]
+    pub(super) limits: LimitArguments,
 
     /// Reads all of that, says what is wrong with it, and does not serve. Servers are not asked.
     #[arg(long)]

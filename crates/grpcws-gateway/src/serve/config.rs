@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use super::ServeError;
 use super::generic_route::GenericRouteSetting;
 use super::proxy_protocol::ProxyProtocolSetting;
+use super::reflection::ReflectionSetting;
 use crate::values::{deserialize_address, deserialize_size};
 
 /// What a configuration file may say. What the command line says too counts there, and lists are joined.
@@ -90,6 +91,9 @@ pub(super) struct UpstreamConfig {
     pub(super) key: Option<PathBuf>,
     /// The name in the upstream's certificate.
     pub(super) server_name: Option<String>,
+    /// What goes with server reflection.
+    #[serde(default)]
+    pub(super) reflection_headers: BTreeMap<String, String>,
 }
 
 /// `[descriptors]`: where the descriptors come from, if not from server reflection.
@@ -99,6 +103,11 @@ pub(super) struct DescriptorsConfig {
     pub(super) sets: Vec<PathBuf>,
     pub(super) protos: Vec<PathBuf>,
     pub(super) includes: Vec<PathBuf>,
+    pub(super) reflection: Option<ReflectionSetting>,
+    #[serde(deserialize_with = "duration")]
+    pub(super) reflection_interval: Option<Duration>,
+    pub(super) max_bytes: Option<usize>,
+    pub(super) max_declarations: Option<usize>,
 }
 
 /// `[[route]]`: a path of its own for a method.
@@ -139,7 +148,7 @@ impl Config {
     }
 
     fn resolve(&mut self, folder: &Path) {
-        let DescriptorsConfig { sets, protos, includes } = &mut self.descriptors;
+        let DescriptorsConfig { sets, protos, includes, .. } = &mut self.descriptors;
         let listed = sets.iter_mut().chain(protos).chain(includes);
         let pems = self.upstream.iter_mut().flat_map(|upstream| {
             [&mut upstream.ca, &mut upstream.cert, &mut upstream.key].into_iter().flatten()
@@ -228,8 +237,15 @@ mod tests {
             ca = "ca.pem"
             keep-alive = "5m"
 
+            [upstream.reflection-headers]
+            authorization = "Bearer secret"
+
             [descriptors]
             sets = ["all.binpb"]
+            reflection = "always"
+            reflection-interval = "5m"
+            max-bytes = 1048576
+            max-declarations = 1000
 
             [[route]]
             path = "/v1/games/{game_id}/subscribe"
@@ -248,6 +264,9 @@ mod tests {
             (Some(32 << 10), Some(2 << 20), Some(128 << 20))
         );
         assert_eq!(config.upstream[0].ca.as_deref(), Some(Path::new("/etc/grpcws/ca.pem")));
+        assert_eq!(config.upstream[0].reflection_headers["authorization"], "Bearer secret");
+        assert_eq!(config.descriptors.reflection, Some(ReflectionSetting::Always));
+        assert_eq!(config.descriptors.reflection_interval, Some(Duration::from_secs(300)));
         assert_eq!(config.descriptors.sets, [Path::new("/etc/grpcws/all.binpb")]);
         assert_eq!(config.route[0].fields["max_events"].as_integer(), Some(100));
     }

@@ -20,6 +20,7 @@ mod grpc;
 mod head;
 mod headers;
 mod proxy_protocol;
+mod reflection;
 mod settings;
 mod threads;
 mod upstreams;

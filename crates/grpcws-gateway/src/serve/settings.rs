@@ -15,13 +15,13 @@ use grpcws::proto::session::WindowBudget;
 use grpcws::routes::ExtraRoute;
 use grpcws::server::ServerOptions;
 use grpcws_upstream::{TlsOptions, UpstreamOptions};
-use http::Uri;
+use http::{HeaderMap, Uri};
 
 use super::ServeError;
 use super::arguments::ServeArguments;
 use super::config::{Config, RouteConfig, UpstreamConfig};
 use super::fallback::FallbackTimeouts;
-use crate::descriptors::DescriptorOptions;
+use crate::descriptors::{DescriptorOptions, ReflectionHeader, metadata};
 
 /// What the gateway does.
 #[derive(Debug)]
@@ -49,11 +49,13 @@ pub(super) struct FallbackSettings {
 }
 
 /// One gRPC server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct UpstreamSettings {
     pub(super) url: String,
     /// Empty for all that no other upstream has.
     pub(super) services: Vec<String>,
+    /// What goes with server reflection.
+    pub(super) reflection: HeaderMap,
     pub(super) options: UpstreamOptions,
 }
 
@@ -83,6 +85,16 @@ impl Settings {
         descriptors.descriptor_sets = [arguments.descriptor_set, config.descriptors.sets].concat();
         descriptors.protos = [arguments.proto, config.descriptors.protos].concat();
         descriptors.includes = [arguments.include, config.descriptors.includes].concat();
+        if let Some(reflection) = arguments.reflection.or(config.descriptors.reflection) {
+            descriptors.reflection = reflection.into();
+        }
+        if let Some(interval) = arguments.reflection_interval.or(config.descriptors.reflection_interval) {
+            descriptors = descriptors.refresh_interval(interval);
+        }
+        descriptors.max_bytes = config.descriptors.max_bytes.unwrap_or(descriptors.max_bytes);
+        descriptors.max_declarations =
+            config.descriptors.max_declarations.unwrap_or(descriptors.max_declarations);
+        arguments.limits.apply(&mut descriptors);
         Ok(Self {
             listen,
             check: arguments.check,
@@ -221,17 +233,28 @@ fn upstreams(
             max_header_list_size = arguments.max_header_list_size;
         }
         let options = options.build().map_err(|error| ServeError::upstream_option(&url, error))?;
-        upstreams.push(UpstreamSettings { url, services: service.into_iter().collect(), options });
+        let services = service.into_iter().collect();
+        let reflection = metadata(&arguments.reflection_header);
+        upstreams.push(UpstreamSettings { url, services, reflection, options });
     }
     for config in configured {
         let options = options(&config)?;
-        upstreams.push(UpstreamSettings { url: config.url, services: config.services, options });
+        let reflection = reflection_metadata(&config)?;
+        upstreams.push(UpstreamSettings { url: config.url, services: config.services, reflection, options });
     }
     if upstreams.is_empty() {
         return Err(ServeError::Usage("there is no upstream: add --upstream http://HOST:PORT".to_owned()));
     }
     check_services(&upstreams)?;
     Ok(upstreams)
+}
+
+fn reflection_metadata(config: &UpstreamConfig) -> Result<HeaderMap, ServeError> {
+    let headers = config.reflection_headers.iter();
+    let headers =
+        headers.map(|(name, value)| ReflectionHeader::new(name, value)).collect::<Result<Vec<_>, _>>();
+    let place = |text| ServeError::Usage(format!("upstream {}: reflection-headers: {text}", config.url));
+    Ok(metadata(&headers.map_err(place)?))
 }
 
 fn options(config: &UpstreamConfig) -> Result<UpstreamOptions, ServeError> {

@@ -20,13 +20,13 @@ pub(super) struct Upstreams {
     each: Each,
 }
 
-/// Upstreams with their URLs and services.
-type Each = Vec<(String, Upstream, Vec<String>)>;
+/// Upstreams with what is said of them.
+type Each = Vec<(UpstreamSettings, Upstream)>;
 
 impl Upstreams {
     pub(super) fn new(settings: &[UpstreamSettings], workers: NonZeroUsize) -> Result<Self, ServeError> {
-        let (first, each) = router(settings, workers)?;
-        let other = |_| Ok(router(settings, workers)?.0);
+        let (first, each) = router(settings, workers, 0)?;
+        let other = |worker| Ok(router(settings, workers, worker)?.0);
         let others = (1..workers.get()).map(other).collect::<Result<_, ServeError>>()?;
         Ok(Self { first, others, each })
     }
@@ -44,23 +44,30 @@ impl Upstreams {
                 on_hang_up.now();
             }
         });
-        let from_files = !options.uses_reflection();
+        let (has_files, asks) = (options.has_files(), options.uses_reflection());
         let mut loader = Loader::new(options);
-        if from_files {
-            let mut loaded = loader.load().await?;
-            if let Some(error) = loaded.routes.pop() {
+        if asks {
+            for (settings, upstream) in &self.each {
+                let UpstreamSettings { url, services, reflection, .. } = settings;
+                loader = loader.upstream_for(url, upstream.clone(), services, reflection.clone());
+            }
+        }
+        if has_files {
+            let mut loaded = loader.load_files().await?;
+            // The method of a route may be one that an upstream has.
+            if !asks && let Some(error) = loaded.routes.pop() {
                 return Err(error.into());
             }
             let empty = loaded.services.iter().next().is_none();
             publish(loaded, &descriptors);
-            if empty {
+            // Where upstreams are asked too, they may have what the files lack.
+            if empty && !asks {
                 let text = "the descriptor files have no service that is complete";
                 return Err(ServeError::Usage(text.to_owned()));
             }
-        } else {
-            for (url, upstream, services) in &self.each {
-                loader = loader.upstream_for(url, upstream.clone(), services);
-            }
+        }
+        if asks {
+            descriptors.enable_lookups();
             for (_, upstream) in std::iter::once(&self.first).chain(&self.others).flat_map(Router::upstreams)
             {
                 watch(upstream, Arc::clone(&trigger));
@@ -72,13 +79,18 @@ impl Upstreams {
 }
 
 /// The upstreams of one thread, as one service and one by one.
-fn router(settings: &[UpstreamSettings], workers: NonZeroUsize) -> Result<(Router, Each), ServeError> {
+fn router(
+    settings: &[UpstreamSettings],
+    workers: NonZeroUsize,
+    worker: usize,
+) -> Result<(Router, Each), ServeError> {
     let mut router = Router::new();
     let mut each = Vec::new();
     let mut has_default = false;
-    for UpstreamSettings { url, services, options } in settings {
-        let upstream = Upstream::new(url, share(options, workers)?)?;
-        each.push((url.clone(), upstream.clone(), services.clone()));
+    for settings in settings {
+        let UpstreamSettings { url, services, options, .. } = settings;
+        let upstream = Upstream::new(url, share(options, workers, worker)?)?;
+        each.push((settings.clone(), upstream.clone()));
         if !services.is_empty() {
             router = services.iter().fold(router, |router, prefix| router.route(prefix, upstream.clone()));
         } else if std::mem::replace(&mut has_default, true) {
@@ -92,11 +104,17 @@ fn router(settings: &[UpstreamSettings], workers: NonZeroUsize) -> Result<(Route
 }
 
 /// What one of the threads has of the limits that are for all of them. There are no more threads than an upstream may
-/// have connections.
-fn share(options: &UpstreamOptions, workers: NonZeroUsize) -> Result<UpstreamOptions, ServeError> {
+/// have connections. Each connects to other addresses first.
+fn share(
+    options: &UpstreamOptions,
+    workers: NonZeroUsize,
+    worker: usize,
+) -> Result<UpstreamOptions, ServeError> {
     let connections = (options.max_connections() / workers).max(1);
     let waiting = options.max_waiting().div_ceil(workers.get());
-    Ok(options.to_builder().max_connections(connections).max_waiting(waiting).build()?)
+    let offset = worker.saturating_mul(connections);
+    let own = options.to_builder().max_connections(connections).max_waiting(waiting).address_offset(offset);
+    Ok(own.build()?)
 }
 
 /// What answers now may have other descriptors than what answered before.

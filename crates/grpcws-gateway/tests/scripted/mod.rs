@@ -81,22 +81,31 @@ pub(crate) fn not_found(name: &str) -> Result<MessageResponse, Status> {
 
 /// The files of `tests/proto/shop.proto` and its imports, by name.
 pub(crate) fn shop() -> HashMap<String, Vec<u8>> {
+    compiled(&["shop.proto"])
+}
+
+/// These files of `tests/proto` and their imports, by name.
+pub(crate) fn compiled(names: &[&str]) -> HashMap<String, Vec<u8>> {
     #[derive(Clone, PartialEq, prost::Message)]
     struct RawSet {
         #[prost(bytes = "vec", repeated, tag = "1")]
         file: Vec<Vec<u8>>,
     }
-    let files = RawSet::decode(&*shop_set()).expect("a descriptor set").file;
+    let files = RawSet::decode(&*compiled_set(names)).expect("a descriptor set").file;
     let name =
         |bytes: &[u8]| prost_types::FileDescriptorProto::decode(bytes).expect("a file").name().to_owned();
     files.into_iter().map(|bytes| (name(&bytes), bytes)).collect()
 }
 
-/// The same as a serialized `FileDescriptorSet`.
+/// The shop as a serialized `FileDescriptorSet`.
 pub(crate) fn shop_set() -> Vec<u8> {
+    compiled_set(&["shop.proto"])
+}
+
+fn compiled_set(names: &[&str]) -> Vec<u8> {
     let protos = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto");
     let mut compiler = protox::Compiler::new([protos]).expect("the folder is there");
-    compiler.include_imports(true).open_file("shop.proto").expect("it compiles");
+    compiler.include_imports(true).open_files(names).expect("they compile");
     compiler.encode_file_descriptor_set()
 }
 

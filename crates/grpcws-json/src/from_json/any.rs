@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::parser::{Parser, Step};
 use crate::error::FromJsonErrorKind;
-use crate::path::shortened;
+use crate::path::{shortened, shortened_name};
 use crate::table::{MessageType, Shape};
 use crate::wire::{LENGTH_DELIMITED, begin_length, end_length, put_tag};
 
@@ -24,7 +24,7 @@ impl<'a> Parser<'a> {
             if self.opaque_any && self.opaque(&type_url, depth)? {
                 return Ok(());
             }
-            let url = shortened(&type_url);
+            let url = shortened_name(&type_url);
             self.at = type_at;
             return Err(self.error(FromJsonErrorKind::UnresolvableAny(url)));
         };

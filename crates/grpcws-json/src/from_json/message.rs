@@ -3,7 +3,7 @@
 use super::parser::{Parser, Step};
 use super::seen::Seen;
 use crate::error::{FromJsonError, FromJsonErrorKind};
-use crate::path::{Segment, shortened};
+use crate::path::{Segment, shortened, shortened_name};
 use crate::table::{Field, MessageType, NONE, Shape};
 
 impl<'a> Parser<'a> {
@@ -87,7 +87,7 @@ impl<'a> Parser<'a> {
         };
         if !is_type && !self.discard_unknown {
             let kind = FromJsonErrorKind::UnknownField {
-                name: shortened(&name),
+                name: if name.first() == Some(&b'[') { shortened_name(&name) } else { shortened(&name) },
                 message: message.full_name.to_string(),
             };
             return Err(FromJsonError::new(kind, key_at));

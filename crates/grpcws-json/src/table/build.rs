@@ -384,6 +384,9 @@ fn add(table: &mut TableData, name: String, mut pending: Pending<'_>) -> Result<
     let index = index_of(table.messages.len());
     let mut message = finished(name.clone().into(), shape, pending.fields, oneofs, map_entry);
     link_declared(&mut message, &declared);
+    let number = |number: u64| u32::try_from(number).unwrap_or(NONE);
+    let ranges = pending.descriptor.extension_ranges.iter();
+    message.extension_ranges = ranges.map(|(first, behind)| number(*first)..number(*behind)).collect();
     if !map_entry {
         table.by_name.insert(&name, index);
     }

@@ -37,6 +37,8 @@ pub(super) struct MessageDescriptor<'a> {
     pub(super) enums: Vec<EnumDescriptor<'a>>,
     pub(super) extensions: Vec<FieldDescriptor<'a>>,
     pub(super) oneofs: Vec<OneofDescriptor<'a>>,
+    /// The numbers that are for extensions: the first of each range, and the one behind its last.
+    pub(super) extension_ranges: Vec<(u64, u64)>,
     pub(super) map_entry: bool,
     pub(super) features: FeatureOverrides,
 }
@@ -161,6 +163,7 @@ fn message(reader: Reader<'_>, depth: u32) -> Result<MessageDescriptor<'_>, Tabl
             2 => found.fields.push(field(record.content)?),
             3 => found.messages.push(message(record.content, depth)?),
             4 => found.enums.push(enumeration(record.content)?),
+            5 => found.extension_ranges.push(extension_range(record.content)?),
             6 => found.extensions.push(field(record.content)?),
             7 => options(record.content, 12, &mut found.features, |number, value| {
                 if number == 7 {
@@ -201,6 +204,19 @@ fn field(reader: Reader<'_>) -> Result<FieldDescriptor<'_>, TableError> {
     })?;
     field.packed = packed;
     Ok(field)
+}
+
+fn extension_range(reader: Reader<'_>) -> Result<(u64, u64), TableError> {
+    let mut range = (0, 0);
+    each(reader, |record| {
+        match record.number {
+            1 => range.0 = record.varint,
+            2 => range.1 = record.varint,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(range)
 }
 
 fn oneof(reader: Reader<'_>) -> Result<OneofDescriptor<'_>, TableError> {

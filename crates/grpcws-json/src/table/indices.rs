@@ -36,6 +36,7 @@ pub(super) fn finished(
         names,
         oneofs,
         required,
+        extension_ranges: Box::default(),
         declared_first: NONE,
         map_entry,
     }

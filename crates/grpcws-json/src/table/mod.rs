@@ -14,6 +14,7 @@ mod reflect;
 mod well_known;
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 pub(crate) use enums::EnumType;
@@ -146,6 +147,8 @@ pub(crate) struct MessageType {
     pub(crate) oneofs: Vec<Box<str>>,
     /// Indices in `fields`.
     pub(crate) required: Vec<u32>,
+    /// The numbers that are for extensions.
+    pub(crate) extension_ranges: Box<[Range<u32>]>,
     /// Which field is declared first; [`Field::declared_next`] goes on from there.
     pub(crate) declared_first: u32,
     pub(crate) map_entry: bool,
@@ -168,6 +171,12 @@ impl MessageType {
     fn large_number(&self, number: u32) -> u32 {
         let found = self.fields.binary_search_by_key(&number, |field| field.number);
         found.ok().and_then(|index| u32::try_from(index).ok()).unwrap_or(NONE)
+    }
+
+    /// Whether a number is one for extensions.
+    #[cold]
+    pub(crate) fn is_for_extensions(&self, number: u32) -> bool {
+        self.extension_ranges.iter().any(|range| range.contains(&number))
     }
 
     /// Whether an `Any` that holds this type has the JSON in a member `value`. `Empty` is among them, as in Go.

@@ -30,6 +30,9 @@ impl Writer<'_> {
             return Ok(());
         }
         let Some(index) = self.table.by_type_url(url) else {
+            if let Some(missing) = &mut self.missing {
+                missing.note_any(url);
+            }
             if self.opaque_any {
                 return self.opaque(url, value);
             }

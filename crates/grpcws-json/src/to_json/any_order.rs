@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::writer::{Step, Writer};
+use crate::missing::MOST;
 use crate::table::{Cardinality, Field, Kind, MessageType, NONE};
 use crate::wire::{LENGTH_DELIMITED, Reader};
 
@@ -57,11 +58,20 @@ impl<'a> Writer<'a> {
         Reader::new(self.input).at(record.start)
     }
 
-    fn records(&self, message: &MessageType, pieces: &[Range<usize>]) -> Step<Vec<Record>> {
+    fn records(&mut self, message: &MessageType, pieces: &[Range<usize>]) -> Step<Vec<Record>> {
         let mut records = Vec::new();
+        let mut unknown = Vec::new();
+        let noting = self.missing.is_some();
         let mut chosen = vec![Chosen { field: NONE, since: 0 }; message.oneofs.len()];
         self.scan(pieces, |number, wire_type, reader| {
             let Some((index, field)) = message.field_by_number(number) else {
+                if noting
+                    && unknown.len() < MOST
+                    && message.is_for_extensions(number)
+                    && !unknown.contains(&number)
+                {
+                    unknown.push(number);
+                }
                 return Ok(false);
             };
             if !self.accepts(field, wire_type, reader)? {
@@ -77,6 +87,7 @@ impl<'a> Writer<'a> {
             records.push(Record { field: index, wire_type, start });
             Ok(true)
         })?;
+        unknown.into_iter().for_each(|number| self.note_extension(message, number));
         if chosen.iter().any(|chosen| chosen.field != NONE) {
             let mut at = 0;
             records.retain(|record: &Record| {

@@ -107,6 +107,9 @@ impl<'a> Writer<'a> {
             _ => None,
         };
         let Some((index, field)) = found else {
+            if self.missing.is_some() {
+                self.note_extension(message, number);
+            }
             return if ends_or_skips(start, reader, group)? { Ok(Next::End) } else { Ok(Next::Skipped) };
         };
         if index < next {
@@ -114,6 +117,18 @@ impl<'a> Writer<'a> {
         }
         self.unpopulated_fields(message, next, index);
         Ok(Next::Field(index, field, wire_type))
+    }
+
+    /// Notes a field that the table does not have, where its number is one for extensions.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn note_extension(&mut self, message: &MessageType, number: u32) {
+        if let Some(missing) = &mut self.missing
+            && message.is_for_extensions(number)
+            && message.field_by_number(number).is_none()
+        {
+            missing.note_extension(&message.full_name, number);
+        }
     }
 
     /// Whether a record is a value of the field; those of another wire type, and numbers that a closed enum does

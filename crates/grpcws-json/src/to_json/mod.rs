@@ -22,6 +22,7 @@ pub(crate) use string::put_string;
 use writer::{Stop, Writer};
 
 use crate::error::{ToJsonError, ToJsonErrorKind};
+use crate::missing::MissingTypes;
 use crate::options::MarshalOptions;
 use crate::table::Message;
 
@@ -51,15 +52,44 @@ impl Message {
         options: &MarshalOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), ToJsonError> {
+        self.print(wire, options, out, None)
+    }
+
+    /// As [`to_json`](Self::to_json), and notes the types and extensions that the table lacks in `missing`, also where
+    /// that is no error: because of [`opaque_any`](MarshalOptions::opaque_any), or as unknown fields are left out.
+    ///
+    /// # Errors
+    /// As [`to_json`](Self::to_json).
+    pub fn to_json_noting(
+        &self,
+        wire: &[u8],
+        options: &MarshalOptions,
+        out: &mut Vec<u8>,
+        missing: &mut MissingTypes,
+    ) -> Result<(), ToJsonError> {
+        self.print(wire, options, out, Some(missing))
+    }
+
+    fn print(
+        &self,
+        wire: &[u8],
+        options: &MarshalOptions,
+        out: &mut Vec<u8>,
+        missing: Option<&mut MissingTypes>,
+    ) -> Result<(), ToJsonError> {
         let start = out.len();
         // For as long as this takes, the writer has the buffer itself: one step less to it from everywhere.
         let mut writer = Writer::new(&self.data, wire, options, std::mem::take(out));
+        writer.missing = missing.is_some().then(MissingTypes::default);
         let mut result = writer.outermost(self.index);
         if let Err(Stop::Disorder) = result {
             writer.start_again(start);
             result = writer.outermost(self.index);
         }
         *out = writer.out;
+        if let (Some(missing), Some(noted)) = (missing, writer.missing) {
+            missing.append(noted);
+        }
         match result {
             Ok(()) => Ok(()),
             Err(stop) => {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::error::{ToJsonError, ToJsonErrorKind};
+use crate::missing::MissingTypes;
 use crate::options::{MAX_RECURSION_LIMIT, MarshalOptions};
 use crate::path::Segment;
 use crate::room::{SLACK, make_room};
@@ -76,6 +77,8 @@ pub(super) struct Writer<'a> {
     pub(super) proto_names: bool,
     pub(super) enum_numbers: bool,
     pub(super) opaque_any: bool,
+    /// What the table lacks, where somebody wants to know.
+    pub(super) missing: Option<MissingTypes>,
     pub(super) unpopulated: Unpopulated,
     /// Sort the fields of each message before they are printed.
     pub(super) any_order: bool,
@@ -104,6 +107,7 @@ impl<'a> Writer<'a> {
             proto_names: options.use_proto_names,
             enum_numbers: options.use_enum_numbers,
             opaque_any: options.opaque_any,
+            missing: None,
             unpopulated: if options.emit_unpopulated {
                 Unpopulated::DefaultsAndNull
             } else if options.emit_default_values {

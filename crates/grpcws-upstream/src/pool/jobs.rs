@@ -67,8 +67,14 @@ async fn dial(pool: &Arc<Pool>, address: &Address) {
         Ok(dialed) => connected(pool, address, dialed),
         Err(error) => {
             pool.counters.failed_dials.count();
-            tracing::warn!(%address, %error, detail = error.detail(), "cannot connect to the upstream");
-            pool.change(|state| state.not_connected(address, begun, error.failure));
+            let mut news = false;
+            pool.change(|state| news = state.not_connected(address, begun, error.failure));
+            // A name may have an address that never works, as `localhost` often has; that is told once.
+            if news {
+                tracing::warn!(%address, %error, detail = error.detail(), "cannot connect to the upstream");
+            } else {
+                tracing::debug!(%address, %error, detail = error.detail(), "still cannot connect to the address");
+            }
         }
     }
 }

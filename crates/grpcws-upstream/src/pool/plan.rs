@@ -17,6 +17,9 @@ const PARALLEL_DIALS: usize = 8;
 /// Another connection is made when less than one part in this many of the streams is free.
 const HEADROOM: usize = 10;
 
+/// How long an attempt to connect is counted on, where there is another address. RFC 8305 waits as long for a connection.
+pub(super) const HOPE: Duration = Duration::from_millis(250);
+
 /// Addresses that were looked up this short a time ago are not looked up again before connecting.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -61,7 +64,7 @@ impl State {
         if self.lookup.is_none() {
             return;
         }
-        let wanted = self.wanted() > 0;
+        let wanted = self.wanted(now) > 0;
         if !self.called && !wanted {
             return;
         }
@@ -86,14 +89,17 @@ impl State {
             // This is come to again with addresses that are not outdated, or when that takes too long.
             return;
         }
+        if self.called {
+            self.make_room();
+        }
         // Calls are spread over all addresses, so each has a connection.
         for index in 0..if self.called { self.peers.len() } else { 0 } {
             let bare = self.peers.get(index).is_some_and(|peer| peer.connections + peer.dialing == 0);
             if bare && self.may_dial(index, now) {
-                self.dial(index, jobs);
+                self.dial(index, now, jobs);
             }
         }
-        let mut wanted = self.wanted();
+        let mut wanted = self.wanted(now);
         while wanted > 0 {
             let candidates = (0..self.peers.len()).filter(|index| self.may_dial(*index, now));
             let least = candidates.min_by_key(|index| {
@@ -101,14 +107,14 @@ impl State {
                 (peer.map_or(0, |peer| peer.connections + peer.dialing), fastrand::u32(..))
             });
             let Some(index) = least else { return };
-            wanted = wanted.saturating_sub(self.dial(index, jobs));
+            wanted = wanted.saturating_sub(self.dial(index, now, jobs));
         }
     }
 
     /// How many more streams are wanted than there are, and will be when all attempts to connect have succeeded.
-    fn wanted(&self) -> usize {
+    fn wanted(&self, now: Instant) -> usize {
         let coming: usize =
-            self.peers.iter().map(|peer| peer.dialing.saturating_mul(self.expected(peer))).sum();
+            self.peers.iter().map(|peer| peer.dialing.saturating_mul(self.expected(peer, now))).sum();
         let missing = self.waiters.len().saturating_sub(coming);
         if missing > 0 || coming > 0 || self.connections.is_empty() {
             return missing;
@@ -123,13 +129,18 @@ impl State {
         enough.saturating_sub(free)
     }
 
-    /// How many streams a new connection to this address will have. One that failed last time promises none, so that
-    /// nothing waits for it that another address could do.
-    fn expected(&self, peer: &Peer) -> usize {
-        if peer.failed {
+    /// How many streams a new connection to this address will have. One that failed last time promises none, and neither
+    /// does one that takes long, so that nothing waits for it that another address could do.
+    fn expected(&self, peer: &Peer, now: Instant) -> usize {
+        if peer.failed || self.is_overdue(peer, now) {
             return 0;
         }
         peer.limit.unwrap_or(self.limits.streams).clamp(1, self.limits.streams)
+    }
+
+    /// Whether an address takes long to connect, and there is another one.
+    fn is_overdue(&self, peer: &Peer, now: Instant) -> bool {
+        self.peers.len() > 1 && peer.dialing_since.is_some_and(|since| now >= since + HOPE)
     }
 
     pub(super) fn may_dial(&self, index: usize, now: Instant) -> bool {
@@ -138,7 +149,7 @@ impl State {
         let permitted = match peer.limit {
             // More connections would not help: each permits no streams.
             Some(0) if peer.connections > 0 => 0,
-            Some(_) if !peer.failed => PARALLEL_DIALS,
+            Some(_) if !peer.failed && !self.is_overdue(peer, now) => PARALLEL_DIALS,
             _ => 1,
         };
         all < self.limits.connections
@@ -168,11 +179,12 @@ impl State {
     }
 
     /// Begins to connect, and tells how many streams that promises.
-    fn dial(&mut self, index: usize, jobs: &mut Vec<Job>) -> usize {
+    fn dial(&mut self, index: usize, now: Instant, jobs: &mut Vec<Job>) -> usize {
         let Some(peer) = self.peers.get_mut(index) else { return 0 };
         peer.dialing += 1;
+        peer.dialing_since.get_or_insert(now);
         jobs.push(Job::Dial(peer.address.clone()));
-        self.peers.get(index).map_or(0, |peer| self.expected(peer))
+        self.peers.get(index).map_or(0, |peer| self.expected(peer, now))
     }
 
     /// Whether calls that wait may still get a stream without another call.
@@ -182,16 +194,20 @@ impl State {
             || self.lookup.as_ref().is_some_and(|lookup| lookup.running)
     }
 
-    /// Calls that wait for the end of others are looked after when a back-off is over, too.
+    /// Calls that wait for the end of others are looked after when a back-off is over, too, and when an attempt to connect
+    /// is no longer counted on.
     fn plan_retry(&mut self, now: Instant, jobs: &mut Vec<Job>) {
-        if self.waiters.is_empty() || self.retrying {
+        if self.waiters.is_empty() {
             return;
         }
-        if let Some(retry_at) =
-            self.peers.iter().filter_map(|peer| peer.retry_at).filter(|at| *at > now).min()
-        {
-            self.retrying = true;
-            jobs.push(Job::Retry(retry_at));
+        let retries = self.peers.iter().filter_map(|peer| peer.retry_at);
+        let several = self.peers.len() > 1;
+        let overdue =
+            self.peers.iter().filter_map(|peer| Some(peer.dialing_since.filter(|_| several)? + HOPE));
+        let Some(next) = retries.chain(overdue).filter(|at| *at > now).min() else { return };
+        if self.retrying.is_none_or(|at| next < at) {
+            self.retrying = Some(next);
+            jobs.push(Job::Retry(next));
         }
     }
 }

@@ -25,6 +25,7 @@ pub(super) struct Limits {
     waiting: usize,
     backoff: Backoff,
     pub(super) resolve_interval: Option<Duration>,
+    address_offset: usize,
 }
 
 impl Limits {
@@ -35,6 +36,7 @@ impl Limits {
             waiting: options.max_waiting,
             backoff: Backoff::new(options.backoff, options.max_backoff),
             resolve_interval: options.resolve_interval,
+            address_offset: options.address_offset,
         }
     }
 }
@@ -44,6 +46,8 @@ pub(super) struct Peer {
     pub(super) address: Address,
     /// Attempts to connect that are under way.
     pub(super) dialing: usize,
+    /// Since when none of these has come to an end.
+    pub(super) dialing_since: Option<Instant>,
     /// Usable connections to it.
     pub(super) connections: usize,
     backoff: Backoff,
@@ -53,6 +57,13 @@ pub(super) struct Peer {
     pub(super) failed: bool,
     /// How many streams a connection takes, as far as it has been told.
     pub(super) limit: Option<usize>,
+}
+
+impl Peer {
+    fn dial_ended(&mut self) {
+        self.dialing = self.dialing.saturating_sub(1);
+        self.dialing_since = (self.dialing > 0).then(Instant::now);
+    }
 }
 
 /// The look-up of a host name. Literal addresses and unix sockets have none.
@@ -96,8 +107,10 @@ pub(super) struct State {
     pub(super) called: bool,
     /// Whether a job closes what is idle.
     pub(super) reaping: bool,
-    /// Whether a job looks after the calls that wait when a back-off is over.
-    pub(super) retrying: bool,
+    /// When a job looks after the calls that wait, because a back-off is over or an attempt to connect takes long.
+    pub(super) retrying: Option<Instant>,
+    /// Whether it was told that there are more addresses than connections.
+    crowded: bool,
 }
 
 impl State {
@@ -112,7 +125,8 @@ impl State {
             failure: Failure::Other,
             called: false,
             reaping: false,
-            retrying: false,
+            retrying: None,
+            crowded: false,
             limits,
         };
         match resolve::literal(target) {
@@ -135,6 +149,7 @@ impl State {
         Peer {
             address,
             dialing: 0,
+            dialing_since: None,
             connections: 0,
             backoff: self.limits.backoff.clone(),
             retry_at: None,
@@ -217,7 +232,7 @@ impl State {
             return None;
         }
         let peer = self.peers.iter_mut().find(|peer| peer.address == *address)?;
-        peer.dialing = peer.dialing.saturating_sub(1);
+        peer.dial_ended();
         peer.connections += 1;
         peer.backoff.succeeded();
         peer.retry_at = None;
@@ -229,22 +244,26 @@ impl State {
         Some(connection)
     }
 
-    /// An attempt to connect, begun at this time, has failed.
-    pub(super) fn not_connected(&mut self, address: &Address, begun: Instant, failure: Failure) {
-        let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *address) else { return };
-        peer.dialing = peer.dialing.saturating_sub(1);
-        peer.failed = true;
+    /// An attempt to connect, begun at this time, has failed. Tells whether that is new, or of consequence since there is
+    /// no other connection.
+    pub(super) fn not_connected(&mut self, address: &Address, begun: Instant, failure: Failure) -> bool {
+        let alone = self.connections.is_empty();
+        let Some(peer) = self.peers.iter_mut().find(|peer| peer.address == *address) else { return false };
+        peer.dial_ended();
+        let news = !std::mem::replace(&mut peer.failed, true) || alone;
         self.failure = failure;
         // Attempts that were made at the same time count as one failure.
         if peer.retry_at.is_none_or(|retry_at| retry_at <= begun) {
             peer.retry_at = Some(begun + peer.backoff.failed());
         }
         self.outdate_addresses();
+        news
     }
 
     /// The addresses of the host name are known. Connections to those that are gone take no more calls. Tells whether
     /// there were any.
     pub(super) fn looked_up(&mut self, addresses: Vec<Address>, now: Instant) -> bool {
+        let addresses = self.in_order(addresses);
         if let Some(lookup) = &mut self.lookup {
             lookup.ended();
             lookup.done_at = Some(now);
@@ -261,6 +280,44 @@ impl State {
             }
         }
         self.connections.len() < before
+    }
+
+    /// The addresses in the order in which they are connected. Where there are more than connections, pools with another
+    /// offset begin with other ones, so that together they leave none out.
+    fn in_order(&mut self, mut addresses: Vec<Address>) -> Vec<Address> {
+        let (count, most) = (addresses.len(), self.limits.connections);
+        let crowded = count > most;
+        if crowded {
+            addresses.sort_unstable();
+            addresses.rotate_left(self.limits.address_offset % count);
+        }
+        if crowded && !self.crowded {
+            tracing::warn!(
+                addresses = count,
+                connections = most,
+                "the upstream has more addresses than there may be connections: raise max-connections"
+            );
+        }
+        self.crowded = crowded;
+        addresses
+    }
+
+    /// Makes room for a connection to an address that has none, where all that are permitted go to others, and some address
+    /// has several. The one that leaves finishes its calls.
+    pub(super) fn make_room(&mut self) {
+        let all: usize = self.connections.len() + self.peers.iter().map(|peer| peer.dialing).sum::<usize>();
+        let bare = |peer: &Peer| peer.connections + peer.dialing == 0 && peer.retry_at.is_none();
+        if all < self.limits.connections || !self.peers.iter().any(bare) {
+            return;
+        }
+        let Some(most) = self.peers.iter().max_by_key(|peer| peer.connections) else { return };
+        if most.connections < 2 {
+            return;
+        }
+        let theirs = self.connections.iter().filter(|connection| connection.address == most.address);
+        if let Some(least) = theirs.min_by_key(|connection| connection.streams()).map(Arc::clone) {
+            self.remove(&least);
+        }
     }
 
     /// The look-up takes long. Addresses that are known are used meanwhile.
@@ -328,9 +385,9 @@ impl State {
         self.peers.iter().any(|peer| peer.connections > 1)
     }
 
-    /// The back-off that some calls wait for is over.
+    /// The time has come that some calls wait for.
     pub(super) fn retry(&mut self) {
-        self.retrying = false;
+        self.retrying = None;
     }
 
     pub(super) fn close(&mut self) {

@@ -10,6 +10,7 @@ use tokio::sync::oneshot::Receiver;
 use tokio::time::Instant;
 
 use super::jobs::Job;
+use super::plan::HOPE;
 use super::state::{Limits, State, Taken};
 use super::waiters::Offer;
 use super::{Pool, Slot};
@@ -50,7 +51,14 @@ impl Decider {
         &self.pool.target
     }
 
+    /// What is to be done, but for the look after attempts to connect that take long.
     fn settle(&mut self) -> Vec<Job> {
+        let mut jobs = self.settle_all();
+        jobs.retain(|job| !matches!(job, Job::Retry(at) if *at <= self.now + HOPE));
+        jobs
+    }
+
+    fn settle_all(&mut self) -> Vec<Job> {
         self.state.settle(&self.pool, self.now)
     }
 
@@ -88,7 +96,7 @@ impl Decider {
     }
 
     fn not_connected(&mut self, address: &Address, failure: Failure) {
-        self.state.not_connected(address, self.now, failure);
+        let _ = self.state.not_connected(address, self.now, failure);
     }
 
     fn after(&mut self, time: Duration) {
@@ -351,4 +359,94 @@ async fn calls_are_served_in_the_order_in_which_they_came() {
     decider.settle();
     let _slot = served(last);
     assert_eq!(connection.streams(), 1);
+}
+
+#[tokio::test]
+async fn a_dial_that_hangs_promises_nothing_after_a_moment() {
+    let (silent, fine) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
+    let mut decider = Decider::new("http://up.test:1", &UpstreamOptions::default());
+    let mut calls: Vec<_> = (0..180).map(|_| decider.waits()).collect();
+    assert_eq!(decider.settle(), [Job::Lookup]);
+    decider.state.looked_up(vec![silent.clone(), fine.clone()], decider.now);
+    let begun = decider.now;
+    let jobs = decider.settle_all();
+    assert_eq!(jobs, [Job::Dial(silent), Job::Dial(fine.clone()), Job::Retry(begun + HOPE)]);
+    let _first = decider.connected(&fine, 100).await;
+    // The other hundred are still hoped for.
+    assert_eq!(decider.settle(), []);
+    decider.after(HOPE);
+    decider.state.retry();
+    assert_eq!(decider.settle(), [Job::Dial(fine.clone())]);
+    let _second = decider.connected(&fine, 100).await;
+    decider.settle();
+    assert!(calls.iter_mut().all(|call| call.try_recv().is_ok()), "80 of them would wait for the silent one");
+}
+
+#[tokio::test]
+async fn a_single_address_that_takes_long_is_not_dialled_over_and_over() {
+    let mut decider = Decider::new("http://127.0.0.1:1", &UpstreamOptions::default());
+    let peer = literal(decider.target()).unwrap();
+    let _calls: Vec<_> = (0..35).map(|_| decider.waits()).collect();
+    assert_eq!(decider.settle(), [Job::Dial(peer.clone())]);
+    let _first = decider.connected(&peer, 10).await;
+    assert_eq!(decider.settle().len(), 3);
+    decider.after(SECOND);
+    assert_eq!(decider.settle(), []);
+}
+
+#[tokio::test]
+async fn pools_that_share_the_connections_leave_no_address_out() {
+    let addresses: Vec<_> = (1..=4).map(|host| address(&format!("192.0.2.{host}:1"))).collect();
+    let dialled = |offset| {
+        let options = UpstreamOptions::builder()
+            .max_connections(2)
+            .address_offset(offset)
+            .build()
+            .expect("valid options");
+        let mut decider = Decider::new("http://up.test:1", &options);
+        let _call = decider.waits();
+        decider.settle();
+        // DNS gives them in whatever order.
+        let mut found = addresses.clone();
+        fastrand::shuffle(&mut found);
+        decider.state.looked_up(found, decider.now);
+        let jobs = decider.settle();
+        jobs.into_iter().filter(|job| matches!(job, Job::Dial(_))).collect::<Vec<_>>()
+    };
+    let all: Vec<_> = [0, 2].into_iter().flat_map(dialled).collect();
+    assert_eq!(all, addresses.into_iter().map(Job::Dial).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_address_that_comes_late_gets_a_connection_though_all_are_taken() {
+    let options = UpstreamOptions::builder()
+        .max_connections(2)
+        .max_streams_per_connection(1)
+        .build()
+        .expect("valid options");
+    let (old, new) = (address("192.0.2.1:1"), address("192.0.2.2:1"));
+    let mut decider = Decider::new("http://up.test:1", &options);
+    let _calls = [decider.waits(), decider.waits()];
+    decider.settle();
+    decider.state.looked_up(vec![old.clone()], decider.now);
+    decider.settle();
+    let _first = decider.connected(&old, 1).await;
+    decider.settle();
+    let _second = decider.connected(&old, 1).await;
+    decider.settle();
+    decider.state.looked_up(vec![old, new.clone()], decider.now);
+    let _call = decider.waits();
+    assert!(decider.settle().contains(&Job::Dial(new)));
+    assert_eq!(decider.state.connections.len(), 1, "the other one finishes its call");
+}
+
+#[tokio::test]
+async fn an_address_that_never_works_is_told_of_once_where_another_one_does() {
+    let (broken, fine) = (address("[::1]:1"), address("127.0.0.1:1"));
+    let (mut decider, _call) = Decider::looked_up(&[broken.clone(), fine.clone()]);
+    let _connection = decider.connected(&fine, 100).await;
+    let now = decider.now;
+    assert!(decider.state.not_connected(&broken, now, Failure::Refused));
+    assert!(!decider.state.not_connected(&broken, now, Failure::Refused));
+    assert!(decider.state.not_connected(&fine, now, Failure::Refused), "it worked before");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use grpcws_json::Message;
 
 use super::GenericRoute;
-use crate::codec::Codec;
+use crate::codec::{Codec, TypeSource};
 use crate::handshake::{Resolved, Unresolved};
 use crate::options::ConnectionOptions;
 use crate::services::{Descriptors, Method, Services};
@@ -43,8 +43,8 @@ impl Resolver {
         };
         let method = generic.and_then(|generic| services.method(generic.service, generic.name));
         match method.filter(|method| self.generic_route.is_open(method, &services)) {
-            Some(method) => Some(resolved(method, codec(method, method.request(), options))),
-            None => by_template(&services, path, query, options).or_else(|| {
+            Some(method) => Some(resolved(method, method.request(), options, descriptors)),
+            None => by_template(&services, path, query, options, descriptors).or_else(|| {
                 let to_come = match generic {
                     Some(generic) => services.may_come(generic.service),
                     // A template of a service that is to come may match.
@@ -54,6 +54,10 @@ impl Resolver {
                     descriptors.request();
                     let reason = Unresolved::Pending { callable: callable && generic.is_some() };
                     return Some(unresolved(generic.map_or("", |generic| generic.method), reason));
+                }
+                if generic.is_some() && method.is_none() {
+                    // The upstream may have it by now.
+                    descriptors.request();
                 }
                 let closed = method.is_some() || self.generic_route == GenericRoute::Off;
                 let reason = if closed { Unresolved::Closed } else { Unresolved::Absent { callable } };
@@ -68,13 +72,14 @@ fn by_template(
     path: &str,
     query: Option<&str>,
     options: &ConnectionOptions,
+    descriptors: &Descriptors,
 ) -> Option<Resolved> {
     let found = services.routes().find(path)?;
     let method = found.method();
     Some(match found.bind(query) {
         Ok(bound) => {
-            let codec = codec(method, found.payload(), options);
-            Resolved { bound: Some(bound), complete: found.is_complete(), ..resolved(method, codec) }
+            let resolved = resolved(method, found.payload(), options, descriptors);
+            Resolved { bound: Some(bound), complete: found.is_complete(), ..resolved }
         }
         Err(status) => {
             Resolved { kind: Some(method.kind()), ..unresolved(name(method), Unresolved::Unbindable(status)) }
@@ -83,9 +88,17 @@ fn by_template(
 }
 
 /// What is known of a method whose request messages come in frames.
-fn resolved(method: &Method, codec: Codec) -> Resolved {
+fn resolved(
+    method: &Method,
+    payload: &Message,
+    options: &ConnectionOptions,
+    descriptors: &Descriptors,
+) -> Resolved {
+    let name: Arc<str> = name(method).into();
+    let types = TypeSource { descriptors: descriptors.clone(), method: Arc::clone(&name) };
+    let codec = codec(method, payload, options).types(Some(types));
     Resolved {
-        method: name(method).into(),
+        method: name,
         kind: Some(method.kind()),
         codec: Ok(Arc::new(codec)),
         bound: None,

@@ -5,9 +5,11 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
+use grpcws_json::FromJsonError;
 use grpcws_proto::close::Cause;
 use grpcws_proto::session::{Event, Frame, Payload, Session, Stage};
 
+use super::lookup::WaitingRequest;
 use super::{BUDGET, Driver, Observer};
 use crate::call::Call;
 use crate::codec::Codec;
@@ -16,7 +18,14 @@ use crate::socket::Incoming;
 impl<C: Call + Unpin> Driver<C> {
     /// Reads what the client sends for as long as the session wants it, and hands it to the call.
     pub(super) fn poll_inbound(&mut self, cx: &mut Context<'_>, now: Instant) {
+        if self.poll_waiting_request(cx, now).is_pending() {
+            return;
+        }
         let drained = self.read_messages(cx, now);
+        if self.waiting.request.is_some() {
+            cx.waker().wake_by_ref();
+            return self.note_bytes_read(now);
+        }
         self.note_bytes_read(now);
         if drained {
             return;
@@ -49,18 +58,19 @@ impl<C: Call + Unpin> Driver<C> {
     fn read_messages(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
         for turn in 0..BUDGET {
             self.poll_taken(cx, now);
-            if !self.session.wants_input() {
+            if !self.session.wants_input() || self.waiting.request.is_some() {
                 return false;
             }
             // Nothing is watched while it is read.
             if turn == 0 {
                 self.socket.stop_watching();
             }
-            let Self { socket, session, call, codec, observer, .. } = self;
+            let Self { socket, session, call, codec, observer, waiting, .. } = self;
             match socket.poll_read(cx) {
                 Poll::Ready(Ok(message)) => {
                     let (call, codec) = (call.as_mut(), codec.as_deref());
-                    Receiver { session, call, codec, observer }.receive(message, now);
+                    let waiting = &mut waiting.request;
+                    Receiver { session, call, codec, observer, waiting }.receive(message, now);
                 }
                 Poll::Ready(Err(cause)) => session.fail(cause, now),
                 Poll::Pending => return true,
@@ -114,11 +124,13 @@ impl<C: Call + Unpin> Driver<C> {
 }
 
 /// What takes a message of the client while that borrows from the socket.
-struct Receiver<'a, C> {
-    session: &'a mut Session,
-    call: Option<&'a mut C>,
-    codec: Option<&'a Codec>,
-    observer: &'a mut Observer,
+pub(super) struct Receiver<'a, C> {
+    pub(super) session: &'a mut Session,
+    pub(super) call: Option<&'a mut C>,
+    pub(super) codec: Option<&'a Codec>,
+    pub(super) observer: &'a mut Observer,
+    /// For a request that has to wait for its types.
+    pub(super) waiting: &'a mut Option<Box<WaitingRequest>>,
 }
 
 impl<C: Call> Receiver<'_, C> {
@@ -165,15 +177,49 @@ impl<C: Call> Receiver<'_, C> {
             }
             Event::Message { payload, last, cost } => {
                 self.observer.received(length);
-                let message = self.decode(payload);
-                self.send(message, cost, last, now);
+                let lookup = |codec: &Codec, error: &FromJsonError| {
+                    WaitingRequest::new(codec.look_up_for_request(error)?, payload, cost, last)
+                };
+                match self.decode(payload, lookup) {
+                    Ok(message) => self.send(message, cost, last, now),
+                    Err(waiting) => *self.waiting = Some(waiting),
+                }
             }
         }
     }
 
-    fn decode(&self, payload: Payload<'_>) -> Result<Bytes, String> {
-        let codec = self.codec.ok_or("the types of this method are not known")?;
-        codec.decode_request(payload).map_err(|error| error.to_string())
+    /// Reads a request that has waited for its types.
+    #[cold]
+    pub(super) fn decode_again(&mut self, mut request: Box<WaitingRequest>, now: Instant) {
+        let mut lookup = None;
+        let decoded = self.decode(request.payload(), |codec, error| {
+            lookup = Some(codec.look_up_for_request(error)?);
+            request.may_wait_again().then_some(())
+        });
+        match (decoded, lookup) {
+            (Ok(message), _) => self.send(message, request.cost, request.last, now),
+            (Err(()), Some(lookup)) => {
+                request.lookup = lookup;
+                request.rounds += 1;
+                *self.waiting = Some(request);
+            }
+            (Err(()), None) => {}
+        }
+    }
+
+    /// The bytes of a request, or why there are none; fails if `wait` says that it has to wait for a type.
+    fn decode<W>(
+        &self,
+        payload: Payload<'_>,
+        wait: impl FnOnce(&Codec, &FromJsonError) -> Option<W>,
+    ) -> Result<Result<Bytes, String>, W> {
+        let Some(codec) = self.codec else {
+            return Ok(Err("the types of this method are not known".to_owned()));
+        };
+        codec.decode_request(payload).map_or_else(
+            |error| wait(codec, &error).map_or_else(|| Ok(Err(error.to_string())), Err),
+            |message| Ok(Ok(message)),
+        )
     }
 
     fn send(&mut self, message: Result<Bytes, String>, cost: u64, last: bool, now: Instant) {

@@ -13,6 +13,7 @@
 //! The life of a socket is the session's: [`Stage`] says what a poll does, and the session's module has the diagram.
 
 mod inbound;
+mod lookup;
 mod observer;
 mod outbound;
 
@@ -32,6 +33,7 @@ use crate::call::Call;
 use crate::codec::Codec;
 use crate::shutdown::Registration;
 use crate::socket::Socket;
+use lookup::Waiting;
 pub(crate) use observer::Observer;
 
 /// How many messages are read before other tasks get their turn.
@@ -46,6 +48,8 @@ pub(crate) struct Driver<C> {
     max_response_size: usize,
     /// A response that came without credit.
     held: Option<Bytes>,
+    /// What waits for types that the descriptors lack.
+    waiting: Waiting,
     registration: Registration,
     observer: Observer,
     timer: Pin<Box<Sleep>>,
@@ -74,6 +78,7 @@ impl<C: Call + Unpin> Driver<C> {
             codec,
             max_response_size,
             held: None,
+            waiting: Waiting::default(),
             registration,
             observer,
             timer: Box::pin(tokio::time::sleep(std::time::Duration::ZERO)),
@@ -112,6 +117,7 @@ impl<C: Call + Unpin> Driver<C> {
     fn release_call(&mut self) {
         self.call = None;
         self.held = None;
+        self.waiting = Waiting::default();
         self.observer.ended(self.session.outcome());
     }
 

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use grpcws_json::ToJsonErrorKind;
+use grpcws_json::{MissingTypes, ToJsonErrorKind};
 use grpcws_proto::close::Cause;
 use grpcws_proto::metadata::unwritable;
 use grpcws_proto::session::Transmit;
@@ -13,6 +13,7 @@ use http::HeaderMap;
 
 use super::Driver;
 use crate::call::{Answer, Call};
+use crate::codec::Lookup;
 use crate::socket::DataKind;
 
 /// How many messages are fed before other tasks get their turn: more than fill the socket's buffer, where they are
@@ -54,10 +55,11 @@ impl<C: Call + Unpin> Driver<C> {
             }
         }
         *quiet = false;
+        let Poll::Ready(waited) = self.poll_waiting_answer(cx) else { return false };
         let Some(call) = &mut self.call else { return false };
         let answer = match self.held.take() {
             Some(message) => Poll::Ready(Answer::Message(message)),
-            None => call.poll_answer(cx),
+            None => waited.map_or_else(|| call.poll_answer(cx), Poll::Ready),
         };
         match answer {
             Poll::Pending => return false,
@@ -74,6 +76,10 @@ impl<C: Call + Unpin> Driver<C> {
                 Err(cause) => self.session.fail(cause, now),
             },
             Poll::Ready(Answer::End(status)) => {
+                if let Some(lookup) = self.look_up_for_status(&status) {
+                    self.waiting.wait(lookup, Some(status));
+                    return true;
+                }
                 log_unwritable(status.metadata());
                 let debug: &dyn DebugDetail = self.codec.as_deref().map_or(&(), |codec| codec);
                 self.session.upstream_end(status, debug, now);
@@ -97,6 +103,17 @@ impl<C: Call + Unpin> Driver<C> {
         }
     }
 
+    /// Looks up the types of a status's details that the descriptors lack. An upstream that does not have the method is
+    /// another one than that which the descriptors are of.
+    fn look_up_for_status(&self, status: &Status) -> Option<Lookup> {
+        let codec = self.codec.as_ref()?;
+        if status.code() == Code::Unimplemented {
+            codec.outdated();
+        }
+        let shown = self.session.mode().is_v1() && self.waiting.may_wait();
+        shown.then(|| codec.look_up_for_status(status)).flatten()
+    }
+
     fn send_data(&mut self, cx: &mut Context<'_>, message: Bytes) -> Result<(), Cause> {
         if message.len() > self.max_response_size {
             let limit = u64::try_from(self.max_response_size).unwrap_or(u64::MAX);
@@ -104,12 +121,30 @@ impl<C: Call + Unpin> Driver<C> {
         }
         let length = if self.session.mode().is_json() {
             let codec = self.codec.as_ref().ok_or_else(|| undecodable("its type is not known".to_owned()))?;
-            self.socket.feed_data(cx, DataKind::Text, |bytes| {
-                codec.encode_data(&message, bytes).map_err(|error| match error.kind() {
+            let mut lookup = None;
+            let may_wait = self.waiting.may_wait();
+            let fed = self.socket.feed_data(cx, DataKind::Text, |bytes| {
+                let mut missing = MissingTypes::default();
+                let encoded = codec.encode_data_noting(&message, bytes, &mut missing);
+                if !missing.is_empty() && may_wait {
+                    lookup = codec.look_up_for_response(missing);
+                    if lookup.is_some() {
+                        // What was written is taken back.
+                        return Err(undecodable(String::new()));
+                    }
+                }
+                encoded.map_err(|error| match error.kind() {
                     ToJsonErrorKind::TooLarge(limit) => too_large_as_json(*limit),
                     _ => undecodable(error.to_string()),
                 })
-            })?
+            });
+            if let Some(lookup) = lookup {
+                self.held = Some(message);
+                self.waiting.wait(lookup, None);
+                return Ok(());
+            }
+            self.waiting.rounds = 0;
+            fed?
         } else {
             self.socket.feed_data(cx, DataKind::Binary, |bytes| {
                 bytes.extend_from_slice(&message);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, watch};
 
+use super::lookup::{Lookups, Side, WantedType};
 use super::service::Services;
 
 /// The descriptors that are in force now, which may be replaced at run time. Clones share them.
@@ -13,6 +14,7 @@ use super::service::Services;
 pub struct Descriptors {
     current: watch::Sender<Option<Services>>,
     requests: Arc<Notify>,
+    lookups: Arc<Lookups>,
 }
 
 impl Descriptors {
@@ -29,7 +31,7 @@ impl Descriptors {
     }
 
     fn with(current: Option<Services>) -> Self {
-        Self { current: watch::Sender::new(current), requests: Arc::default() }
+        Self { current: watch::Sender::new(current), requests: Arc::default(), lookups: Arc::default() }
     }
 
     /// The present descriptors, or `None` where none have been loaded yet.
@@ -43,7 +45,8 @@ impl Descriptors {
         self.current.send_replace(Some(services));
     }
 
-    /// Tells whoever loads the descriptors that a call has met none. It costs next to nothing, however often.
+    /// Tells whoever loads the descriptors that a call has met none, or has asked for a method that they do not have. It
+    /// costs next to nothing, however often.
     pub fn request(&self) {
         self.requests.notify_one();
     }
@@ -56,6 +59,50 @@ impl Descriptors {
     /// Dropping the future loses no request.
     pub async fn requested(&self) {
         self.requests.notified().await;
+    }
+
+    /// Says that somebody answers [`wanted_types`](Self::wanted_types). From then on a message waits for the types of its
+    /// `Any`s, and for its extensions, which the descriptors lack: 5 s at most.
+    pub fn enable_lookups(&self) {
+        self.lookups.enable();
+    }
+
+    /// Waits until messages have types that the descriptors lack, and returns these. Each is answered by
+    /// [`looked_up`](Self::looked_up).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing.
+    pub async fn wanted_types(&self) -> Vec<WantedType> {
+        self.lookups.wanted().await
+    }
+
+    /// Says that these types were looked for, and which of them are nowhere. The others are in the descriptors by now. What
+    /// is nowhere is not wanted again for 10 minutes, or until it is [forgotten](Self::forget_absent_types).
+    pub fn looked_up(&self, wanted: &[WantedType], absent: &[WantedType]) {
+        self.lookups.answer(wanted, absent);
+    }
+
+    /// Forgets which types are nowhere, as they may be there by now.
+    pub fn forget_absent_types(&self) {
+        self.lookups.forget();
+    }
+
+    pub(crate) fn looks_types_up(&self) -> bool {
+        self.lookups.is_enabled()
+    }
+
+    /// Asks for types, and returns those whose answers have to be waited for.
+    pub(crate) fn ask_for_types(
+        &self,
+        wanted: impl IntoIterator<Item = WantedType>,
+        side: Side,
+    ) -> Vec<WantedType> {
+        self.lookups.ask(wanted, side)
+    }
+
+    pub(crate) async fn types_answered(&self, awaited: &[WantedType]) -> bool {
+        self.lookups.answered(awaited).await
     }
 
     /// The present descriptors, or the first ones as soon as they are loaded.

@@ -26,12 +26,15 @@ mod build;
 mod descriptor;
 mod descriptors;
 mod error;
+mod lookup;
 mod method;
 mod rule;
 mod service;
 
 pub use descriptors::Descriptors;
 pub use error::ServicesError;
+pub(crate) use lookup::Side;
+pub use lookup::WantedType;
 pub use method::Method;
 pub use rule::HttpRule;
 pub use service::{Service, Services};
