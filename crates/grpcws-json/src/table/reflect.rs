@@ -58,8 +58,8 @@ impl Message {
 /// A field of a [`Message`]. Cheap to clone.
 #[derive(Clone)]
 pub struct FieldDescriptor {
-    message: Message,
-    index: u32,
+    pub(crate) message: Message,
+    pub(crate) index: u32,
 }
 
 /// The type of the values of a field.

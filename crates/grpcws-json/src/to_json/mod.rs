@@ -23,7 +23,7 @@ use writer::{Stop, Writer};
 
 use crate::error::{ToJsonError, ToJsonErrorKind};
 use crate::options::MarshalOptions;
-use crate::table::Message;
+use crate::table::{FieldDescriptor, Message};
 
 impl Message {
     /// Appends the JSON of the message in `wire` to `out`.
@@ -51,26 +51,65 @@ impl Message {
         options: &MarshalOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), ToJsonError> {
-        let start = out.len();
-        // For as long as this takes, the writer has the buffer itself: one step less to it from everywhere.
-        let mut writer = Writer::new(&self.data, wire, options, std::mem::take(out));
-        let mut result = writer.outermost(self.index);
-        if let Err(Stop::Disorder) = result {
-            writer.start_again(start);
-            result = writer.outermost(self.index);
-        }
-        *out = writer.out;
-        match result {
-            Ok(()) => Ok(()),
-            Err(stop) => {
-                out.truncate(start);
-                Err(match stop {
-                    Stop::Failed(error) => error,
-                    Stop::Disorder => {
-                        ToJsonError::new(ToJsonErrorKind::Malformed("the order of the fields"), 0)
-                    }
-                })
-            }
+        print(self, wire, options, out, |writer| writer.outermost(self.index))
+    }
+}
+
+impl FieldDescriptor {
+    /// Appends the JSON of the field's value in a message, which `wire` is. A field that is not set has the JSON of its
+    /// default value if it has no presence, and else `null`; a list is then `[]` and a map `{}`.
+    ///
+    /// # Errors
+    /// As [`Message::to_json`]. What other fields have is only looked at as far as it takes to pass over them.
+    ///
+    /// # Examples
+    /// ```
+    /// let table = grpcws_json::Table::from_file_descriptor_set(&[])?;
+    /// let duration = table.message("google.protobuf.Duration").expect("well-known types are always there");
+    /// let seconds = duration.field("seconds").expect("it has seconds");
+    /// let mut json = Vec::new();
+    /// seconds.to_json(&[0x08, 0x03], &Default::default(), &mut json)?;
+    /// assert_eq!(json, br#""3""#);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to_json(
+        &self,
+        wire: &[u8],
+        options: &MarshalOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ToJsonError> {
+        let (message, index) = (&self.message, self.index);
+        print(message, wire, options, out, |writer| writer.outermost_field(message.index, index))
+    }
+}
+
+/// Prints in the order of the fields, and sorts them if they are in another one. What is printed before an error is taken
+/// back.
+#[inline]
+fn print<'a>(
+    message: &'a Message,
+    wire: &'a [u8],
+    options: &MarshalOptions,
+    out: &mut Vec<u8>,
+    print: impl Fn(&mut Writer<'a>) -> Result<(), Stop>,
+) -> Result<(), ToJsonError> {
+    let start = out.len();
+    // For as long as this takes, the writer has the buffer itself: one step less to it from everywhere.
+    let mut writer = Writer::new(&message.data, wire, options, std::mem::take(out));
+    let mut result = print(&mut writer);
+    if let Err(Stop::Disorder) = result {
+        writer.start_again(start);
+        result = print(&mut writer);
+    }
+    *out = writer.out;
+    match result {
+        Ok(()) => Ok(()),
+        Err(stop) => {
+            out.truncate(start);
+            Err(match stop {
+                Stop::Failed(error) => error,
+                Stop::Disorder => ToJsonError::new(ToJsonErrorKind::Malformed("the order of the fields"), 0),
+            })
         }
     }
 }
