@@ -1,7 +1,9 @@
 //! Between the payload of a frame and the bytes of a protobuf message.
 
 use bytes::Bytes;
-use grpcws_json::{FromJsonError, MarshalOptions, Message, Table, ToJsonError, UnmarshalOptions};
+use grpcws_json::{
+    FieldDescriptor, FromJsonError, MarshalOptions, Message, Table, ToJsonError, UnmarshalOptions,
+};
 use grpcws_proto::DebugDetail;
 use grpcws_proto::message::data;
 use grpcws_proto::session::Payload;
@@ -47,12 +49,24 @@ pub struct UnknownMessage(String);
 /// [`ClientMessage::parse`]: crate::proto::message::ClientMessage::parse
 #[derive(Debug, Clone)]
 pub struct Codec {
-    request: Message,
+    request: RequestType,
     response: Message,
+    /// The field of a response that `data` is; none if it is the whole of it.
+    response_field: Option<FieldDescriptor>,
     /// Where the types of error details are looked up.
     table: Table,
     marshal: MarshalOptions,
     unmarshal: UnmarshalOptions,
+}
+
+/// What the `data` of a client is.
+#[derive(Debug, Clone)]
+enum RequestType {
+    Message(Message),
+    /// The value of a field. It becomes a message that has nothing but that.
+    Field(FieldDescriptor),
+    /// It is refused, whatever it is.
+    Unread,
 }
 
 impl Codec {
@@ -69,12 +83,31 @@ impl Codec {
     /// A codec for a method with these message types.
     pub(crate) fn of(request: &Message, response: &Message) -> Self {
         Self {
-            request: request.clone(),
+            request: RequestType::Message(request.clone()),
             response: response.clone(),
+            response_field: None,
             table: response.table(),
             marshal: MarshalOptions::default(),
             unmarshal: UnmarshalOptions::default(),
         }
+    }
+
+    /// The same for a client whose `data` is the value of a field.
+    pub(crate) fn request_field(mut self, field: FieldDescriptor) -> Self {
+        self.request = RequestType::Field(field);
+        self
+    }
+
+    /// The same for a client whose request messages are refused, so that what they have does not matter.
+    pub(crate) fn without_request(mut self) -> Self {
+        self.request = RequestType::Unread;
+        self
+    }
+
+    /// The same for a client that gets a field of the response.
+    pub(crate) fn response_field(mut self, field: Option<FieldDescriptor>) -> Self {
+        self.response_field = field;
+        self
     }
 
     /// How responses are written as JSON.
@@ -106,7 +139,12 @@ impl Codec {
         };
         let place = offset..offset.saturating_add(value.len());
         let mut message = Vec::with_capacity(value.len() / 2);
-        self.request.from_json_in(frame.as_bytes(), place, &self.unmarshal, &mut message)?;
+        let (frame, options) = (frame.as_bytes(), &self.unmarshal);
+        match &self.request {
+            RequestType::Message(request) => request.from_json_in(frame, place, options, &mut message)?,
+            RequestType::Field(field) => field.from_json_in(frame, place, options, &mut message)?,
+            RequestType::Unread => {}
+        }
         Ok(message.into())
     }
 
@@ -118,7 +156,11 @@ impl Codec {
     pub fn encode_data(&self, message: &[u8], text: &mut Vec<u8>) -> Result<(), ToJsonError> {
         let start = text.len();
         text.extend_from_slice(data::PREFIX);
-        if let Err(error) = self.response.to_json(message, &self.marshal, text) {
+        let written = match &self.response_field {
+            None => self.response.to_json(message, &self.marshal, text),
+            Some(field) => field.to_json(message, &self.marshal, text),
+        };
+        if let Err(error) = written {
             text.truncate(start);
             return Err(error);
         }

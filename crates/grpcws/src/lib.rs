@@ -108,7 +108,7 @@ pub use grpcws_proto as proto;
 pub use grpcws_proto::{Code, MethodKind, Mode, OptionsError, Status};
 pub use handshake::{Authorize, is_handshake, is_probe};
 pub use hooks::{Direction, RefusedHandshake, StreamHooks, StreamInfo, StreamMetrics};
-pub use options::{ConnectionOptions, ConnectionOptionsBuilder};
+pub use options::{ConnectionOptions, ConnectionOptionsBuilder, UnknownParameters};
 pub use shutdown::{Shutdown, ShutdownGuard};
 #[cfg(feature = "axum")]
 pub use typed::{

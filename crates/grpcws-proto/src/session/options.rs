@@ -86,6 +86,8 @@ pub struct Start {
     pub kind: MethodKind,
     /// Whether the one request message came with the handshake (path and query).
     pub request_bound: bool,
+    /// Whether that request is replaced by a message of the client, if one comes before the call half-closes.
+    pub request_optional: bool,
     /// The client's `grpc-timeout`.
     pub timeout: Option<Duration>,
     /// The client's `grpcws-credit`; `None` is unlimited.
@@ -96,7 +98,7 @@ impl Start {
     /// A session for a method of this kind, without deadline and credit, its requests sent as messages.
     #[must_use]
     pub const fn new(mode: Mode, kind: MethodKind) -> Self {
-        Self { mode, kind, request_bound: false, timeout: None, credit: None }
+        Self { mode, kind, request_bound: false, request_optional: false, timeout: None, credit: None }
     }
 
     /// Whether the client gets credit for the messages that the upstream takes (PROTOCOL §7.2).
@@ -108,6 +110,14 @@ impl Start {
     #[must_use]
     pub const fn request_bound(mut self) -> Self {
         self.request_bound = true;
+        self
+    }
+
+    /// The same, with a request that the handshake made and that a message of the client may replace. When the call no
+    /// longer waits for one, it half-closes by itself.
+    #[must_use]
+    pub const fn request_optional(mut self) -> Self {
+        self.request_optional = true;
         self
     }
 

@@ -40,7 +40,8 @@
 //! A path with `.` or `..` as a segment, with a NUL or with an escape that is not valid is refused.
 
 mod binding;
-mod decode;
+mod choice;
+pub(crate) mod decode;
 mod error;
 mod extra;
 mod field_path;
@@ -54,6 +55,7 @@ mod value;
 
 pub use error::{FieldError, RouteError, RouteErrorReason, Source};
 pub use extra::ExtraRoute;
+pub(crate) use request::Unexpected;
 pub use request::{BoundRequest, RouteMatch};
-pub use table::Routes;
+pub use table::{RouteEntry, Routes};
 pub use template::TemplateError;
