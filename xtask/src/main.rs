@@ -16,6 +16,7 @@ mod elf;
 mod install;
 mod process;
 mod protobuf;
+mod routes;
 mod steps;
 mod suites;
 mod typescript;

@@ -23,6 +23,8 @@ enum TextForm {
     JsonString,
     /// As JSON.
     Json,
+    /// Nothing, or JSON's `{}`.
+    Empty,
     FieldMask,
     /// As the value of its field.
     Wrapper(FieldDescriptor),
@@ -34,6 +36,7 @@ fn text_form(message: &Message) -> Option<TextForm> {
         "google.protobuf.Struct" | "google.protobuf.Value" | "google.protobuf.ListValue" => {
             Some(TextForm::Json)
         }
+        "google.protobuf.Empty" => Some(TextForm::Empty),
         "google.protobuf.FieldMask" => Some(TextForm::FieldMask),
         "google.protobuf.DoubleValue"
         | "google.protobuf.FloatValue"
@@ -83,7 +86,7 @@ pub(super) fn can_be_empty(field: &FieldDescriptor) -> bool {
     match field.kind() {
         FieldKind::String | FieldKind::Bytes => true,
         FieldKind::Message(message) => match text_form(&message) {
-            Some(TextForm::FieldMask) => true,
+            Some(TextForm::FieldMask | TextForm::Empty) => true,
             Some(TextForm::Wrapper(field)) => can_be_empty(&field),
             Some(TextForm::JsonString | TextForm::Json) | None => false,
         },
@@ -99,13 +102,13 @@ pub(super) fn put(field: &FieldDescriptor, text: &str, out: &mut Vec<u8>) -> Res
             put_varint(number, i64::from(parse::<i32>(text, "an int32")?).cast_unsigned(), out)
         }
         FieldKind::Int64 => put_varint(number, parse::<i64>(text, "an int64")?.cast_unsigned(), out),
-        FieldKind::Uint32 => put_varint(number, parse::<u32>(text, "a uint32")?.into(), out),
-        FieldKind::Uint64 => put_varint(number, parse(text, "a uint64")?, out),
+        FieldKind::Uint32 => put_varint(number, unsigned::<u32>(text, "a uint32")?.into(), out),
+        FieldKind::Uint64 => put_varint(number, unsigned(text, "a uint64")?, out),
         FieldKind::Sint32 => put_varint(number, zigzag(parse::<i32>(text, "a sint32")?.into()), out),
         FieldKind::Sint64 => put_varint(number, zigzag(parse(text, "a sint64")?), out),
-        FieldKind::Fixed32 => put_fixed32(number, parse::<u32>(text, "a fixed32")?.to_le_bytes(), out),
+        FieldKind::Fixed32 => put_fixed32(number, unsigned::<u32>(text, "a fixed32")?.to_le_bytes(), out),
         FieldKind::Sfixed32 => put_fixed32(number, parse::<i32>(text, "an sfixed32")?.to_le_bytes(), out),
-        FieldKind::Fixed64 => put_fixed64(number, parse::<u64>(text, "a fixed64")?.to_le_bytes(), out),
+        FieldKind::Fixed64 => put_fixed64(number, unsigned::<u64>(text, "a fixed64")?.to_le_bytes(), out),
         FieldKind::Sfixed64 => put_fixed64(number, parse::<i64>(text, "an sfixed64")?.to_le_bytes(), out),
         FieldKind::Float => {
             put_fixed32(number, float::<f32>(text, "a float", f32::is_finite)?.to_le_bytes(), out)
@@ -185,6 +188,11 @@ fn parse<T: std::str::FromStr>(text: &str, expected: &str) -> Result<T, FieldErr
     text.parse().map_err(|_| invalid(expected, text))
 }
 
+/// A number without a sign, which `parse` would take.
+fn unsigned<T: std::str::FromStr>(text: &str, expected: &str) -> Result<T, FieldError> {
+    if text.starts_with('+') { Err(invalid(expected, text)) } else { parse(text, expected) }
+}
+
 /// A number as JSON writes it, or one of the three names that protojson has for what is none.
 fn float<T: std::str::FromStr + Copy>(
     text: &str,
@@ -236,6 +244,8 @@ fn message_bytes(message: &Message, text: &str) -> Result<Vec<u8>, FieldError> {
                 .from_json(text.as_bytes(), &UnmarshalOptions::default(), &mut content)
                 .map_err(|_| invalid(format!("the JSON of a {}", message.full_name()), text))?;
         }
+        TextForm::Empty if matches!(text, "" | "{}") => {}
+        TextForm::Empty => return Err(invalid("nothing or {}", text)),
         TextForm::FieldMask => put_field_mask(text, &mut content).ok_or_else(expected)?,
         TextForm::Wrapper(field) => put(&field, text, &mut content)?,
     }
