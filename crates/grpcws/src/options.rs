@@ -67,7 +67,7 @@ options! {
         /// names of enums, say, can be far longer than their numbers. Default: 4 MiB.
         number max_response_size [1..=MAX_SAFE_INTEGER]: u64 = 4 * 1024 * 1024;
         /// The most bytes that the headers of a handshake may have, names and values together, from 256. Larger ones
-        /// are refused with 431. The server in front has a limit of its own, such as
+        /// are refused with 431. Cookies, which make no metadata by themselves, do not count. The server in front has a limit of its own, such as
         /// [`ServerOptions::max_header_size`](crate::server::ServerOptions::max_header_size). Default: 16 KiB.
         number max_header_size [MIN_HEADER_SIZE..=MAX_SAFE_INTEGER]: u64 = 16 * 1024;
         /// How many streams there may be at once, over all routes that share a [`Shutdown`](crate::Shutdown). More

@@ -7,6 +7,7 @@ use grpcws_upstream::UpstreamError;
 
 use super::nearest::Suggestions;
 use crate::descriptors::DescriptorError;
+use crate::serve::ServeError;
 use crate::terminal::NOT_WRITTEN;
 
 /// The exit code for wrong usage (`EX_USAGE`), since 1 to 16 are those of gRPC statuses.
@@ -31,6 +32,9 @@ pub enum InspectError {
     /// The descriptors cannot be loaded.
     #[error(transparent)]
     Descriptors(#[from] DescriptorError),
+    /// The routes of the configuration file cannot be used.
+    #[error(transparent)]
+    Config(Box<ServeError>),
     /// There is no such service.
     #[error("there is no service {name:?}{suggestions}")]
     NoService {
@@ -57,7 +61,7 @@ impl InspectError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Upstream(_) | Self::Read { .. } => USAGE,
+            Self::Upstream(_) | Self::Read { .. } | Self::Config(_) => USAGE,
             Self::Descriptors(error) => error.upstream_code().map_or(USAGE, Code::number),
             Self::NoService { .. } | Self::NoSymbol { .. } => Code::NotFound.number(),
             Self::Output(_) => NOT_WRITTEN,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::generic_route::GenericRouteSetting;
+use super::unknown_parameters::UnknownParametersSetting;
 
 /// The options of `grpcws serve`.
 #[derive(Debug, Args)]
@@ -48,6 +49,12 @@ pub struct ServeArguments {
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(super) generic_route: Option<GenericRouteSetting>,
 
+    /// What becomes of query parameters whose names no field of a bound route's request has [default: refused-in-v1]
+    ///
+    /// Pages and proxies add parameters of their own, such as utm_source or access_token.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(super) unknown_parameters: Option<UnknownParametersSetting>,
+
     /// An origin that may open WebSockets besides the gateway's own. May be given more than once.
     #[arg(long, value_name = "ORIGIN")]
     pub(super) allow_origin: Vec<String>,
@@ -68,6 +75,10 @@ pub struct ServeArguments {
     /// default the client gets its bytes in base64
     #[arg(long)]
     pub(super) strict_any: bool,
+
+    /// The most bytes that the headers of a request may have; more get 431 [default: 64 KiB, and 16 KiB without cookies]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_header_size: Option<u64>,
 
     /// How many connections there may be at once; more get 503 [default: 10000]
     #[arg(long, value_name = "NUMBER")]

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::ServeError;
 use super::generic_route::GenericRouteSetting;
+use super::unknown_parameters::UnknownParametersSetting;
 
 /// What a configuration file may say. What the command line says too counts there, and lists are joined.
 #[derive(Debug, Default, Deserialize)]
@@ -20,6 +21,7 @@ pub(super) struct Config {
     pub(super) listen: Option<SocketAddr>,
     pub(super) prefix: Option<String>,
     pub(super) generic_route: Option<GenericRouteSetting>,
+    pub(super) unknown_parameters: Option<UnknownParametersSetting>,
     pub(super) allow_origin: Vec<String>,
     pub(super) fallback: Option<String>,
     #[serde(deserialize_with = "duration")]
@@ -39,6 +41,7 @@ pub(super) struct Config {
     pub(super) workers: Option<NonZeroUsize>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_streams: Option<usize>,
+    pub(super) max_header_size: Option<u64>,
     pub(super) max_message_size: Option<u64>,
     pub(super) max_response_size: Option<u64>,
     pub(super) strict_any: bool,
@@ -95,6 +98,8 @@ pub(super) struct RouteConfig {
     pub(super) method: String,
     /// `*` where the first message is the whole request, or the field that it is.
     pub(super) body: Option<String>,
+    /// The field of a response that clients of JSON get.
+    pub(super) response_body: Option<String>,
     /// Fields of the request with a value of their own.
     #[serde(default)]
     pub(super) fields: BTreeMap<String, toml::Value>,
@@ -140,6 +145,9 @@ impl RouteConfig {
         let mut route = ExtraRoute::new(&self.path, &self.method);
         if let Some(body) = &self.body {
             route = route.body(body);
+        }
+        if let Some(field) = &self.response_body {
+            route = route.response_body(field);
         }
         for (name, value) in &self.fields {
             let values = match value {
