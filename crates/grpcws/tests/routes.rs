@@ -382,6 +382,16 @@ fn methods_of_one_path_are_chosen_by_their_http_methods_but_an_extra_route_has_i
         "query parameter \"method\": no method of this path is bound to \"PUT\"; there is GET for \
          library.v1.Library.GetBook, PATCH for library.v1.Library.PatchBook"
     );
+    // What a proxy in front finds under the name is what counts.
+    for (query, expected) in [
+        ("%6dethod=PATCH", Ok("GET GetBook")),
+        ("method=", Ok("GET GetBook")),
+        ("method=GET&method=PATCH", Err("query parameter \"method\": it is given more than once")),
+    ] {
+        let found = chosen(&services, path, Some(query));
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{query}");
+    }
+    assert!(chosen(&services, path, Some("method=PATC%48")).is_err());
     let shown = |services: &Services| {
         let entries = services.routes().entries().filter(|entry| entry.path.contains("*/"));
         entries.map(|entry| (entry.verb.map(str::to_owned), entry.is_default)).collect::<Vec<_>>()

@@ -220,7 +220,7 @@ impl Schema {
             path.push_str(&field.name);
             match (field.ty, field.label) {
                 // What gRPC-Gateway generates for it does not compile.
-                (Type::Enum, Label::Optional) => return None,
+                (Type::Enum | Type::Scalar("bytes", _), Label::Optional) => return None,
                 (Type::Message(inner), Label::Singular | Label::Optional) => {
                     path.push('.');
                     message = inner;

@@ -1,11 +1,8 @@
 //! Which of several methods at one path a client gets.
 
-use std::borrow::Cow;
-
 use grpcws_proto::Status;
 
 use super::binding::Binding;
-use super::decode;
 use super::error::shortened;
 
 /// The parameter by which a client names the HTTP method: that of grpc-websocket-proxy.
@@ -23,13 +20,16 @@ pub(super) enum Choice {
     Verb,
 }
 
-/// The HTTP method that a query asks for.
-pub(super) fn asked_for(query: Option<&str>) -> Option<Cow<'_, str>> {
-    query?.split('&').find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        let named = decode::query(name).is_ok_and(|name| name == PARAMETER);
-        if named { decode::query(value).ok().filter(|value| !value.is_empty()) } else { None }
-    })
+/// The values of the parameter in a query, as they stand there. Escapes are not decoded: what a proxy in front finds under
+/// this name is what counts here.
+pub(super) fn asked_for(query: Option<&str>) -> impl Iterator<Item = &str> {
+    let parameters = query.unwrap_or_default().split('&').filter_map(|parameter| parameter.split_once('='));
+    parameters.filter_map(|(name, value)| (name == PARAMETER && !value.is_empty()).then_some(value))
+}
+
+/// The refusal of a query that asks for an HTTP method more than once.
+pub(super) fn asked_twice() -> Status {
+    Status::invalid_argument(format!("query parameter {PARAMETER:?}: it is given more than once"))
 }
 
 /// The refusal of an HTTP method that no route at the path has.

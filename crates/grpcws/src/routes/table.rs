@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use grpcws_proto::Status;
 
 use super::binding::Binding;
-use super::choice::{Choice, PARAMETER, asked_for, no_such_verb};
+use super::choice::{Choice, PARAMETER, asked_for, asked_twice, no_such_verb};
 use super::error::{RouteError, RouteErrorReason};
 use super::extra::ExtraRoute;
 use super::request::RouteMatch;
@@ -62,7 +62,7 @@ impl Routes {
     /// The route of a path and of a query, which is percent-encoded and without its `?`.
     ///
     /// A WebSocket is always opened with `GET` or `CONNECT`, so a client names the HTTP method of an annotation by the
-    /// parameter `method`, as clients of grpc-websocket-proxy do: `?method=POST`. Case does not matter. It then gets the
+    /// parameter `method`, as clients of grpc-websocket-proxy do: `?method=POST`. Case does not matter, and escapes are not decoded, so that a proxy finds it as it stands. It then gets the
     /// closest template with that HTTP method; a custom one of the kind `*` has all that no other has. If the request has
     /// a field of that name, the parameter sets it as well, and if no HTTP method of the path has this name, it only does that.
     ///
@@ -81,10 +81,14 @@ impl Routes {
         query: Option<&str>,
     ) -> Option<Result<RouteMatch<'a>, Status>> {
         let default = self.find(path)?;
-        let Some(verb) = asked_for(query) else { return Some(Ok(default)) };
+        let mut asked = asked_for(query);
+        let Some(verb) = asked.next() else { return Some(Ok(default)) };
+        if asked.next().is_some() {
+            return Some(if default.has_field(PARAMETER) { Ok(default) } else { Err(asked_twice()) });
+        }
         let by_verb = |exact: bool| {
             let of_verb =
-                |index: &&usize| self.bindings.get(**index).is_some_and(|it| it.has_verb(&verb, exact));
+                |index: &&usize| self.bindings.get(**index).is_some_and(|it| it.has_verb(verb, exact));
             let group = self.router.find(path, &|group| group.iter().any(|index| of_verb(&index)))?;
             self.bindings.get(*group.iter().find(of_verb)?)
         };
@@ -94,7 +98,7 @@ impl Routes {
         if default.has_field(PARAMETER) {
             return Some(Ok(default));
         }
-        Some(Err(no_such_verb(&verb, &self.all_matching(path))))
+        Some(Err(no_such_verb(verb, &self.all_matching(path))))
     }
 
     /// The path templates and their methods: for each path the one first that a client gets if it does not choose.
