@@ -38,7 +38,8 @@ pub(crate) enum Difference {
     EmptySegment,
     /// Literals are compared without their escapes here.
     EscapedLiteral,
-    /// Only `%2F` stays encoded in a variable of several segments here; there, other reserved characters do too.
+    /// `%2F`, and nothing else, stays encoded in a variable of several segments here, as google.api.http says. There, reserved
+    /// characters do in a `**`, and nothing does elsewhere.
     ReservedEscape,
     /// A `FieldMask` in a query may have names as in JSON here, and what is no path is refused.
     MaskNames,
@@ -196,7 +197,10 @@ impl Request {
                 self.differences.push(Difference::ReservedEscape);
                 (*pick(rng, &["a%3Ab", "%40", "x%2Cy", "%5Bz"])).to_owned()
             }
-            3 => "a%2Fb".to_owned(),
+            3 => {
+                self.differences.push(Difference::ReservedEscape);
+                "a%2Fb".to_owned()
+            }
             4 => "%zz".to_owned(),
             5 => "%C3%BC%20x".to_owned(),
             _ => (*pick(rng, &["a", "7", "books", "x.y", "-", "a:b", "%61", "cancel"])).to_owned(),
@@ -316,9 +320,12 @@ impl Request {
                 return String::new();
             }
             1 => {
-                if ty == Type::Enum {
-                    self.differences.push(Difference::EnumNumber);
-                }
+                self.differences.extend(match ty {
+                    Type::Enum => Some(Difference::EnumNumber),
+                    Type::WellKnown("FieldMask", _) => Some(Difference::MaskNames),
+                    Type::WellKnown("Duration", _) => Some(Difference::DurationUnits),
+                    _ => None,
+                });
                 return (*pick(
                     rng,
                     &["junk", "1.5", "-1", "99999999999999999999", "0x10", "1_0", "+7", "TRUE", "nan"],
