@@ -285,6 +285,28 @@ async fn unknown_parameters_are_ignored_in_seed_mode_refused_in_v1_and_both_by_o
     }
 }
 
+/// An HTTP method, a path or a service that may come with the descriptors of another upstream is not refused for good.
+#[tokio::test]
+async fn while_services_are_to_come_what_is_not_there_is_refused_for_now() {
+    let never = tower::service_fn(|_: Request<RequestBody>| async {
+        std::future::pending::<Result<Response<http_body_util::Empty<bytes::Bytes>>, Infallible>>().await
+    });
+    let services = Services::from_file_descriptor_set(&compiled("books.proto")).expect("a descriptor set");
+    let bridge = Bridge::new(never).descriptors(services.incomplete(|name| name.starts_with("to.come.")));
+    let app = Router::new().nest_service("/ws", bridge);
+    let address = serve_app(app, ServerOptions::default(), &Shutdown::new()).await.0;
+    for (path, status) in [
+        ("/ws/books/b?method=PATCH", 503),
+        ("/ws/films", 503),
+        ("/ws/to.come.Films/Get", 503),
+        ("/ws/books.v1.Nope/Get", 404),
+        ("/ws/books?method=GET&pages=x", 400),
+    ] {
+        let answer = Handshake::new(path).send(address).await.0;
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_names_of_a_generic_route_may_be_percent_encoded() {
     let address = start().await;

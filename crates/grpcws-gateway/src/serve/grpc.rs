@@ -61,6 +61,15 @@ fn content_type_begins_with(headers: &HeaderMap, start: &[u8]) -> bool {
     content_type.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
 }
 
+/// Writes the content type as `tonic-web` compares it.
+fn lower_content_type(headers: &mut HeaderMap) {
+    if let Some(content_type) = headers.get_mut(CONTENT_TYPE)
+        && let Ok(lower) = HeaderValue::from_bytes(&content_type.as_bytes().to_ascii_lowercase())
+    {
+        *content_type = lower;
+    }
+}
+
 /// Whether a preflight is about gRPC-Web: its clients all send `x-grpc-web`.
 fn asks_for_grpc_web(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCESS_CONTROL_REQUEST_HEADERS);
@@ -115,6 +124,7 @@ impl Passthrough {
         }
         forward(&mut parts);
         if kind == Kind::GrpcWeb {
+            lower_content_type(&mut parts.headers);
             let Ok(mut response) = self.web.call(Request::from_parts(parts, body)).await;
             expose_all(response.headers_mut());
             response.map(Body::new)

@@ -142,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::Progress;
-    use crate::session::Session;
+    use crate::session::{Event, Frame, Session};
 
     #[test]
     fn without_pings_there_is_no_pong_timeout() {
@@ -171,5 +171,31 @@ mod tests {
             while session.poll_transmit().is_some() {}
         }
         assert!(session.is_live());
+    }
+
+    #[test]
+    fn a_request_that_is_optional_is_a_message_or_end_send_and_not_waited_for() {
+        let now = Instant::now();
+        let session = || {
+            let start = Start::new(Mode::V1Json, MethodKind::Unary).request_optional();
+            Session::new(SessionOptions::default(), start, now)
+        };
+        let (data, end_send) =
+            (Frame::Text(r#"{"type":"data","data":{}}"#), Frame::Text(r#"{"type":"end_send"}"#));
+        let mut with_message = session();
+        assert!(matches!(with_message.receive(data, now), Event::Message { last: true, .. }));
+        assert_eq!(with_message.receive(end_send, now), Event::None);
+        assert!(with_message.is_live());
+        with_message.receive(data, now);
+        assert!(!with_message.is_live(), "there is one request");
+
+        let mut without = session();
+        assert_eq!(without.receive(end_send, now), Event::HalfClose);
+        without.receive(data, now);
+        assert!(!without.is_live(), "nothing comes behind end_send");
+
+        let mut silent = session();
+        silent.handle_timeout(Progress::default(), now + Duration::from_secs(31));
+        assert!(silent.is_live());
     }
 }

@@ -52,9 +52,10 @@ impl Resolver {
             }
             None => by_template(&services, path, query, options).or_else(|| {
                 let to_come = match generic {
-                    Some(generic) => services.may_come(generic.service),
+                    // A name without a package, like the `v1` of `/v1/books`, may be a part of a template.
+                    Some(generic) if generic.service.contains('.') => services.may_come(generic.service),
                     // A template of a service that is to come may match.
-                    None => !services.is_complete(),
+                    _ => !services.is_complete(),
                 };
                 if to_come && method.is_none() {
                     descriptors.request();
