@@ -77,7 +77,7 @@ fn text(entries: &[RouteEntry<'_>], unbound: &[&RouteError]) -> String {
         text.push_str(&format!("\n{} not bound:\n", unbound.len()));
     }
     for error in unbound {
-        text.push_str(&printable(&format!("  {}\n", ErrorChain(*error))));
+        text.push_str(&format!("  {}\n", printable(&ErrorChain(*error).to_string())));
     }
     text
 }

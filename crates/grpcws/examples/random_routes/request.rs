@@ -49,6 +49,8 @@ pub(crate) enum Difference {
     TimestampForms,
     /// The key of a map is all between the first and the last bracket here, and what is behind the last `[` there.
     BracketsInKey,
+    /// A `**` that stands for nothing leaves a slash at the end of its variable there.
+    RestOfNothing,
     /// A list inside of a message can be in a path here, and only one of the request itself there.
     ListInside,
     /// Two texts of one key, such as `1` and `true`, are refused here.
@@ -78,14 +80,13 @@ impl Difference {
             | Self::EnumNumber
             | Self::EmptyBrackets
             | Self::EscapedLiteral
-            | Self::TwoNames
-            | Self::ListInside => Shows::OnlyOurs,
+            | Self::TwoNames => Shows::OnlyOurs,
             Self::SetTwice | Self::MapWithoutKey | Self::KeyTwice | Self::DotSegment => Shows::OnlyTheirs,
-            Self::ReservedEscape => Shows::BothBoundDifferently,
+            Self::ReservedEscape | Self::RestOfNothing => Shows::BothBoundDifferently,
             Self::EmptySegment | Self::DurationUnits | Self::TimestampForms | Self::ScalarBody => {
                 Shows::OneOfThem
             }
-            Self::QueryBesideWhole | Self::MaskNames | Self::BracketsInKey => Shows::Any,
+            Self::QueryBesideWhole | Self::MaskNames | Self::BracketsInKey | Self::ListInside => Shows::Any,
         }
     }
 }
@@ -152,7 +153,11 @@ impl Request {
                         self.path.push_str(&text);
                     }
                     Segment::Rest => {
-                        for _ in 0..rng.usize(..4) {
+                        let count = rng.usize(..4);
+                        if count == 0 && part.segments.len() > 1 {
+                            self.differences.push(Difference::RestOfNothing);
+                        }
+                        for _ in 0..count {
                             self.path.push('/');
                             let text = self.segment(rng);
                             self.path.push_str(&text);

@@ -159,7 +159,7 @@ impl Schema {
             let mut parts =
                 vec![Part { variable: None, segments: vec![Segment::Literal(format!("g{number}"))] }];
             for _ in 0..rng.usize(..4) {
-                let part = self.part(rng, request, &mut taken);
+                let part = self.part(rng, request, &body, &mut taken);
                 let ends = part.segments.last() == Some(&Segment::Rest);
                 parts.push(part);
                 if ends {
@@ -186,7 +186,7 @@ impl Schema {
         }
     }
 
-    fn part(&self, rng: &mut Rng, request: usize, taken: &mut HashSet<String>) -> Part {
+    fn part(&self, rng: &mut Rng, request: usize, body: &Body, taken: &mut HashSet<String>) -> Part {
         let segment = |rng: &mut Rng, last: bool| match rng.u8(..8) {
             0 | 1 => Segment::Any,
             2 if last => Segment::Rest,
@@ -195,7 +195,7 @@ impl Schema {
         if rng.u8(..3) == 0 {
             return Part { variable: None, segments: vec![segment(rng, true)] };
         }
-        let Some(variable) = self.variable(rng, request, taken) else {
+        let Some(variable) = self.variable(rng, request, body, taken) else {
             return Part { variable: None, segments: vec![segment(rng, true)] };
         };
         let is_text =
@@ -210,11 +210,20 @@ impl Schema {
     }
 
     /// A field that a path can set and nothing else sets.
-    fn variable(&self, rng: &mut Rng, request: usize, taken: &mut HashSet<String>) -> Option<Variable> {
+    fn variable(
+        &self,
+        rng: &mut Rng,
+        request: usize,
+        body: &Body,
+        taken: &mut HashSet<String>,
+    ) -> Option<Variable> {
         let (mut message, mut path) = (request, String::new());
         for depth in 0..3 {
             let field = pick(rng, self.fields(message)).clone();
-            if depth == 0 && !taken.insert(field.name.clone()) || field.label == Label::Oneof {
+            // `{book.name}` beside the body `book` is the usual PATCH.
+            let in_body =
+                matches!((body, field.ty), (Body::Field(body), Type::Message(_)) if body.name == field.name);
+            if depth == 0 && !taken.insert(field.name.clone()) && !in_body || field.label == Label::Oneof {
                 return None;
             }
             path.push_str(&field.name);
