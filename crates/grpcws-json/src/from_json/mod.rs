@@ -126,12 +126,14 @@ impl FieldDescriptor {
     ///
     /// # Examples
     /// ```
-    /// let table = grpcws_json::Table::from_file_descriptor_set(&[])?;
-    /// let mask = table.message("google.protobuf.FieldMask").expect("well-known types are always there");
-    /// let paths = mask.field("paths").expect("it has paths");
-    /// let (document, mut wire) = (br#"{"data": ["a", "b"]}"#, Vec::new());
-    /// paths.from_json_in(document, 9..19, &Default::default(), &mut wire)?;
-    /// assert_eq!(wire, b"\x0a\x01a\x0a\x01b");
+    /// # let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto");
+    /// # let descriptors = protox::Compiler::new([directory])?.open_file("game.proto")?.encode_file_descriptor_set();
+    /// let table = grpcws_json::Table::from_file_descriptor_set(&descriptors)?;
+    /// let request = table.message("game.v1.SubscribeRequest").ok_or("no such message")?;
+    /// let game_id = request.field("game_id").ok_or("no such field")?;
+    /// let (document, mut wire) = (br#"{"data": "chess"}"#, Vec::new());
+    /// game_id.from_json_in(document, 9..16, &Default::default(), &mut wire)?;
+    /// assert_eq!(wire, b"\x0a\x05chess");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn from_json_in(

@@ -64,12 +64,14 @@ impl FieldDescriptor {
     ///
     /// # Examples
     /// ```
-    /// let table = grpcws_json::Table::from_file_descriptor_set(&[])?;
-    /// let duration = table.message("google.protobuf.Duration").expect("well-known types are always there");
-    /// let seconds = duration.field("seconds").expect("it has seconds");
+    /// # let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto");
+    /// # let descriptors = protox::Compiler::new([directory])?.open_file("game.proto")?.encode_file_descriptor_set();
+    /// let table = grpcws_json::Table::from_file_descriptor_set(&descriptors)?;
+    /// let request = table.message("game.v1.SubscribeRequest").ok_or("no such message")?;
+    /// let game_id = request.field("game_id").ok_or("no such field")?;
     /// let mut json = Vec::new();
-    /// seconds.to_json(&[0x08, 0x03], &Default::default(), &mut json)?;
-    /// assert_eq!(json, br#""3""#);
+    /// game_id.to_json(b"\x0a\x05chess", &Default::default(), &mut json)?;
+    /// assert_eq!(json, br#""chess""#);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn to_json(
