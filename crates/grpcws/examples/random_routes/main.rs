@@ -8,6 +8,8 @@
 //! `MODULE` is tests/routes, `WORK` a folder for what is built. It needs Go. What is drawn follows from the seed.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it reports to who runs it")]
 
+mod difference;
+mod json;
 mod oracle;
 mod request;
 mod schema;
@@ -18,12 +20,13 @@ use std::process::ExitCode;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use difference::{Difference, Shows};
 use fastrand::Rng;
 use grpcws::json::{FieldKind, MarshalOptions, Message, UnmarshalOptions};
 use grpcws::routes::RouteMatch;
 use grpcws::services::Services;
 use oracle::{Answer, Oracle};
-use request::{Difference, Request, Shows};
+use request::Request;
 use schema::{Rule, Schema};
 
 /// Rules of one schema, which is compiled once.

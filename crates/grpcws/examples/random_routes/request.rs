@@ -1,8 +1,9 @@
 //! Random HTTP requests for a rule: most of them good, some with what is known to be different, some with faults.
 
 use fastrand::Rng;
-use serde_json::{Map, Value, json};
 
+use super::difference::Difference;
+use super::json::{message, value};
 use super::schema::{Body, ENUM, Field, Label, Rule, Scalar, Schema, Segment, Type, pick};
 
 /// How many messages may be in each other.
@@ -17,78 +18,6 @@ pub(crate) struct Request {
     pub(crate) differences: Vec<Difference>,
     /// Fields of parameters, with the names that they have there.
     names: Vec<(String, String)>,
-}
-
-/// A documented difference between gRPC-Gateway and this project, with how it may show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Difference {
-    /// An empty value of a parameter, for a type that has none, sets nothing here and is refused there.
-    EmptyValue,
-    /// A parameter for what path or body set is refused here and ignored there.
-    SetTwice,
-    /// A query beside `body: "*"` is bound here and ignored there.
-    QueryBesideWhole,
-    /// A number that an enum does not have is taken here, as JSON has it, and refused there.
-    EnumNumber,
-    /// `name[]=` is a list here and refused there.
-    EmptyBrackets,
-    /// `.` and `..` as segments are refused here.
-    DotSegment,
-    /// An empty segment is no value of a variable here, and no match before a verb there.
-    EmptySegment,
-    /// Literals are compared without their escapes here.
-    EscapedLiteral,
-    /// `%2F`, and nothing else, stays encoded in a variable of several segments here, as google.api.http says. There, reserved
-    /// characters do in a `**`, and nothing does elsewhere.
-    ReservedEscape,
-    /// A `FieldMask` in a query may have names as in JSON here, and what is no path is refused.
-    MaskNames,
-    /// Durations in queries are those of JSON here, and those of Go there.
-    DurationUnits,
-    /// Timestamps in queries are those of JSON here, and those of Go there.
-    TimestampForms,
-    /// The key of a map is all between the first and the last bracket here, and what is behind the last `[` there.
-    BracketsInKey,
-    /// A `**` that stands for nothing leaves a slash at the end of its variable there.
-    RestOfNothing,
-    /// A list inside of a message can be in a path here, and only one of the request itself there.
-    ListInside,
-    /// Two texts of one key, such as `1` and `true`, are refused here.
-    KeyTwice,
-    /// Two values of a map without a key are a key and a value there.
-    MapWithoutKey,
-    /// The values of a list under both of its names are joined here and refused there.
-    TwoNames,
-    /// A body that is no message is protojson here, and the JSON of Go there.
-    ScalarBody,
-}
-
-/// How both may differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shows {
-    OnlyOurs,
-    OnlyTheirs,
-    BothBoundDifferently,
-    OneOfThem,
-    Any,
-}
-
-impl Difference {
-    pub(crate) fn shows(self) -> Shows {
-        match self {
-            Self::EmptyValue
-            | Self::EnumNumber
-            | Self::EmptyBrackets
-            | Self::EscapedLiteral
-            | Self::TwoNames => Shows::OnlyOurs,
-            Self::SetTwice | Self::MapWithoutKey | Self::KeyTwice | Self::DotSegment => Shows::OnlyTheirs,
-            Self::ReservedEscape | Self::RestOfNothing => Shows::BothBoundDifferently,
-            Self::EmptySegment | Self::DurationUnits | Self::TimestampForms | Self::ScalarBody => {
-                Shows::OneOfThem
-            }
-            Self::QueryBesideWhole | Self::MaskNames | Self::BracketsInKey | Self::ListInside => Shows::Any,
-        }
-    }
 }
 
 impl Request {
@@ -392,7 +321,7 @@ impl Request {
     }
 }
 
-fn name(rng: &mut Rng, field: &Field) -> String {
+pub(crate) fn name(rng: &mut Rng, field: &Field) -> String {
     match &field.json_name {
         Some(json_name) if rng.bool() => json_name.clone(),
         None if rng.bool() => camel_case(&field.name),
@@ -416,7 +345,7 @@ fn camel_case(name: &str) -> String {
     text
 }
 
-fn scalar_text(rng: &mut Rng, scalar: Scalar) -> String {
+pub(crate) fn scalar_text(rng: &mut Rng, scalar: Scalar) -> String {
     match scalar {
         Scalar::Signed(32) => pick(rng, &["0", "7", "-5", "2147483647", "-2147483648", "007"]).to_string(),
         Scalar::Signed(_) => {
@@ -451,58 +380,4 @@ fn encoded(rng: &mut Rng, text: &str, in_query: bool) -> String {
         }
     }
     out
-}
-
-fn message(rng: &mut Rng, schema: &Schema, index: usize, depth: u32) -> Value {
-    let mut members = Map::new();
-    for field in schema.fields(index) {
-        if rng.u8(..3) == 0 {
-            members.insert(name(rng, field), value(rng, schema, field, depth));
-        }
-    }
-    Value::Object(members)
-}
-
-fn value(rng: &mut Rng, schema: &Schema, field: &Field, depth: u32) -> Value {
-    match field.label {
-        Label::Repeated => (0..rng.usize(..3)).map(|_| single(rng, schema, field.ty, depth)).collect(),
-        Label::Map(_, key) => {
-            let entries =
-                (0..rng.usize(..3)).map(|_| (map_key(rng, key), single(rng, schema, field.ty, depth)));
-            Value::Object(entries.collect())
-        }
-        _ => single(rng, schema, field.ty, depth),
-    }
-}
-
-fn map_key(rng: &mut Rng, scalar: Scalar) -> String {
-    match scalar {
-        Scalar::Bool => pick(rng, &["true", "false"]).to_string(),
-        Scalar::String => scalar_text(rng, scalar),
-        _ => rng.u8(..).to_string(),
-    }
-}
-
-fn single(rng: &mut Rng, schema: &Schema, ty: Type, depth: u32) -> Value {
-    match ty {
-        Type::Scalar(_, scalar) | Type::WellKnown(_, Some(scalar)) => match scalar {
-            Scalar::Signed(64) | Scalar::Unsigned(64) if rng.bool() => rng.u32(..).to_string().into(),
-            Scalar::Signed(_) => rng.i32(..).into(),
-            Scalar::Unsigned(_) => rng.u32(..).into(),
-            Scalar::Float => json!(rng.i16(..) as f32 / 8.0),
-            Scalar::Bool => rng.bool().into(),
-            Scalar::String => scalar_text(rng, scalar).into(),
-            Scalar::Bytes => (*pick(rng, &["AQI=", "", "/+8="])).into(),
-        },
-        Type::Enum if rng.bool() => pick(rng, &ENUM).1.into(),
-        Type::Enum => pick(rng, &ENUM).0.into(),
-        Type::WellKnown("Timestamp", None) => "2024-02-29T12:00:00Z".into(),
-        Type::WellKnown("Duration", None) => "1.5s".into(),
-        Type::WellKnown("FieldMask", None) => "a,b.cD".into(),
-        Type::WellKnown("Value", None) => pick(rng, &[json!(1), json!("x"), json!([true, {"a": 1}])]).clone(),
-        Type::WellKnown("Struct", None) => json!({"a": [1, null]}),
-        Type::WellKnown(..) => json!({}),
-        Type::Message(_) if depth == 0 => json!({}),
-        Type::Message(index) => message(rng, schema, index, depth - 1),
-    }
 }
