@@ -18,6 +18,7 @@ mod install;
 mod java;
 mod process;
 mod protobuf;
+mod routes;
 mod steps;
 mod suites;
 mod typescript;

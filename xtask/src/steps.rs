@@ -9,6 +9,7 @@ use crate::context::{Context, Failure};
 use crate::install::Need;
 use crate::process::{run, run_and_read};
 use crate::protobuf::{conformance, random_messages};
+use crate::routes::random_routes;
 use crate::suites::{proxies, run_suites, sum};
 use crate::typescript::{EXAMPLES, PACKAGE, RUNTIMES, typescript};
 
@@ -122,6 +123,13 @@ pub(crate) const STEPS: &[Step] = &[
         remedy: "the output names the case; tests/protobuf/failures.txt lists those of the runner that are known",
         needs: &[Need::NodePackages("tests/protobuf"), Need::PythonPackages("tests/python/requirements.txt")],
         run: |context| Ok(conformance(context)? + random_messages(context)?),
+    },
+    Step {
+        name: "routes",
+        about: "random rules of google.api.http and requests, beside gRPC-Gateway",
+        remedy: "the output shows the rule, the request and both results, and the command that draws the same again",
+        needs: &[Need::GoPrograms],
+        run: random_routes,
     },
     Step {
         name: "bridge",

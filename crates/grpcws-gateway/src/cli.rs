@@ -8,7 +8,7 @@ use grpcws::{ConnectionOptions, ConnectionOptionsBuilder, OptionsError};
 
 use crate::call::{self, CallArguments};
 use crate::demo::DemoOptions;
-use crate::inspect::{self, DescribeArguments, ListArguments};
+use crate::inspect::{self, DescribeArguments, ListArguments, RoutesArguments};
 use crate::serve::{self, ServeArguments};
 use crate::values::listen_address;
 
@@ -45,6 +45,10 @@ pub enum Command {
     /// Show a service, method, message or enum of a gRPC server as the source of a .proto file.
     #[command(after_help = inspect::DESCRIBE_EXAMPLES)]
     Describe(Box<DescribeArguments>),
+
+    /// List the paths that annotations and a configuration file bind to methods.
+    #[command(after_help = inspect::ROUTES_EXAMPLES)]
+    Routes(Box<RoutesArguments>),
 }
 
 /// The options of `grpcws demo`.

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let default = match cli.command {
         Command::Call(_) | Command::Demo(_) | Command::Serve(_) => "info",
         // They tell their errors themselves.
-        Command::List(_) | Command::Describe(_) => "off",
+        Command::List(_) | Command::Describe(_) | Command::Routes(_) => "off",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     let ansi = std::io::stderr().is_terminal();
@@ -82,6 +82,7 @@ async fn run(command: Command) -> ExitCode {
         Command::Describe(arguments) => {
             exit(inspect::describe(*arguments).await.map_err(Into::into), inspected)
         }
+        Command::Routes(arguments) => exit(inspect::routes(*arguments).await.map_err(Into::into), inspected),
     }
 }
 

@@ -76,6 +76,11 @@ pub enum ToJsonErrorKind {
     /// The value of a well-known type is one that its JSON form cannot express.
     #[error("{0}")]
     WellKnownType(&'static str),
+    /// A path of a `FieldMask` would not read back as the same path: it is not in `snake_case`, say.
+    #[error(
+        "the path {0:?} of a google.protobuf.FieldMask has no JSON form: JSON has only names in snake_case"
+    )]
+    FieldMaskPath(String),
     /// Messages nest more deeply than the option `recursion_limit` allows.
     #[error("messages nest too deeply")]
     RecursionLimit,

@@ -394,7 +394,7 @@ fn wire_bytes_without_a_json_form() {
         (
             "google.protobuf.FieldMask",
             wire().bytes(1, "aB"),
-            "a path of the field mask has no JSON form (at byte 2)",
+            "the path \"aB\" of a google.protobuf.FieldMask has no JSON form: only names in snake_case have one (at byte 2)",
         ),
         ("google.protobuf.Value", wire(), "a google.protobuf.Value without a value (at byte 0)"),
         (

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use grpcws_json::{
-    FromJsonError, MarshalOptions, Message, MissingType, MissingTypes, Table, ToJsonError, UnmarshalOptions,
+    FieldDescriptor, FromJsonError, MarshalOptions, Message, MissingType, MissingTypes, Table, ToJsonError,
+    UnmarshalOptions,
 };
 use grpcws_proto::message::data;
 use grpcws_proto::session::Payload;
@@ -56,8 +57,10 @@ pub struct UnknownMessage(String);
 /// [`ClientMessage::parse`]: crate::proto::message::ClientMessage::parse
 #[derive(Debug, Clone)]
 pub struct Codec {
-    request: Message,
+    request: RequestType,
     response: Message,
+    /// The field of a response that `data` is; none if it is the whole of it.
+    response_field: Option<FieldDescriptor>,
     /// Where the types of error details are looked up.
     table: Table,
     marshal: MarshalOptions,
@@ -77,6 +80,16 @@ pub(crate) struct TypeSource {
 /// Types that are being looked up; `false` where no answer came in time.
 pub(crate) type Lookup = Pin<Box<dyn Future<Output = bool> + Send>>;
 
+/// What the `data` of a client is.
+#[derive(Debug, Clone)]
+enum RequestType {
+    Message(Message),
+    /// The value of a field. It becomes a message that has nothing but that.
+    Field(FieldDescriptor),
+    /// It is refused, whatever it is.
+    Unread,
+}
+
 impl Codec {
     /// A codec for a method with these message types, by their full names, and the default JSON options.
     ///
@@ -91,8 +104,9 @@ impl Codec {
     /// A codec for a method with these message types.
     pub(crate) fn of(request: &Message, response: &Message) -> Self {
         Self {
-            request: request.clone(),
+            request: RequestType::Message(request.clone()),
             response: response.clone(),
+            response_field: None,
             table: response.table(),
             marshal: MarshalOptions::default(),
             unmarshal: UnmarshalOptions::default(),
@@ -104,6 +118,24 @@ impl Codec {
     #[must_use]
     pub(crate) fn types(mut self, types: Option<TypeSource>) -> Self {
         self.types = types;
+        self
+    }
+
+    /// The same for a client whose `data` is the value of a field.
+    pub(crate) fn request_field(mut self, field: FieldDescriptor) -> Self {
+        self.request = RequestType::Field(field);
+        self
+    }
+
+    /// The same for a client whose request messages are refused, so that what they have does not matter.
+    pub(crate) fn without_request(mut self) -> Self {
+        self.request = RequestType::Unread;
+        self
+    }
+
+    /// The same for a client that gets a field of the response.
+    pub(crate) fn response_field(mut self, field: Option<FieldDescriptor>) -> Self {
+        self.response_field = field;
         self
     }
 
@@ -136,7 +168,12 @@ impl Codec {
         };
         let place = offset..offset.saturating_add(value.len());
         let mut message = Vec::with_capacity(value.len() / 2);
-        self.request.from_json_in(frame.as_bytes(), place, &self.unmarshal, &mut message)?;
+        let (frame, options) = (frame.as_bytes(), &self.unmarshal);
+        match &self.request {
+            RequestType::Message(request) => request.from_json_in(frame, place, options, &mut message)?,
+            RequestType::Field(field) => field.from_json_in(frame, place, options, &mut message)?,
+            RequestType::Unread => {}
+        }
         Ok(message.into())
     }
 
@@ -158,10 +195,12 @@ impl Codec {
     ) -> Result<(), ToJsonError> {
         let start = text.len();
         text.extend_from_slice(data::PREFIX);
-        let printed = if self.looks_types_up() {
-            self.response.to_json_noting(message, &self.marshal, text, missing)
-        } else {
-            self.response.to_json(message, &self.marshal, text)
+        let looks_up = self.looks_types_up();
+        let printed = match &self.response_field {
+            None if looks_up => self.response.to_json_noting(message, &self.marshal, text, missing),
+            None => self.response.to_json(message, &self.marshal, text),
+            Some(field) if looks_up => field.to_json_noting(message, &self.marshal, text, missing),
+            Some(field) => field.to_json(message, &self.marshal, text),
         };
         if let Err(error) = printed {
             text.truncate(start);
@@ -222,9 +261,19 @@ impl Codec {
         let (service, name) = types.method.split_once('/')?;
         let method = services.method(service, name)?;
         let table = method.response().table();
-        let renewed = |message: &Message| table.message(message.full_name());
-        let (request, response) = (renewed(&self.request)?, renewed(&self.response)?);
-        Some(Self { request, response, table, ..self.clone() })
+        let message = |message: &Message| table.message(message.full_name());
+        let field = |field: &FieldDescriptor| message(field.message())?.field(field.name());
+        let request = match &self.request {
+            RequestType::Message(request) => RequestType::Message(message(request)?),
+            RequestType::Field(request) => RequestType::Field(field(request)?),
+            RequestType::Unread => RequestType::Unread,
+        };
+        let response_field = match &self.response_field {
+            Some(response) => Some(field(response)?),
+            None => None,
+        };
+        let response = message(&self.response)?;
+        Some(Self { request, response, response_field, table, ..self.clone() })
     }
 
     /// Tells whoever loads the descriptors that the upstream does not have the method, so that they are outdated.

@@ -41,7 +41,7 @@
 //! | requests read ahead of the call | 64 KiB, up to 1 MiB where the round trip holds an upload back | [`SessionOptions::receive_window`](proto::session::SessionOptions::receive_window), [`receive_window_max`](proto::session::SessionOptions::receive_window_max) |
 //! | what the windows of all streams grow by | 256 MiB | [`SessionOptions::receive_window_budget`](proto::session::SessionOptions::receive_window_budget) |
 //! | nesting of messages | 100 | [`ConnectionOptions::marshal`], [`ConnectionOptions::unmarshal`] |
-//! | headers of the handshake | 16 KiB | [`ConnectionOptions::max_header_size`] |
+//! | headers of the handshake, without cookies | 16 KiB | [`ConnectionOptions::max_header_size`] |
 //! | time between pings | 30 s | [`SessionOptions::ping_period`](proto::session::SessionOptions::ping_period) |
 //! | silence of a client | 90 s | [`SessionOptions::pong_timeout`](proto::session::SessionOptions::pong_timeout) |
 //! | a write without progress | 60 s | [`SessionOptions::write_stall_timeout`](proto::session::SessionOptions::write_stall_timeout) |
@@ -108,7 +108,7 @@ pub use grpcws_proto as proto;
 pub use grpcws_proto::{Code, MethodKind, Mode, OptionsError, Status};
 pub use handshake::{Authorize, is_handshake, is_probe};
 pub use hooks::{Direction, RefusedHandshake, StreamHooks, StreamInfo, StreamMetrics};
-pub use options::{ConnectionOptions, ConnectionOptionsBuilder};
+pub use options::{ConnectionOptions, ConnectionOptionsBuilder, UnknownParameters};
 pub use shutdown::{Shutdown, ShutdownGuard};
 #[cfg(feature = "axum")]
 pub use typed::{

@@ -15,6 +15,34 @@ use crate::handshake::single;
 /// The fewest bytes of headers that a limit may leave room for: a handshake from a browser has more.
 pub(crate) const MIN_HEADER_SIZE: u64 = 256;
 
+/// What becomes of a query parameter whose name no field of a bound route's request has.
+///
+/// It sets nothing either way, so the question is only whether somebody is told. A page that is opened with `utm_source` or
+/// `fbclid` passes them on, a proxy adds its token, a browser's form has more fields than the request: there the call is
+/// meant. A client that writes its own queries wants to hear of a name that it got wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum UnknownParameters {
+    /// Ignored in seed mode, where a page cannot read why a handshake was refused; refused with status 3 in v1.
+    #[default]
+    RefusedInV1,
+    /// Ignored in every mode, as gRPC-Gateway does.
+    Ignored,
+    /// Refused in every mode: with status 3, or HTTP 400 in seed mode.
+    Refused,
+}
+
+impl UnknownParameters {
+    /// Returns whether a handshake in this mode is refused.
+    pub(crate) fn refused_in(self, mode: Mode) -> bool {
+        match self {
+            Self::RefusedInV1 => mode.is_v1(),
+            Self::Ignored => false,
+            Self::Refused => true,
+        }
+    }
+}
+
 options! {
     /// Options of the connections of a route: times, limits, JSON options, who may connect.
     ///
@@ -40,7 +68,7 @@ options! {
         /// names of enums, say, can be far longer than their numbers. Default: 4 MiB.
         number max_response_size [1..=MAX_SAFE_INTEGER]: u64 = 4 * 1024 * 1024;
         /// The most bytes that the headers of a handshake may have, names and values together, from 256. Larger ones
-        /// are refused with 431. The server in front has a limit of its own, such as
+        /// are refused with 431. Cookies, which make no metadata by themselves, do not count. The server in front has a limit of its own, such as
         /// [`ServerOptions::max_header_size`](crate::server::ServerOptions::max_header_size). Default: 16 KiB.
         number max_header_size [MIN_HEADER_SIZE..=MAX_SAFE_INTEGER]: u64 = 16 * 1024;
         /// How many streams there may be at once, over all routes that share a [`Shutdown`](crate::Shutdown). More
@@ -53,6 +81,9 @@ options! {
         number max_streams [1..=usize::MAX]: usize = 100_000;
         /// The codecs that a client may choose from by sub-protocol, at least one. Default: all.
         own modes: Vec<Mode> = vec![Mode::Seed, Mode::V1Json, Mode::V1Proto];
+        /// What becomes of query parameters whose names no field of a bound route's request has. Default: ignored in
+        /// seed mode, refused in v1.
+        held unknown_parameters: UnknownParameters = UnknownParameters::default();
         /// How responses are written as JSON.
         held marshal: MarshalOptions = MarshalOptions::default();
         /// How requests are read from JSON.

@@ -146,7 +146,7 @@ async fn paths_requests_and_methods_that_do_not_fit_are_reported() {
         (&bridge, "/ws/a.B/C", 404, Some("a.B/C"), unimplemented),
         (
             &bridge,
-            "/ws/server-stream?nonsense=1",
+            "/ws/server-stream?count=many",
             400,
             Some("grpcws.test.v1.TestService/ServerStream"),
             Some(Code::InvalidArgument),

@@ -121,6 +121,12 @@ fn parameters_set_fields_of_every_type() {
         // An empty string is said in the bytes, and not printed where the field has no presence.
         ("hl", "{}"),
         ("%68l=x", r#"{"hl":"x"}"#),
+        ("labels[a]=1&labels%5Bb.c%5D=&labels[]=2", r#"{"labels":{"a":"1","b.c":"","":"2"}}"#),
+        ("authors[]=a&authors[]=b&authors=c", r#"{"authors":["a","b","c"]}"#),
+        ("replay=1&flag=F", r#"{"replay":true,"flag":false}"#),
+        ("extra={\"a\":[1,null]}&anything=null", r#"{"extra":{"a":[1,null]},"anything":null}"#),
+        // Forms send what was not filled in.
+        ("maxEvents=&views=&since=&maxBytes=&factor=&flag=&replay=&extra=&shelf.number=", "{}"),
     ] {
         let found = bound(&services, &format!("/watch?{query}"));
         let expected = format!("WatchShelf {expected}");
@@ -138,27 +144,32 @@ fn parameters_that_set_nothing_are_refused() {
         ("=1", r#""": library.v1.WatchShelfRequest has no field """#),
         ("shelf.=1", r#""shelf.": library.v1.Shelf has no field """#),
         ("shelf=1", r#""shelf": "shelf" is a library.v1.Shelf: set its fields by paths like shelf.field"#),
+        ("extra=1", r#""extra": expected the JSON of a google.protobuf.Struct, found "1""#),
+        ("anything={", r#""anything": expected the JSON of a google.protobuf.Value, found "{""#),
+        ("labels=1", r#""labels": "labels" is a map: set its entries by parameters like labels[key]=value"#),
         (
-            "extra=1",
-            r#""extra": "extra" is a google.protobuf.Struct: set its fields by paths like extra.field"#,
+            "labels.key=1",
+            r#""labels.key": "labels" is a map: set its entries by parameters like labels[key]=value"#,
         ),
+        ("labels[a]=1&labels[a]=2", r#""labels[a]": the key "a" is given twice"#),
+        ("lang[a]=1", r#""lang[a]": "lang" is not a map and has no keys"#),
+        ("lang[]=1", r#""lang[]": "lang" is not a map and has no keys"#),
+        ("authors[1]=1", r#""authors[1]": "authors" is not a map and has no keys"#),
+        ("nope[a]=1", r#""nope[a]": library.v1.WatchShelfRequest has no field "nope[a]""#),
         (
-            "anything=1",
-            r#""anything": "anything" is a google.protobuf.Value: set its fields by paths like anything.field"#,
+            "more_shelves[]=1",
+            r#""more_shelves[]": "more_shelves" is a library.v1.Shelf: set its fields by paths like more_shelves.field"#,
         ),
-        ("labels=1", r#""labels": "labels" is a map, which no text can set"#),
-        ("labels.key=1", r#""labels.key": "labels" is a map, which no text can set"#),
         ("more_shelves.id=1", r#""more_shelves.id": "more_shelves" is repeated"#),
         ("hl.x=1", r#""hl.x": "lang" is not a message and has no fields"#),
         ("maxEvents=1&max_events=2", r#""max_events": it is already set by the query"#),
         ("maxEvents=1&maxBytes=2", r#""maxBytes": another field of its oneof is already set"#),
         ("tag=1&tag.value=2", r#""tag.value": it is already set by the query"#),
         ("tag.value=1&tag=2", r#""tag": it is already set by the query"#),
-        ("maxEvents=", r#""maxEvents": expected an int32, found """#),
         ("maxEvents=1.0", r#""maxEvents": expected an int32, found "1.0""#),
         ("maxEvents=2147483648", r#""maxEvents": expected an int32, found "2147483648""#),
         ("big=-1", r#""big": expected a uint64, found "-1""#),
-        ("replay=1", r#""replay": expected true or false, found "1""#),
+        ("replay=yes", r#""replay": expected true or false, found "yes""#),
         ("factor=inf", r#""factor": expected a double, found "inf""#),
         ("factor=1e999", r#""factor": expected a double, found "1e999""#),
         ("ratio=1e39", r#""ratio": expected a float, found "1e39""#),
@@ -352,23 +363,68 @@ fn calls_without_a_body_are_complete() {
 }
 
 #[test]
-fn one_path_of_two_methods_goes_to_get() {
+fn methods_of_one_path_are_chosen_by_their_http_methods_but_an_extra_route_has_it_alone() {
     let services = services();
-    let problems: Vec<_> =
-        services.routes().problems().iter().map(|problem| (problem, &*problem.reason)).collect();
-    let [(problem, RouteErrorReason::Taken { method })] = problems.as_slice() else { panic!("{problems:?}") };
+    let chosen = |services: &Services, path: &str, query| {
+        let route = services
+            .routes()
+            .choose(path, query)
+            .expect("a route")
+            .map_err(|status| status.message().to_owned());
+        route.map(|route| format!("{} {}", route.verb().unwrap_or("-"), route.method().name()))
+    };
+    let path = "/v1/shelves/1/books/2";
+    assert!(services.routes().problems().is_empty());
+    assert_eq!(chosen(&services, path, None).as_deref(), Ok("GET GetBook"));
+    assert_eq!(chosen(&services, path, Some("x=1&method=PATCH")).as_deref(), Ok("PATCH PatchBook"));
     assert_eq!(
-        problem.to_string(),
-        "route /v1/{name=shelves/*/books/*} of library.v1.Library.PatchBook: the path is that of \
-         library.v1.Library.GetBook"
+        chosen(&services, path, Some("method=PUT")).expect_err("there is none"),
+        "query parameter \"method\": no method of this path is bound to \"PUT\"; there is GET for \
+         library.v1.Library.GetBook, PATCH for library.v1.Library.PatchBook"
     );
-    assert_eq!(method, "library.v1.Library.GetBook");
+    // What a proxy in front finds under the name is what counts.
+    for (query, expected) in [
+        ("%6dethod=PATCH", Ok("GET GetBook")),
+        ("method=", Ok("GET GetBook")),
+        ("method=GET&method=PATCH", Err("query parameter \"method\": it is given more than once")),
+    ] {
+        let found = chosen(&services, path, Some(query));
+        assert_eq!(found.as_deref().map_err(String::as_str), expected, "{query}");
+    }
+    assert!(chosen(&services, path, Some("method=PATC%48")).is_err());
+    let shown = |services: &Services| {
+        let entries = services.routes().entries().filter(|entry| entry.path.contains("*/"));
+        entries.map(|entry| (entry.verb.map(str::to_owned), entry.is_default)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(&services), [(Some("GET".to_owned()), true), (Some("PATCH".to_owned()), false)]);
+
+    // Whoever restricts a path by an extra route has restricted it for every HTTP method.
     let extra = ExtraRoute::new("/v1/shelves/*/{title=books}/*", "library.v1.Library/PatchBook");
     let services = services.with_routes(&[extra]).expect("a good route");
+    for query in [None, Some("method=GET"), Some("method=PATCH"), Some("method=X")] {
+        assert_eq!(chosen(&services, path, query).as_deref(), Ok("- PatchBook"), "{query:?}");
+    }
+    let problems: Vec<_> = services.routes().problems().iter().map(ToString::to_string).collect();
     assert_eq!(
-        bound(&services, "/v1/shelves/1/books/2").expect("an extra route comes first"),
-        r#"PatchBook {"title":"books"}"#
+        problems,
+        [
+            "route GET /v1/{name=shelves/*/books/*} of library.v1.Library.GetBook: the path is that of \
+             library.v1.Library.PatchBook",
+            "route PATCH /v1/{name=shelves/*/books/*} of library.v1.Library.PatchBook: the path is that of \
+             library.v1.Library.PatchBook"
+        ]
     );
+}
+
+#[test]
+fn a_list_in_a_path_has_commas() {
+    let services = with_route(ExtraRoute::new("/by/{authors}/{views}", "library.v1.Library/WatchShelf"));
+    assert_eq!(
+        bound(&services, "/by/a,b%2Cc/1,VIEW_FULL").expect("it is good"),
+        r#"WatchShelf {"authors":["a","b","c"],"views":["VIEW_BASIC","VIEW_FULL"]}"#
+    );
+    let problem = "path variable \"views\": expected a value of enum library.v1.View, found \"\"";
+    assert_eq!(refused(&services, "/by/a/1,"), problem);
 }
 
 #[test]
@@ -383,7 +439,10 @@ fn faulty_routes_are_told_when_they_are_loaded() {
     for (route, expected) in [
         (watch("/a/{shelf.id"), "a variable without \"}\" (at byte 4 of the template)"),
         (watch("/a/{nope}"), "\"nope\": library.v1.WatchShelfRequest has no field \"nope\""),
-        (watch("/a/{authors}"), "\"authors\": \"authors\" is repeated"),
+        (
+            watch("/a/{labels}"),
+            "\"labels\": \"labels\" is a map: set its entries by parameters like labels[key]=value",
+        ),
         (
             watch("/a/{shelf}"),
             "\"shelf\": \"shelf\" is a library.v1.Shelf: set its fields by paths like shelf.field",
@@ -394,18 +453,9 @@ fn faulty_routes_are_told_when_they_are_loaded() {
         (watch("/a/{lang}").field("hl", "x"), "\"lang\": it is already set by the route"),
         (watch("/a").field("max_events", "x"), "\"max_events\": expected an int32, found \"x\""),
         (watch("/a").field("nope", "x"), "\"nope\": library.v1.WatchShelfRequest has no field \"nope\""),
-        (
-            watch("/a").body("nope"),
-            "the body \"nope\" is not a singular message field of the request, or is a group",
-        ),
-        (
-            watch("/a").body("hl"),
-            "the body \"hl\" is not a singular message field of the request, or is a group",
-        ),
-        (
-            watch("/a").body("more_shelves"),
-            "the body \"more_shelves\" is not a singular message field of the request, or is a group",
-        ),
+        (watch("/a").body("nope"), "the request has no field \"nope\", which is to be its body"),
+        (watch("/a").body("hl"), "the request has no field \"hl\", which is to be its body"),
+        (watch("/a").response_body("nope"), "the response has no field \"nope\", which is to be its body"),
     ] {
         let path = route.path.clone();
         assert_eq!(fault(route), format!("route {path} of library.v1.Library/WatchShelf: {expected}"));

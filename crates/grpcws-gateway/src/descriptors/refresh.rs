@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use grpcws::proto::ErrorChain;
+use grpcws::routes::Routes;
 use grpcws::services::Descriptors;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -224,23 +225,41 @@ pub(crate) fn publish(loaded: Loaded, descriptors: &Descriptors) {
     for error in &loaded.routes {
         tracing::warn!(error = %ErrorChain(error), "a route is left out");
     }
-    let problems = loaded.services.routes().problems();
-    if let Some(first) = problems.first() {
-        tracing::warn!(
-            count = problems.len(),
-            first = %ErrorChain(first),
-            "annotations google.api.http make no route; RUST_LOG=debug shows each"
-        );
-    }
-    for problem in problems {
-        tracing::debug!(error = %ErrorChain(problem), "an annotation is not bound");
-    }
+    tell_routes(loaded.services.routes());
     let (services, methods) = (loaded.services.iter().count(), loaded.services.methods().count());
     // Why there are none has been told.
     if services > 0 {
         tracing::info!(services, methods, "descriptors are loaded");
     }
     descriptors.replace(loaded.services);
+}
+
+/// How many paths with several methods are named.
+const NAMED: usize = 10;
+
+/// Tells which annotations make no route, and which paths have several methods.
+fn tell_routes(routes: &Routes) {
+    let problems = routes.problems();
+    if let Some(first) = problems.first() {
+        tracing::warn!(
+            count = problems.len(),
+            first = %ErrorChain(first),
+            "annotations google.api.http make no route; `grpcws routes` shows each"
+        );
+    }
+    for problem in problems {
+        tracing::debug!(error = %ErrorChain(problem), "an annotation is not bound");
+    }
+    let others = || routes.entries().filter(|entry| !entry.is_default);
+    for entry in others().take(NAMED) {
+        let method = entry.method.full_name();
+        let query = entry.verb.map(|verb| format!("?method={verb}")).unwrap_or_default();
+        tracing::info!(path = entry.path, method, query, "clients choose this method of a path by the query");
+    }
+    let left = others().count().saturating_sub(NAMED);
+    if left > 0 {
+        tracing::info!(left, "more methods are chosen by the query; `grpcws routes` shows each");
+    }
 }
 
 /// Tells what failed; what failed in the same way before is told once.

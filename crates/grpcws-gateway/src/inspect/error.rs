@@ -7,6 +7,7 @@ use grpcws_upstream::UpstreamError;
 
 use super::nearest::Suggestions;
 use crate::descriptors::DescriptorError;
+use crate::serve::ServeError;
 use crate::terminal::NOT_WRITTEN;
 
 /// The exit code for wrong usage (`EX_USAGE`), since 1 to 16 are those of gRPC statuses.
@@ -34,6 +35,9 @@ pub enum InspectError {
     /// Files were given, and none of their services is complete.
     #[error("no service of the files is complete")]
     Incomplete,
+    /// The routes of the configuration file cannot be used.
+    #[error(transparent)]
+    Config(Box<ServeError>),
     /// There is no such service.
     #[error("there is no service {name:?}{suggestions}")]
     NoService {
@@ -60,7 +64,7 @@ impl InspectError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Upstream(_) | Self::Read { .. } | Self::Incomplete => USAGE,
+            Self::Upstream(_) | Self::Read { .. } | Self::Incomplete | Self::Config(_) => USAGE,
             Self::Descriptors(error) => error.upstream_code().map_or(USAGE, Code::number),
             Self::NoService { .. } | Self::NoSymbol { .. } => Code::NotFound.number(),
             Self::Output(_) => NOT_WRITTEN,

@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use grpcws::routes::ExtraRoute;
 use grpcws_upstream::{TlsOptions, Upstream, UpstreamOptions};
 
 use super::arguments::SourceArguments;
@@ -16,7 +17,16 @@ const SILENCE: Duration = Duration::from_millis(500);
 
 /// Loads the descriptors, with a symbol that they have to have.
 pub(super) async fn load(source: &SourceArguments, symbol: Option<&str>) -> Result<Loaded, InspectError> {
-    let mut options = DescriptorOptions::default().timeout(source.timeout).source_info(true);
+    load_with(source, symbol, Vec::new()).await
+}
+
+/// Loads the descriptors, with routes besides those of their annotations.
+pub(super) async fn load_with(
+    source: &SourceArguments,
+    symbol: Option<&str>,
+    routes: Vec<ExtraRoute>,
+) -> Result<Loaded, InspectError> {
+    let mut options = DescriptorOptions::default().timeout(source.timeout).source_info(true).routes(routes);
     options.descriptor_sets.clone_from(&source.descriptor_set);
     options.protos.clone_from(&source.proto);
     options.includes.clone_from(&source.include);

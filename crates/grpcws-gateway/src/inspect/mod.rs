@@ -1,4 +1,4 @@
-//! `grpcws list` and `grpcws describe`: what a gRPC server offers, by its descriptors.
+//! `grpcws list`, `grpcws describe` and `grpcws routes`: what a gRPC server offers, by its descriptors.
 
 mod arguments;
 mod comments;
@@ -9,6 +9,7 @@ mod list;
 mod load;
 mod nearest;
 mod proto;
+mod routes;
 mod style;
 mod symbol;
 
@@ -17,3 +18,5 @@ pub use arguments::{DescribeArguments, ListArguments};
 pub use describe::describe;
 pub use error::InspectError;
 pub use list::list;
+pub(crate) use routes::ROUTES_EXAMPLES;
+pub use routes::{RoutesArguments, routes};

@@ -10,6 +10,7 @@ use clap::Args;
 use super::generic_route::GenericRouteSetting;
 use super::proxy_protocol::ProxyProtocolSetting;
 use super::reflection::ReflectionSetting;
+use super::unknown_parameters::UnknownParametersSetting;
 use crate::descriptors::{LimitArguments, ReflectionHeader};
 use crate::values::{listen_address, size, workers};
 
@@ -73,6 +74,12 @@ pub struct ServeArguments {
     #[arg(long, value_name = "WHICH", value_enum)]
     pub(super) generic_route: Option<GenericRouteSetting>,
 
+    /// What becomes of query parameters whose names no field of a bound route's request has [default: refused-in-v1]
+    ///
+    /// Pages and proxies add parameters of their own, such as utm_source or access_token.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    pub(super) unknown_parameters: Option<UnknownParametersSetting>,
+
     /// An origin that may open WebSockets besides the gateway's own: "https://app.example.com", "https://*.example.com".
     /// May be given more than once.
     #[arg(long, value_name = "ORIGIN")]
@@ -118,6 +125,10 @@ pub struct ServeArguments {
     /// default the client gets its bytes in base64
     #[arg(long)]
     pub(super) strict_any: bool,
+
+    /// The most bytes that the headers of a request may have; more get 431 [default: 64 KiB, and 16 KiB without cookies]
+    #[arg(long, value_name = "BYTES")]
+    pub(super) max_header_size: Option<u64>,
 
     /// How many connections there may be at once; more get 503 [default: 10000]
     #[arg(long, value_name = "NUMBER")]

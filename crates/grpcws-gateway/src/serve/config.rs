@@ -14,6 +14,7 @@ use super::ServeError;
 use super::generic_route::GenericRouteSetting;
 use super::proxy_protocol::ProxyProtocolSetting;
 use super::reflection::ReflectionSetting;
+use super::unknown_parameters::UnknownParametersSetting;
 use crate::values::{deserialize_address, deserialize_size};
 
 /// What a configuration file may say. What the command line says too counts there, and lists are joined.
@@ -24,6 +25,7 @@ pub(super) struct Config {
     pub(super) listen: Option<SocketAddr>,
     pub(super) prefix: Option<String>,
     pub(super) generic_route: Option<GenericRouteSetting>,
+    pub(super) unknown_parameters: Option<UnknownParametersSetting>,
     pub(super) allow_origin: Vec<String>,
     pub(super) hosts: Vec<String>,
     pub(super) trusted_proxies: Vec<String>,
@@ -50,6 +52,8 @@ pub(super) struct Config {
     pub(super) workers: Option<NonZeroUsize>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_streams: Option<usize>,
+    #[serde(deserialize_with = "deserialize_size")]
+    pub(super) max_header_size: Option<u64>,
     #[serde(deserialize_with = "deserialize_size")]
     pub(super) max_message_size: Option<u64>,
     #[serde(deserialize_with = "deserialize_size")]
@@ -120,6 +124,8 @@ pub(super) struct RouteConfig {
     pub(super) method: String,
     /// `*` where the first message is the whole request, or the field that it is.
     pub(super) body: Option<String>,
+    /// The field of a response that clients of JSON get.
+    pub(super) response_body: Option<String>,
     /// Fields of the request with a value of their own.
     #[serde(default)]
     pub(super) fields: BTreeMap<String, toml::Value>,
@@ -165,6 +171,9 @@ impl RouteConfig {
         let mut route = ExtraRoute::new(&self.path, &self.method);
         if let Some(body) = &self.body {
             route = route.body(body);
+        }
+        if let Some(field) = &self.response_body {
+            route = route.response_body(field);
         }
         for (name, value) in &self.fields {
             let values = match value {

@@ -7,7 +7,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use grpcws::{Code, ConnectionOptions, Shutdown, Status};
 use grpcws_upstream::Answering;
-use http::header::{ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderMap, TRAILER};
+use http::header::{
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, CONTENT_TYPE, HeaderMap, TRAILER,
+};
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tonic_web::{GrpcWebLayer, GrpcWebService};
 use tower::ServiceExt as _;
@@ -19,6 +21,11 @@ use tower_service::Service;
 use super::draining::Draining;
 use super::headers::forward;
 use super::web_body::WebBody;
+
+/// The headers of a gRPC-Web response that a page of another origin can always read.
+const EXPOSED: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
+/// Those that are HTTP's and no metadata, or that no page can read anyway.
+const UNEXPOSED: [&str; 5] = ["content-type", "date", "vary", "set-cookie", "trailer"];
 
 /// What a request is by its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,18 +41,34 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn of(request: &Request<Body>) -> Self {
         let headers = request.headers();
-        let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
         if request.method() == Method::OPTIONS && asks_for_grpc_web(headers) {
             Self::GrpcWeb
         } else if request.method() != Method::POST {
             Self::Other
-        } else if content_type.starts_with(b"application/grpc-web") {
+        } else if content_type_begins_with(headers, b"application/grpc-web") {
             Self::GrpcWeb
-        } else if content_type.starts_with(b"application/grpc") && request.version() == Version::HTTP_2 {
+        } else if content_type_begins_with(headers, b"application/grpc")
+            && request.version() == Version::HTTP_2
+        {
             Self::Grpc
         } else {
             Self::Other
         }
+    }
+}
+
+/// Whether the content type begins so, in upper or lower case (RFC 9110 §8.3.1).
+fn content_type_begins_with(headers: &HeaderMap, start: &[u8]) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
+    content_type.get(..start.len()).is_some_and(|found| found.eq_ignore_ascii_case(start))
+}
+
+/// Writes the content type as `tonic-web` compares it.
+fn lower_content_type(headers: &mut HeaderMap) {
+    if let Some(content_type) = headers.get_mut(CONTENT_TYPE)
+        && let Ok(lower) = HeaderValue::from_bytes(&content_type.as_bytes().to_ascii_lowercase())
+    {
+        *content_type = lower;
     }
 }
 
@@ -80,12 +103,12 @@ impl Passthrough {
             BoxCloneSyncService::new(answering.map_response(|response| response.map(tonic::body::Body::new)));
         let options = Arc::new(options);
         let policy = Arc::clone(&options);
-        let exposed = ["grpc-status", "grpc-message", "grpc-status-details-bin"].map(HeaderName::from_static);
         let cors = CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |_, request| policy.accepts_origin(request)))
             .allow_methods([Method::POST])
             .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers(exposed);
+            // Which ones there are, `expose_all` sees.
+            .expose_headers(EXPOSED.map(HeaderName::from_static));
         let shown = upstream
             .clone()
             .map_response(|response| WebBody::of(only_grpc(response)).map(tonic::body::Body::new));
@@ -105,7 +128,9 @@ impl Passthrough {
         // gRPC has none, and it would be metadata.
         parts.headers.remove(TRAILER);
         if kind == Kind::GrpcWeb {
-            let Ok(response) = self.web.call(Request::from_parts(parts, body)).await;
+            lower_content_type(&mut parts.headers);
+            let Ok(mut response) = self.web.call(Request::from_parts(parts, body)).await;
+            expose_all(response.headers_mut());
             response.map(Body::new)
         } else {
             let request = Request::from_parts(parts, tonic::body::Body::new(body));
@@ -115,11 +140,25 @@ impl Passthrough {
     }
 }
 
+/// Lets the page of another origin read all metadata of a response, as it can over WebSocket: custom headers, and custom
+/// trailers of a response that is trailers only. A `*` would mean nothing in an answer to a request with credentials.
+fn expose_all(headers: &mut HeaderMap) {
+    if !headers.contains_key(ACCESS_CONTROL_EXPOSE_HEADERS) {
+        return;
+    }
+    let own = |name: &str| name.starts_with("access-control-") || EXPOSED.contains(&name);
+    let others =
+        headers.keys().map(HeaderName::as_str).filter(|name| !own(name) && !UNEXPOSED.contains(name));
+    let names: Vec<&str> = EXPOSED.into_iter().chain(others).collect();
+    if let Ok(value) = HeaderValue::try_from(names.join(",")) {
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, value);
+    }
+}
+
 /// What a page is shown of an answer that is not gRPC: the status alone, as over WebSocket. The headers are those of
 /// whatever answered, with cookies and internal addresses.
 fn only_grpc(response: Response<tonic::body::Body>) -> Response<tonic::body::Body> {
-    let content_type = response.headers().get(CONTENT_TYPE).map_or(&b""[..], HeaderValue::as_bytes);
-    if content_type.starts_with(b"application/grpc") {
+    if content_type_begins_with(response.headers(), b"application/grpc") {
         return response;
     }
     let http_status = response.status();
@@ -135,6 +174,29 @@ mod tests {
     use http_body_util::Empty;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_page_of_another_origin_can_read_all_metadata() {
+        let upstream = tower::service_fn(|_: Request<tonic::body::Body>| async {
+            let body = http_body_util::combinators::BoxBody::<Bytes, Status>::new(
+                http_body_util::BodyExt::map_err(Empty::new(), |never: Infallible| match never {}),
+            );
+            // Trailers only.
+            let response = Response::builder().header(CONTENT_TYPE, "Application/GRPC+proto");
+            let response =
+                response.header("grpc-status", "5").header("x-why", "quota").header("x-n-bin", "AQ");
+            Ok::<_, Status>(response.body(body).expect("valid headers"))
+        });
+        let options = ConnectionOptions::builder().allow_origin("https://app.example").build();
+        let passthrough = Passthrough::new(upstream, options.expect("valid"), Shutdown::new());
+        let request = Request::post("/a.B/C").header(CONTENT_TYPE, "Application/gRPC-Web+proto");
+        let request = request.header("host", "b.example").header("origin", "https://app.example");
+        let request = request.body(Body::empty()).expect("valid headers");
+        assert_eq!(Kind::of(&request), Kind::GrpcWeb);
+        let response = passthrough.call(Kind::GrpcWeb, request).await;
+        let exposed = response.headers()["access-control-expose-headers"].to_str().expect("text");
+        assert_eq!(exposed, "grpc-status,grpc-message,grpc-status-details-bin,x-why,x-n-bin");
+    }
 
     #[tokio::test]
     async fn a_page_is_not_shown_the_headers_of_an_answer_that_is_no_grpc() {

@@ -23,14 +23,17 @@ mod proxy_protocol;
 mod reflection;
 mod settings;
 mod threads;
+mod unknown_parameters;
 mod upstreams;
 mod web_body;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use grpcws::Shutdown;
 use grpcws::bridge::Bridge;
+use grpcws::routes::ExtraRoute;
 use grpcws::server::Workers;
 use grpcws_upstream::Router;
 
@@ -99,4 +102,9 @@ pub async fn serve(arguments: ServeArguments) -> Result<(), ServeError> {
 
     grpcws::server::serve_on(listener, workers, settings.server, shutdown).await;
     Ok(())
+}
+
+/// The routes of a configuration file.
+pub(crate) fn routes_of_file(path: &Path) -> Result<Vec<ExtraRoute>, ServeError> {
+    settings::routes(&config::Config::read(path)?.route)
 }

@@ -8,12 +8,12 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use grpcws::ConnectionOptions;
 use grpcws::bridge::GenericRoute;
 use grpcws::json::{MarshalOptions, UnmarshalOptions};
 use grpcws::proto::session::WindowBudget;
 use grpcws::routes::ExtraRoute;
 use grpcws::server::ServerOptions;
+use grpcws::{ConnectionOptions, UnknownParameters};
 use grpcws_upstream::{TlsOptions, UpstreamOptions};
 use http::{HeaderMap, Uri};
 
@@ -79,8 +79,7 @@ impl Settings {
         );
         let fallback = fallback.map(|url| FallbackSettings { url, timeouts });
         let prefix = arguments.prefix.or(config.prefix).unwrap_or_else(|| "/ws".to_owned());
-        let routes = config.route.iter().map(RouteConfig::to_route).collect::<Result<Vec<_>, _>>()?;
-        routes.iter().try_for_each(ExtraRoute::check)?;
+        let routes = routes(&config.route)?;
         let mut descriptors = DescriptorOptions::default().routes(routes);
         descriptors.descriptor_sets = [arguments.descriptor_set, config.descriptors.sets].concat();
         descriptors.protos = [arguments.proto, config.descriptors.protos].concat();
@@ -113,6 +112,13 @@ impl Settings {
             grace: arguments.grace.or(config.grace).unwrap_or(Duration::from_secs(30)),
         })
     }
+}
+
+/// The routes of a configuration file.
+pub(super) fn routes(configured: &[RouteConfig]) -> Result<Vec<ExtraRoute>, ServeError> {
+    let routes = configured.iter().map(RouteConfig::to_route).collect::<Result<Vec<_>, _>>()?;
+    routes.iter().try_for_each(ExtraRoute::check)?;
+    Ok(routes)
 }
 
 fn checked_prefix(prefix: String) -> Result<String, ServeError> {
@@ -148,6 +154,7 @@ fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionO
     let mut options = ConnectionOptions::builder()
         .marshal(MarshalOptions::default().opaque_any(opaque_any))
         .unmarshal(UnmarshalOptions::default().opaque_any(opaque_any));
+    let unknown_parameters = arguments.unknown_parameters.or(config.unknown_parameters);
     let budget = arguments.receive_window_budget.or(config.receive_window_budget);
     for origin in arguments.allow_origin.iter().chain(&config.allow_origin) {
         options = options.allow_origin(origin);
@@ -156,6 +163,8 @@ fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionO
         options = options.host(host);
     }
     set! { options,
+        unknown_parameters = unknown_parameters.map(UnknownParameters::from);
+        max_header_size = arguments.max_header_size.or(config.max_header_size);
         max_message_size = arguments.max_message_size.or(config.max_message_size);
         max_response_size = arguments.max_response_size.or(config.max_response_size);
         max_streams = arguments.max_streams.or(config.max_streams);
@@ -179,11 +188,14 @@ fn server(
     connection: &ConnectionOptions,
 ) -> Result<ServerOptions, ServeError> {
     let mut options = ServerOptions::builder().http2_stream_window(http2_stream_window(connection));
-    set! { options, max_connections = arguments.max_connections.or(config.max_connections); }
+    set! { options,
+        max_connections = arguments.max_connections.or(config.max_connections);
+        max_header_size = arguments.max_header_size.or(config.max_header_size);
+        proxy_protocol = arguments.proxy_protocol.or(config.proxy_protocol).map(Into::into);
+    }
     for network in arguments.trusted_proxies.iter().chain(&config.trusted_proxies) {
         options = options.trust(network);
     }
-    set! { options, proxy_protocol = arguments.proxy_protocol.or(config.proxy_protocol).map(Into::into); }
     Ok(options.build()?)
 }
 
@@ -370,6 +382,17 @@ mod tests {
             let connection = settings(arguments).connection;
             assert_eq!(connection.marshal().opaque_any, opaque);
             assert_eq!(connection.unmarshal().opaque_any, opaque);
+        }
+    }
+
+    #[test]
+    fn the_limit_of_the_headers_of_a_request_is_that_of_the_server_and_of_handshakes() {
+        for (arguments, server, handshake) in
+            [(&[][..], 64 << 10, 16 << 10), (&["--max-header-size", "100000"], 100_000, 100_000)]
+        {
+            let settings = settings(arguments);
+            assert_eq!(settings.server.max_header_size(), server);
+            assert_eq!(settings.connection.max_header_size(), handshake);
         }
     }
 

@@ -20,11 +20,11 @@ mod well_known;
 
 use std::ops::Range;
 
-use parser::Parser;
+use parser::{Parser, Step};
 
 use crate::error::{FromJsonError, FromJsonErrorKind};
 use crate::options::UnmarshalOptions;
-use crate::table::Message;
+use crate::table::{FieldDescriptor, Message, TableData};
 
 impl Message {
     /// Appends the wire bytes of the message that `json` is, white space around it allowed, to `out`.
@@ -112,17 +112,64 @@ impl Message {
         options: &UnmarshalOptions,
         out: &mut Vec<u8>,
     ) -> Result<(), FromJsonError> {
-        let start = out.len();
-        let text = document.get(..range.end).unwrap_or(document);
-        let mut parser = Parser::new(&self.data, text, range.start, options, out);
-        let mut result = parser.outermost(self.index);
-        if result.is_ok() && parser.peek().is_some() {
-            let kind = FromJsonErrorKind::Syntax("there is more text behind the value");
-            result = Err(FromJsonError::new(kind, parser.offset()));
-        }
-        result.map_err(|error| {
-            out.truncate(start);
-            error.located_in(document)
+        read(&self.data, document, range, options, out, |parser| parser.outermost(self.index))
+    }
+}
+
+impl FieldDescriptor {
+    /// Appends the wire bytes of a message that has nothing but this field, whose value is in `range` of a document: for a
+    /// list an array, for a map an object. `null` sets nothing, except if it is a value of the type. Errors name the
+    /// position in the document.
+    ///
+    /// # Errors
+    /// The text is not JSON, or not a value of this field. `out` is then as it was.
+    ///
+    /// # Examples
+    /// ```
+    /// # let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/proto");
+    /// # let descriptors = protox::Compiler::new([directory])?.open_file("game.proto")?.encode_file_descriptor_set();
+    /// let table = grpcws_json::Table::from_file_descriptor_set(&descriptors)?;
+    /// let request = table.message("game.v1.SubscribeRequest").ok_or("no such message")?;
+    /// let game_id = request.field("game_id").ok_or("no such field")?;
+    /// let (document, mut wire) = (br#"{"data": "chess"}"#, Vec::new());
+    /// game_id.from_json_in(document, 9..16, &Default::default(), &mut wire)?;
+    /// assert_eq!(wire, b"\x0a\x05chess");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn from_json_in(
+        &self,
+        document: &[u8],
+        range: Range<usize>,
+        options: &UnmarshalOptions,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FromJsonError> {
+        let (message, index) = (&self.message, self.index);
+        read(&message.data, document, range, options, out, |parser| {
+            parser.outermost_field(message.index, index)
         })
     }
+}
+
+/// Reads a value that is all of `range`. What is written before an error is taken back.
+#[inline]
+fn read(
+    table: &TableData,
+    document: &[u8],
+    range: Range<usize>,
+    options: &UnmarshalOptions,
+    out: &mut Vec<u8>,
+    value: impl FnOnce(&mut Parser<'_>) -> Step,
+) -> Result<(), FromJsonError> {
+    let start = out.len();
+    let text = document.get(..range.end).unwrap_or(document);
+    let mut parser = Parser::new(table, text, range.start, options, out);
+    let mut result = value(&mut parser);
+    if result.is_ok() && parser.peek().is_some() {
+        let kind = FromJsonErrorKind::Syntax("there is more text behind the value");
+        result = Err(FromJsonError::new(kind, parser.offset()));
+    }
+    result.map_err(|error| {
+        out.truncate(start);
+        error.located_in(document)
+    })
 }

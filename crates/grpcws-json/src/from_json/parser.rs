@@ -1,6 +1,7 @@
 //! What is common to all of the direction: the state, and how errors are made.
 
 use super::any_types::AnyTypes;
+use super::seen::Seen;
 use crate::error::{FromJsonError, FromJsonErrorKind};
 use crate::options::{MAX_RECURSION_LIMIT, UnmarshalOptions};
 use crate::path::shortened;
@@ -51,6 +52,17 @@ impl<'a> Parser<'a> {
 
     pub(super) fn outermost(&mut self, index: u32) -> Step {
         self.message(index, self.recursion_limit)
+    }
+
+    /// Reads the value of a field and writes it with its tag.
+    pub(super) fn outermost_field(&mut self, message: u32, index: u32) -> Step {
+        self.peek();
+        let depth = self.deeper(self.recursion_limit)?;
+        let message = self.table.message_of(message);
+        match message.fields.get(index as usize) {
+            Some(field) => self.field(message, field, self.at, &mut Seen::default(), depth),
+            None => Ok(()),
+        }
     }
 
     /// Room in the output for `need` bytes and some more.

@@ -58,8 +58,8 @@ impl Message {
 /// A field of a [`Message`]. Cheap to clone.
 #[derive(Clone)]
 pub struct FieldDescriptor {
-    message: Message,
-    index: u32,
+    pub(crate) message: Message,
+    pub(crate) index: u32,
 }
 
 /// The type of the values of a field.
@@ -90,6 +90,12 @@ impl FieldDescriptor {
     fn field(&self) -> &Field {
         let message = self.message.data.message_of(self.message.index);
         message.fields.get(self.index as usize).expect("descriptors are only made of fields that are there")
+    }
+
+    /// The message that has it.
+    #[must_use]
+    pub const fn message(&self) -> &Message {
+        &self.message
     }
 
     /// The number.

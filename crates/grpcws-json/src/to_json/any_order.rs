@@ -36,21 +36,52 @@ impl<'a> Writer<'a> {
         records.sort_unstable_by_key(|record| (record.field, record.start));
         let mut next = 0;
         for same in records.chunk_by(|first, second| first.field == second.field) {
-            let Some(record) = same.last() else { continue };
+            let Some(record) = same.first() else { continue };
             let Some(field) = message.fields.get(record.field as usize) else {
                 continue;
             };
             self.unpopulated_fields(message, next, record.field);
             next = record.field + 1;
-            let result = match field.cardinality {
-                Cardinality::Singular => self.last_value(field, record, same, depth),
-                Cardinality::Repeated => self.array_of_records(field, same, depth),
-                Cardinality::Map => self.map_of_records(field, same, depth),
-            };
-            result.map_err(|stop| stop.within_field(field))?;
+            self.field_of_records(field, same, depth)?;
         }
         self.unpopulated_fields(message, next, NONE);
         Ok(())
+    }
+
+    /// Prints the value of one field of the outermost message, without a key.
+    pub(super) fn outermost_field(&mut self, message: u32, index: u32) -> Step {
+        let depth = self.deeper(self.recursion_limit(), 0)?;
+        let message = self.table.message_of(message);
+        let Some(field) = message.fields.get(index as usize) else { return Ok(()) };
+        let all = 0..self.input.len();
+        let mut records = self.records(message, std::slice::from_ref(&all))?;
+        records.retain(|record| record.field == index);
+        let start = self.out.len();
+        self.key(field);
+        let key_length = self.out.len() - start;
+        self.out.truncate(start);
+        if !records.is_empty() {
+            self.field_of_records(field, &records, depth)?;
+        }
+        if self.out.len() == start {
+            self.value_of_unset(field);
+        } else {
+            self.out.drain(start..start + key_length);
+            // The comma behind it.
+            self.out.pop();
+        }
+        self.make_room(0, self.input.len())
+    }
+
+    /// Prints a field of which these are all records, with its key and a comma behind it.
+    fn field_of_records(&mut self, field: &'a Field, records: &[Record], depth: u32) -> Step {
+        let result = match (field.cardinality, records.last()) {
+            (Cardinality::Singular, Some(last)) => self.last_value(field, last, records, depth),
+            (Cardinality::Singular, None) => Ok(()),
+            (Cardinality::Repeated, _) => self.array_of_records(field, records, depth),
+            (Cardinality::Map, _) => self.map_of_records(field, records, depth),
+        };
+        result.map_err(|stop| stop.within_field(field))
     }
 
     /// Records were skipped once, so that each of them lies within the input.

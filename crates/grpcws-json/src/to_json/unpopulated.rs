@@ -40,6 +40,16 @@ impl Writer<'_> {
         self.out.push(b',');
     }
 
+    /// Prints what a field that is not set reads as: `null` if it has presence.
+    pub(super) fn value_of_unset(&mut self, field: &Field) {
+        match field.cardinality {
+            Cardinality::Repeated => self.out.extend_from_slice(b"[]"),
+            Cardinality::Map => self.out.extend_from_slice(b"{}"),
+            Cardinality::Singular if field.implicit => self.default_value(field.kind),
+            Cardinality::Singular => self.out.extend_from_slice(b"null"),
+        }
+    }
+
     /// Prints the zero of a scalar type.
     pub(super) fn default_value(&mut self, kind: Kind) {
         let text: &[u8] = match kind {

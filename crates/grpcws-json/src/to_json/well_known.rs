@@ -6,6 +6,7 @@ use super::writer::{Step, Stop, Writer};
 use crate::append::NOTHING;
 use crate::error::ToJsonErrorKind;
 use crate::field_mask;
+use crate::path::shortened;
 use crate::table::{Kind, Shape};
 use crate::wire::LENGTH_DELIMITED;
 
@@ -57,8 +58,8 @@ impl Writer<'_> {
                 self.out.push(b',');
             }
             if !field_mask::put_camel_case(&mut self.out, path) {
-                let text = "a path of the field mask has no JSON form";
-                return Err(Stop::new(ToJsonErrorKind::WellKnownType(text), offset - path.len()));
+                let kind = ToJsonErrorKind::FieldMaskPath(shortened(path));
+                return Err(Stop::new(kind, offset - path.len()));
             }
         }
         self.out.push(b'"');

@@ -129,6 +129,10 @@ impl<'a> Writer<'a> {
         self.any_order = true;
     }
 
+    pub(super) fn recursion_limit(&self) -> u32 {
+        self.recursion_limit
+    }
+
     pub(super) fn outermost(&mut self, index: u32) -> Step {
         let all = 0..self.input.len();
         self.message(index, std::slice::from_ref(&all), self.recursion_limit)?;

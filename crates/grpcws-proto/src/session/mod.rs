@@ -117,6 +117,8 @@ enum Phase {
 enum Requests {
     /// The one request came with the handshake.
     Bound,
+    /// The one request came with the handshake, and may still be replaced.
+    Optional,
     /// The one request is still to come, by this time.
     Awaited { until: Option<Instant> },
     /// The one request came.
@@ -133,6 +135,8 @@ impl Session {
     pub fn new(options: SessionOptions, start: Start, now: Instant) -> Self {
         let requests = if start.request_bound {
             Requests::Bound
+        } else if start.request_optional {
+            Requests::Optional
         } else if start.kind.is_client_streaming() {
             Requests::Open
         } else {

@@ -86,6 +86,8 @@ pub struct Start {
     pub kind: MethodKind,
     /// Whether the one request message came with the handshake (path and query).
     pub request_bound: bool,
+    /// Whether that request is replaced by a message of the client, if one comes before the call half-closes.
+    pub request_optional: bool,
     /// The client's `grpc-timeout`.
     pub timeout: Option<Duration>,
     /// The client's `grpcws-credit`; `None` is unlimited.
@@ -96,7 +98,7 @@ impl Start {
     /// A session for a method of this kind, without deadline and credit, its requests sent as messages.
     #[must_use]
     pub const fn new(mode: Mode, kind: MethodKind) -> Self {
-        Self { mode, kind, request_bound: false, timeout: None, credit: None }
+        Self { mode, kind, request_bound: false, request_optional: false, timeout: None, credit: None }
     }
 
     /// Whether the client gets credit for the messages that the upstream takes (PROTOCOL §7.2).
@@ -108,6 +110,14 @@ impl Start {
     #[must_use]
     pub const fn request_bound(mut self) -> Self {
         self.request_bound = true;
+        self
+    }
+
+    /// The same, with a request that the handshake made and that a message of the client may replace. When the call no
+    /// longer waits for one, it half-closes by itself.
+    #[must_use]
+    pub const fn request_optional(mut self) -> Self {
+        self.request_optional = true;
         self
     }
 
@@ -132,7 +142,7 @@ mod tests {
 
     use super::*;
     use crate::Progress;
-    use crate::session::Session;
+    use crate::session::{Event, Frame, Session};
 
     #[test]
     fn without_pings_there_is_no_pong_timeout() {
@@ -161,5 +171,31 @@ mod tests {
             while session.poll_transmit().is_some() {}
         }
         assert!(session.is_live());
+    }
+
+    #[test]
+    fn a_request_that_is_optional_is_a_message_or_end_send_and_not_waited_for() {
+        let now = Instant::now();
+        let session = || {
+            let start = Start::new(Mode::V1Json, MethodKind::Unary).request_optional();
+            Session::new(SessionOptions::default(), start, now)
+        };
+        let (data, end_send) =
+            (Frame::Text(r#"{"type":"data","data":{}}"#), Frame::Text(r#"{"type":"end_send"}"#));
+        let mut with_message = session();
+        assert!(matches!(with_message.receive(data, now), Event::Message { last: true, .. }));
+        assert_eq!(with_message.receive(end_send, now), Event::None);
+        assert!(with_message.is_live());
+        with_message.receive(data, now);
+        assert!(!with_message.is_live(), "there is one request");
+
+        let mut without = session();
+        assert_eq!(without.receive(end_send, now), Event::HalfClose);
+        without.receive(data, now);
+        assert!(!without.is_live(), "nothing comes behind end_send");
+
+        let mut silent = session();
+        silent.handle_timeout(Progress::default(), now + Duration::from_secs(31));
+        assert!(silent.is_live());
     }
 }

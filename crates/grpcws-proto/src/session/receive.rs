@@ -104,7 +104,7 @@ impl Session {
     fn receive_data<'a>(&mut self, payload: Payload<'a>, length: usize, now: Instant) -> Event<'a> {
         let last = match self.requests {
             Requests::Open => false,
-            Requests::Awaited { .. } => {
+            Requests::Awaited { .. } | Requests::Optional => {
                 self.requests = Requests::Complete;
                 true
             }
@@ -126,7 +126,7 @@ impl Session {
 
     fn receive_end_send<'a>(&mut self, now: Instant) -> Event<'a> {
         match self.requests {
-            Requests::Open => {
+            Requests::Open | Requests::Optional => {
                 self.requests = Requests::Closed;
                 self.receive_window.half_closed();
                 Event::HalfClose

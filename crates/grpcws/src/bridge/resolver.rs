@@ -1,13 +1,15 @@
 //! Which method a path means, by the descriptors.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use grpcws_json::Message;
+use grpcws_proto::Status;
 
 use super::GenericRoute;
 use crate::codec::{Codec, TypeSource};
-use crate::handshake::{Resolved, Unresolved};
+use crate::handshake::{OnMessage, Resolved, Unresolved};
 use crate::options::ConnectionOptions;
+use crate::routes::{RouteMatch, Unexpected, decode};
 use crate::services::{Descriptors, Method, Services};
 
 /// Finds the methods of paths.
@@ -29,6 +31,7 @@ impl Resolver {
     ) -> Option<Resolved> {
         let path = path.strip_prefix(self.prefix.as_str())?;
         let generic = generic(path);
+        let generic = generic.as_ref().map(Generic::parts);
         let callable = self.generic_route == GenericRoute::Open;
         let Some(descriptors) = &self.descriptors else {
             let closed = self.generic_route == GenericRoute::Off;
@@ -43,12 +46,16 @@ impl Resolver {
         };
         let method = generic.and_then(|generic| services.method(generic.service, generic.name));
         match method.filter(|method| self.generic_route.is_open(method, &services)) {
-            Some(method) => Some(resolved(method, method.request(), options, descriptors)),
+            Some(method) => {
+                let codec = Codec::of(method.request(), method.response());
+                Some(resolved(method, codec, options, descriptors))
+            }
             None => by_template(&services, path, query, options, descriptors).or_else(|| {
                 let to_come = match generic {
-                    Some(generic) => services.may_come(generic.service),
+                    // A name without a package, like the `v1` of `/v1/books`, may be a part of a template.
+                    Some(generic) if generic.service.contains('.') => services.may_come(generic.service),
                     // A template of a service that is to come may match.
-                    None => !services.is_complete(),
+                    _ => !services.is_complete(),
                 };
                 if to_come && method.is_none() {
                     descriptors.request();
@@ -74,47 +81,83 @@ fn by_template(
     options: &ConnectionOptions,
     descriptors: &Descriptors,
 ) -> Option<Resolved> {
-    let found = services.routes().find(path)?;
+    let found = match services.routes().choose(path, query)? {
+        Ok(found) => found,
+        // A service that is to come may have the HTTP method.
+        Err(_) if !services.is_complete() => return None,
+        Err(status) => return Some(unresolved("", Unresolved::Unbindable(status))),
+    };
     let method = found.method();
-    Some(match found.bind(query) {
-        Ok(bound) => {
-            let resolved = resolved(method, found.payload(), options, descriptors);
-            Resolved { bound: Some(bound), complete: found.is_complete(), ..resolved }
-        }
+    Some(match bind(&found, query, options, descriptors) {
+        Ok(resolved) => resolved,
         Err(status) => {
             Resolved { kind: Some(method.kind()), ..unresolved(name(method), Unresolved::Unbindable(status)) }
         }
     })
 }
 
+fn bind(
+    found: &RouteMatch<'_>,
+    query: Option<&str>,
+    options: &ConnectionOptions,
+    descriptors: &Descriptors,
+) -> Result<Resolved, Status> {
+    let (bound, unknown_parameter) = found.bind_known(query)?;
+    let (codec, unexpected) = match found.unexpected() {
+        None => (found.codec(), None),
+        Some(Unexpected::Refused(status)) => {
+            (found.codec().without_request(), Some(OnMessage::Refused(status)))
+        }
+        Some(Unexpected::Taken(other)) => match other.bind_known(query) {
+            // What the answer is does not depend on what was sent.
+            Ok((bound, _)) => {
+                let codec = other.codec().response_field(found.response_body().cloned());
+                (codec, Some(OnMessage::Taken(bound)))
+            }
+            Err(status) => (found.codec().without_request(), Some(OnMessage::Refused(status))),
+        },
+    };
+    Ok(Resolved {
+        bound: Some(bound),
+        complete: found.is_complete(),
+        unexpected,
+        unknown_parameter,
+        ..resolved(found.method(), codec, options, descriptors)
+    })
+}
+
 /// What is known of a method whose request messages come in frames.
 fn resolved(
     method: &Method,
-    payload: &Message,
+    codec: Codec,
     options: &ConnectionOptions,
     descriptors: &Descriptors,
 ) -> Resolved {
     let name: Arc<str> = name(method).into();
     let types = TypeSource { descriptors: descriptors.clone(), method: Arc::clone(&name) };
-    let codec = codec(method, payload, options).types(Some(types));
+    let codec =
+        codec.marshal(options.bounded_marshal()).unmarshal(options.unmarshal.clone()).types(Some(types));
     Resolved {
         method: name,
         kind: Some(method.kind()),
         codec: Ok(Arc::new(codec)),
         bound: None,
         complete: false,
+        unexpected: None,
+        unknown_parameter: None,
     }
 }
 
 fn unresolved(method: &str, reason: Unresolved) -> Resolved {
-    Resolved { method: method.into(), kind: None, codec: Err(reason), bound: None, complete: false }
-}
-
-/// What transcodes messages of this type, and the method's responses.
-fn codec(method: &Method, payload: &Message, options: &ConnectionOptions) -> Codec {
-    Codec::of(payload, method.response())
-        .marshal(options.bounded_marshal())
-        .unmarshal(options.unmarshal.clone())
+    Resolved {
+        method: method.into(),
+        kind: None,
+        codec: Err(reason),
+        bound: None,
+        complete: false,
+        unexpected: None,
+        unknown_parameter: None,
+    }
 }
 
 /// `package.Service/Method`
@@ -124,17 +167,38 @@ fn name(method: &Method) -> &str {
 
 /// The method that a path names by itself.
 #[derive(Debug, Clone, Copy)]
-struct Generic<'a> {
+struct GenericParts<'a> {
     /// `package.Service/Method`
     method: &'a str,
     service: &'a str,
     name: &'a str,
 }
 
+/// `package.Service/Method`, without escapes, and where the slash is.
+struct Generic<'a> {
+    method: Cow<'a, str>,
+    slash: usize,
+}
+
+impl Generic<'_> {
+    fn parts(&self) -> GenericParts<'_> {
+        let (service, name) = self.method.split_at_checked(self.slash).unwrap_or_default();
+        GenericParts { method: &self.method, service, name: name.trim_start_matches('/') }
+    }
+}
+
+/// The names of a path. Escapes in them are decoded, as URLs with and without are the same (RFC 3986 §6.2.2.2); what is
+/// decoded is part of a name or no route at all.
 fn generic(path: &str) -> Option<Generic<'_>> {
-    let method = path.strip_prefix('/')?;
-    let (service, name) = method.split_once('/')?;
-    (is_service(service) && is_identifier(name)).then_some(Generic { method, service, name })
+    let raw = path.strip_prefix('/')?;
+    let (service, name) = raw.split_once('/')?;
+    let (service, name) = (decode::segment(service).ok()?, decode::segment(name).ok()?);
+    if !is_service(&service) || !is_identifier(&name) {
+        return None;
+    }
+    let slash = service.len();
+    let method = if raw.contains('%') { Cow::Owned(format!("{service}/{name}")) } else { Cow::Borrowed(raw) };
+    Some(Generic { method, slash })
 }
 
 /// Whether a text is a full name: identifiers with dots between them. Nothing else reaches an upstream's path.
@@ -160,6 +224,7 @@ mod tests {
         };
         assert_eq!(path("/a.b.C/D").as_deref(), Some("a.b.C/D"));
         assert_eq!(path("/Plain/D_1").as_deref(), Some("Plain/D_1"));
+        assert_eq!(path("/a%2Eb.%43/%44").as_deref(), Some("a.b.C/D"));
         for other in [
             "",
             "/",
@@ -172,7 +237,10 @@ mod tests {
             "/a..B/C",
             "/.B/C",
             "/a.B%2fC/D",
-            "/a.B/%43",
+            "/a.B%2fC",
+            "/a.B/C%00",
+            "/a.B/%zz",
+            "/a.B/C%3Bx",
             "/a.B;x/C",
             "/a.B/C;x",
             "/../C",

@@ -151,7 +151,10 @@ where
         let call =
             GrpcCall::new(self.service.clone(), request, handshake.kind, &self.settings.endpoint.options);
         Ok(match handshake.bound.take() {
-            Some(bound) if handshake.complete => call.with_request(bound.message()),
+            Some(bound) if handshake.complete => match handshake.unexpected.take() {
+                Some(on_message) => call.waiting_for_message(bound.message(), on_message),
+                None => call.with_request(bound.message()),
+            },
             Some(bound) => call.bound(bound),
             None => call,
         })

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use grpcws_proto::metadata::format_timeout;
@@ -12,12 +12,14 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, TE};
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response, Uri, Version};
 use http_body::Body;
+use tokio::time::Sleep;
 use tower_service::Service;
 
 use super::compression::ACCEPTED;
 use super::response::{Head, Responding};
 use super::{Encoding, RequestBody, error};
 use crate::call::{Answer, Call};
+use crate::handshake::OnMessage;
 use crate::options::ConnectionOptions;
 use crate::queue::{End, Writer, queue};
 use crate::routes::BoundRequest;
@@ -47,8 +49,36 @@ pub(crate) struct GrpcCall<B> {
     waiting: bool,
     /// What path and query set in every request message.
     bound: Option<BoundRequest>,
+    /// The wait for a request message that need not come.
+    optional: Option<Box<OptionalMessage>>,
     max_response_size: usize,
     single_response: bool,
+}
+
+/// How long a request that is complete waits for a message of the client, which other methods at the path have: longer
+/// than most round trips. A client that names the HTTP method, or sends `end_send`, does not wait.
+const MESSAGE_WAIT: Duration = Duration::from_secs(1);
+
+struct OptionalMessage {
+    /// The request if no message comes, until it is used.
+    without: Option<Bytes>,
+    on_message: OnMessage,
+    wait: Pin<Box<Sleep>>,
+}
+
+impl OptionalMessage {
+    /// The request that a message of the client makes.
+    fn request(self, message: Bytes) -> Result<Bytes, Status> {
+        match self.on_message {
+            OnMessage::Refused(status) => Err(status),
+            OnMessage::Taken(_) if self.without.is_none() => {
+                let text = "the request message came when the call had begun without one: send it within 1 s, or \
+                            name its HTTP method in the query, as in ?method=POST";
+                Err(Status::invalid_argument(text))
+            }
+            OnMessage::Taken(bound) => bound.merge(message),
+        }
+    }
 }
 
 enum State<B> {
@@ -83,6 +113,7 @@ where
             requests,
             waiting: matches!(kind, Some(MethodKind::Unary | MethodKind::ServerStreaming)),
             bound: None,
+            optional: None,
             max_response_size: options.response_limit(),
             single_response: matches!(kind, Some(MethodKind::Unary | MethodKind::ClientStreaming)),
         }
@@ -92,6 +123,13 @@ where
     pub(crate) fn with_request(mut self, message: Bytes) -> Self {
         self.requests.send(message, 0);
         self.half_close();
+        self
+    }
+
+    /// The call with its one request message, if the client sends none.
+    pub(crate) fn waiting_for_message(mut self, message: Bytes, on_message: OnMessage) -> Self {
+        let wait = Box::pin(tokio::time::sleep(MESSAGE_WAIT));
+        self.optional = Some(Box::new(OptionalMessage { without: Some(message), on_message, wait }));
         self
     }
 
@@ -150,9 +188,10 @@ where
     B::Error: Into<BoxError>,
 {
     fn send(&mut self, message: Bytes, cost: u64) -> Result<(), Status> {
-        let message = match &self.bound {
-            Some(bound) => bound.merge(message)?,
-            None => message,
+        let message = match (self.optional.take(), &self.bound) {
+            (Some(optional), _) => optional.request(message)?,
+            (None, Some(bound)) => bound.merge(message)?,
+            (None, None) => message,
         };
         self.requests.send(message, cost);
         Ok(())
@@ -163,11 +202,20 @@ where
     }
 
     fn half_close(&mut self) {
+        if let Some(without) = self.optional.as_mut().and_then(|optional| optional.without.take()) {
+            self.requests.send(without, 0);
+        }
         self.waiting = false;
         self.requests.end(End::HalfClosed);
     }
 
     fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        if let Some(optional) = &mut self.optional
+            && optional.without.is_some()
+        {
+            ready!(optional.wait.as_mut().poll(cx));
+            self.half_close();
+        }
         loop {
             match &mut self.state {
                 // The driver polls again after it has handed the message over.

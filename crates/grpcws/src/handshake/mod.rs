@@ -36,4 +36,4 @@ pub(crate) use refusal::close_connection;
 pub(crate) use refusal::{Client, Refusal};
 pub use request::is_handshake;
 pub(crate) use request::{asks_for_websocket, single};
-pub(crate) use resolved::{Resolved, Unresolved};
+pub(crate) use resolved::{OnMessage, Resolved, Unresolved};

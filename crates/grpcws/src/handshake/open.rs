@@ -18,7 +18,7 @@ use super::probe::{Probe, is_foreign, preflight};
 #[cfg(feature = "axum")]
 use super::refusal::close_connection;
 use super::request::{Upgrade, check, check_headers};
-use super::{Client, Endpoint, Refusal, Resolved, Unresolved};
+use super::{Client, Endpoint, OnMessage, Refusal, Resolved, Unresolved};
 use crate::codec::Codec;
 use crate::context::CallContext;
 use crate::forwarded::peer;
@@ -41,6 +41,10 @@ pub(crate) struct Handshake {
     pub(crate) bound: Option<BoundRequest>,
     /// Whether the request comes with the handshake.
     pub(crate) complete: bool,
+    /// What a request message does that comes all the same.
+    pub(crate) unexpected: Option<OnMessage>,
+    /// Why the query is refused in the modes that are strict with the names of parameters.
+    unknown_parameter: Option<Status>,
     /// The kind of the method, if it is known.
     pub(crate) kind: Option<MethodKind>,
 }
@@ -76,11 +80,11 @@ impl Endpoint {
             self.refuse(&refusal, &client)
         })?;
         mark_sensitive(&mut parts.headers);
-        let Resolved { method, kind, codec, bound, complete } = resolved;
+        let Resolved { method, kind, codec, bound, complete, unexpected, unknown_parameter } = resolved;
         // A method that is not known may be of any kind, and bidi is the one that forbids nothing.
         let mut start = Start::new(mode, kind.unwrap_or(MethodKind::Bidi));
         if complete {
-            start = start.request_bound();
+            start = if unexpected.is_some() { start.request_optional() } else { start.request_bound() };
         }
         let info = StreamInfo {
             id: next_id(),
@@ -119,6 +123,8 @@ impl Endpoint {
             info,
             bound,
             complete,
+            unexpected,
+            unknown_parameter,
             kind,
         };
         Ok((handshake, call))
@@ -160,6 +166,15 @@ impl Handshake {
     pub(crate) fn check_callable(&self) -> Result<(), Status> {
         match &self.codec {
             Err(unresolved) if !unresolved.permits(self.mode()) => Err(unresolved.status(&self.info.method)),
+            _ => self.check_parameters(),
+        }
+    }
+
+    fn check_parameters(&self) -> Result<(), Status> {
+        match &self.unknown_parameter {
+            Some(status) if self.endpoint.options.unknown_parameters.refused_in(self.mode()) => {
+                Err(status.clone())
+            }
             _ => Ok(()),
         }
     }

@@ -134,7 +134,9 @@ fn is_key(key: &[u8]) -> bool {
     matches!(key.strip_suffix(b"=="), Some(digits) if digits.len() == 22 && digits.iter().all(alphabet))
 }
 
+/// The bytes of all headers but the cookies: a page cannot choose which of them the browser sends.
 fn header_size(headers: &HeaderMap) -> u64 {
-    let sizes = headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    let counted = headers.iter().filter(|(name, _)| *name != header::COOKIE);
+    let sizes = counted.map(|(name, value)| name.as_str().len() + value.len());
     u64::try_from(sizes.sum::<usize>()).unwrap_or(u64::MAX)
 }

@@ -20,6 +20,19 @@ pub(crate) struct Resolved {
     pub(crate) bound: Option<BoundRequest>,
     /// Whether the request comes with the handshake, so that no request message follows.
     pub(crate) complete: bool,
+    /// What a request message that comes all the same does; the call waits a moment for one. `None` if there can be none.
+    pub(crate) unexpected: Option<OnMessage>,
+    /// Why the query is refused in the modes that are strict with the names of parameters.
+    pub(crate) unknown_parameter: Option<Status>,
+}
+
+/// What a request message does if the request is complete without one.
+#[derive(Debug)]
+pub(crate) enum OnMessage {
+    /// It is the request, with these fields.
+    Taken(BoundRequest),
+    /// The call ends, since the client may have meant another method.
+    Refused(Status),
 }
 
 /// Why the messages of a method cannot be transcoded, or the method cannot be called at all.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Why a text of a URL cannot be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum DecodeError {
+pub(crate) enum DecodeError {
     #[error("it has a \"%\" without two hexadecimal digits")]
     Escape,
     #[error("it is not UTF-8")]
@@ -19,7 +19,7 @@ pub(super) enum DecodeError {
 ///
 /// A decoded slash makes no segment, but what is between two of them must not be a dot segment either: whoever takes
 /// the value for a path later would leave the folder that it is meant to stay in.
-pub(super) fn segment(raw: &str) -> Result<Cow<'_, str>, DecodeError> {
+pub(crate) fn segment(raw: &str) -> Result<Cow<'_, str>, DecodeError> {
     let decoded = decode(raw, |_| true, false)?;
     check_path(&decoded)?;
     Ok(decoded)

@@ -4,13 +4,15 @@ use super::template::TemplateError;
 
 /// A route that is not there, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("route {path} of {method}: {reason}")]
+#[error("route {}{path} of {method}: {reason}", verb.as_deref().map(|verb| format!("{verb} ")).unwrap_or_default())]
 #[non_exhaustive]
 pub struct RouteError {
     /// The path template.
     pub path: String,
     /// The method that it is bound to: `game.v1.GameService.Subscribe`.
     pub method: String,
+    /// The HTTP method of the annotation; `None` for an extra route.
+    pub verb: Option<String>,
     /// What is wrong; the text of the error has it too.
     pub reason: Box<RouteErrorReason>,
 }
@@ -33,13 +35,19 @@ pub enum RouteErrorReason {
         /// What is wrong with it; the text of the error has it too.
         error: FieldError,
     },
-    /// The body is a field that the request does not have, or that is no message with a length in front of it.
-    #[error("the body {name:?} is not a singular message field of the request, or is a group")]
+    /// The body is a field that the request does not have. Names are those of the `.proto` file.
+    #[error("the request has no field {name:?}, which is to be its body")]
     Body {
         /// The field's name.
         name: String,
     },
-    /// Another route has the same path. Which one is kept: see [`Routes`](super::Routes).
+    /// The body of the response is a field that the response does not have. Names are those of the `.proto` file.
+    #[error("the response has no field {name:?}, which is to be its body")]
+    ResponseBody {
+        /// The field's name.
+        name: String,
+    },
+    /// Another route has the same path and the same HTTP method, or is an extra route with the same path.
     #[error("the path is that of {method}")]
     Taken {
         /// The method that the path is bound to.
@@ -79,11 +87,23 @@ pub enum FieldError {
         /// The field's name.
         name: String,
     },
-    /// The field is a map.
-    #[error("{name:?} is a map, which no text can set")]
+    /// The field is a map. A parameter of a query names a key of it.
+    #[error("{name:?} is a map: set its entries by parameters like {name}[key]=value")]
     Map {
         /// The field's name.
         name: String,
+    },
+    /// A key is given for a field that is not a map.
+    #[error("{name:?} is not a map and has no keys")]
+    NotMap {
+        /// The field's name.
+        name: String,
+    },
+    /// An entry of a map is given twice.
+    #[error("the key {key:?} is given twice")]
+    Key {
+        /// The beginning of the key.
+        key: String,
     },
     /// The field is a message that has no text form.
     #[error("{name:?} is a {message}: set its fields by paths like {name}.field")]

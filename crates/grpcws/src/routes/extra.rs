@@ -34,6 +34,8 @@ pub struct ExtraRoute {
     /// unary or server-streaming method has no request message, its request is complete with path and query; the
     /// messages of other methods are whole requests.
     pub body: Option<String>,
+    /// The field of a response that clients of the JSON modes get in the place of the whole response. Default: none.
+    pub response_body: Option<String>,
     /// Fields that every request has: the field's path (`shelf.id`) and its value, as a query parameter would have
     /// it. A list has a pair for each value. Neither path nor query can set them. Default: none.
     pub fields: Vec<(String, String)>,
@@ -43,13 +45,21 @@ impl ExtraRoute {
     /// A route without fixed fields from a path template to a method (`package.Service/Method`).
     #[must_use]
     pub fn new(path: impl Into<String>, method: impl Into<String>) -> Self {
-        Self { path: path.into(), method: method.into(), body: None, fields: Vec::new() }
+        let (path, method) = (path.into(), method.into());
+        Self { path, method, body: None, response_body: None, fields: Vec::new() }
     }
 
     /// Sets [`body`](Self::body).
     #[must_use]
     pub fn body(mut self, body: impl Into<String>) -> Self {
         self.body = Some(body.into());
+        self
+    }
+
+    /// Sets [`response_body`](Self::response_body).
+    #[must_use]
+    pub fn response_body(mut self, field: impl Into<String>) -> Self {
+        self.response_body = Some(field.into());
         self
     }
 
@@ -72,6 +82,7 @@ impl ExtraRoute {
         checked.map_err(|reason| RouteError {
             path: self.path.clone(),
             method: self.method.clone(),
+            verb: None,
             reason: Box::new(reason),
         })
     }

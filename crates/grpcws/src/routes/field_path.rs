@@ -38,19 +38,51 @@ pub(super) struct FieldPath {
     /// From the request inwards; the last one is the field itself.
     pub(super) parents: Vec<FieldDescriptor>,
     pub(super) field: FieldDescriptor,
+    /// The key of the entry, if the field is a map.
+    pub(super) key: Option<Box<str>>,
 }
 
 impl FieldPath {
     /// Finds the field.
     pub(super) fn resolve(request: &Message, path: &str, names: Names) -> Result<Self, FieldError> {
+        let found = Self::find(request, path, names)?;
+        value::check(&found.field)?;
+        Ok(found)
+    }
+
+    /// Finds the field of a parameter: by names of the `.proto` file or of JSON, with the key of a map's entry in
+    /// brackets, or with empty ones behind a list, as some pages write it.
+    pub(super) fn of_parameter(request: &Message, name: &str) -> Result<Self, FieldError> {
+        let error = match Self::resolve(request, name, Names::ProtoThenJson) {
+            Ok(found) => return Ok(found),
+            Err(error) => error,
+        };
+        if let Some(found) = Self::of_json_name(request, name) {
+            return Ok(found);
+        }
+        let Some((path, key)) = name.strip_suffix(']').and_then(|name| name.split_once('[')) else {
+            return Err(error);
+        };
+        let Ok(found) = Self::find(request, path, Names::ProtoThenJson) else { return Err(error) };
+        if found.field.is_map() {
+            value::entry_fields(&found.field)?;
+            return Ok(Self { key: Some(key.into()), ..found });
+        }
+        if !(key.is_empty() && found.field.is_repeated()) {
+            return Err(FieldError::NotMap { name: found.field.name().to_owned() });
+        }
+        value::check(&found.field)?;
+        Ok(found)
+    }
+
+    fn find(request: &Message, path: &str, names: Names) -> Result<Self, FieldError> {
         let mut parents: Vec<FieldDescriptor> = Vec::new();
         let mut message = request.clone();
         let mut path = path.split('.').peekable();
         while let Some(name) = path.next() {
             let field = names.find(&message, name)?;
             if path.peek().is_none() {
-                value::check(&field)?;
-                return Ok(Self { parents, field });
+                return Ok(Self { parents, field, key: None });
             }
             message = inner(&field)?;
             parents.push(field);
@@ -63,9 +95,17 @@ impl FieldPath {
     }
 
     /// The field whose name in JSON is this whole text, dots included.
-    pub(super) fn of_json_name(request: &Message, name: &str) -> Option<Self> {
+    fn of_json_name(request: &Message, name: &str) -> Option<Self> {
         let field = request.field_by_json_name(name).filter(|field| value::check(field).is_ok())?;
-        Some(Self { parents: Vec::new(), field })
+        Some(Self { parents: Vec::new(), field, key: None })
+    }
+
+    /// Whether an empty text is a value of it.
+    pub(super) fn can_be_empty(&self) -> bool {
+        match value::entry_fields(&self.field) {
+            Ok((_, value)) => value::can_be_empty(&value),
+            Err(_) => value::can_be_empty(&self.field),
+        }
     }
 
     /// The field of the request that the path begins with.

@@ -1,10 +1,10 @@
 //! The fields that a request sets by its path and its query.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grpcws_json::FieldDescriptor;
 
-use super::error::{FieldError, Source};
+use super::error::{FieldError, Source, shortened};
 use super::field_path::FieldPath;
 use super::value;
 
@@ -16,8 +16,8 @@ pub(super) struct Fields {
 
 #[derive(Debug, Clone)]
 pub(super) enum Entry {
-    /// The field's records as they stand in a message.
-    Value { records: Vec<u8>, source: Source },
+    /// The field's records as they stand in a message, and the keys of a map's entries.
+    Value { records: Vec<u8>, source: Source, keys: BTreeSet<Vec<u8>> },
     /// A message of which some fields are set.
     Message { field: FieldDescriptor, fields: Fields },
     /// Not set, since another field of its oneof is.
@@ -43,7 +43,10 @@ impl Fields {
         for parent in &path.parents {
             fields = fields.inside(parent)?;
         }
-        fields.set_here(&path.field, text, source)
+        match &path.key {
+            Some(key) => fields.set_entry(&path.field, key, text, source),
+            None => fields.set_here(&path.field, text, source),
+        }
     }
 
     /// Takes a field for another source, whose value is not known yet.
@@ -71,7 +74,9 @@ impl Fields {
 
     fn set_here(&mut self, field: &FieldDescriptor, text: &str, source: Source) -> Result<(), FieldError> {
         match self.entries.get_mut(&field.number()) {
-            Some(Entry::Value { records, source: before }) if field.is_repeated() && *before == source => {
+            Some(Entry::Value { records, source: before, .. })
+                if field.is_repeated() && *before == source =>
+            {
                 value::put(field, text, records)
             }
             _ => {
@@ -79,6 +84,27 @@ impl Fields {
                 value::put(field, text, &mut records)?;
                 self.insert(field, records, source)
             }
+        }
+    }
+
+    fn set_entry(
+        &mut self,
+        field: &FieldDescriptor,
+        key: &str,
+        text: &str,
+        source: Source,
+    ) -> Result<(), FieldError> {
+        if !self.entries.contains_key(&field.number()) {
+            self.insert(field, Vec::new(), source)?;
+        }
+        match self.entries.get_mut(&field.number()) {
+            Some(Entry::Value { records, source: before, keys }) if *before == source => {
+                if !keys.insert(value::put_entry(field, key, text, records)?) {
+                    return Err(FieldError::Key { key: shortened(key) });
+                }
+                Ok(())
+            }
+            _ => self.insert(field, Vec::new(), source),
         }
     }
 
@@ -96,7 +122,7 @@ impl Fields {
             Some(Entry::Displaced) => return Err(FieldError::Oneof),
         }
         self.displace(field);
-        self.entries.insert(field.number(), Entry::Value { records, source });
+        self.entries.insert(field.number(), Entry::Value { records, source, keys: BTreeSet::new() });
         Ok(())
     }
 

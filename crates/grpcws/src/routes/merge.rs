@@ -43,6 +43,18 @@ pub(super) fn merge(message: &[u8], fields: &Fields, out: &mut Vec<u8>) -> Resul
     Ok(())
 }
 
+/// The first field of a message that is not the one with this number.
+pub(super) fn other_field(message: &[u8], number: u32) -> Result<Option<u32>, DecodeError> {
+    let mut rest = message;
+    while !rest.is_empty() {
+        let record = Record::read(&mut rest)?;
+        if record.number != number {
+            return Ok(Some(record.number));
+        }
+    }
+    Ok(None)
+}
+
 /// One field of a message, as it stands there.
 struct Record<'a> {
     number: u32,

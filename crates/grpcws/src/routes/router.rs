@@ -21,19 +21,29 @@ struct Node {
     rest: Ends,
 }
 
-/// Indices by verb.
+/// Indices of templates that end at one node: by the verb behind the last segment's colon, and of those without one.
 #[derive(Debug, Default)]
-struct Ends(Vec<(Option<Box<str>>, usize)>);
+struct Ends {
+    plain: Vec<usize>,
+    verbs: HashMap<Box<str>, Vec<usize>>,
+}
 
 impl Ends {
-    fn get(&self, verb: Option<&str>) -> Option<usize> {
-        self.0.iter().find(|(found, _)| found.as_deref() == verb).map(|&(_, index)| index)
+    fn get(&self, verb: Option<&str>, fits: Fits<'_>) -> Option<&[usize]> {
+        let indices = match verb {
+            None => &self.plain,
+            Some(verb) => self.verbs.get(verb)?,
+        };
+        (!indices.is_empty() && fits(indices)).then_some(indices)
     }
 }
 
+/// Whether the templates that match a path have what is looked for. If not, those that match it less closely are tried.
+pub(super) type Fits<'a> = &'a dyn Fn(&[usize]) -> bool;
+
 impl Router {
-    /// Adds a template, or returns the index of the one that matches the same paths.
-    pub(super) fn insert(&mut self, template: &Template, index: usize) -> Result<(), usize> {
+    /// The indices of the templates that match the same paths as this one, to which its own can be added.
+    pub(super) fn same_paths(&mut self, template: &Template) -> &mut Vec<usize> {
         let mut node = &mut self.root;
         for segment in &template.segments {
             node = match segment {
@@ -43,25 +53,23 @@ impl Router {
             };
         }
         let ends = if template.has_rest() { &mut node.rest } else { &mut node.ends };
-        match ends.get(template.verb.as_deref()) {
-            Some(before) => Err(before),
-            None => {
-                ends.0.push((template.verb.clone(), index));
-                Ok(())
-            }
+        match &template.verb {
+            None => &mut ends.plain,
+            Some(verb) => ends.verbs.entry(verb.clone()).or_default(),
         }
     }
 
-    /// The index of the template that matches a path (percent-encoded, with its leading slash) most closely: segment
-    /// by segment a literal comes before `*`, and that before `**`. A path whose last segment ends with the verb of
-    /// a template is that template's, before it is one without a verb.
-    pub(super) fn find(&self, path: &str) -> Option<usize> {
+    /// The indices of the templates that match a path (percent-encoded, with its leading slash) most closely, of those
+    /// that fit: segment by segment a literal comes before `*`, and that before `**`. A path whose last segment ends with
+    /// the verb of a template is that template's, before it is one without a verb.
+    pub(super) fn find(&self, path: &str, fits: Fits<'_>) -> Option<&[usize]> {
         let segments = path.strip_prefix('/')?;
         let with_verb = split_verb(segments).and_then(|(segments, verb)| {
             let verb = decode::segment(verb).ok()?;
-            self.root.find(Some(segments), Some(&verb))
+            self.root.find(Some(segments), Some(&verb), fits)
         });
-        with_verb.or_else(|| self.root.find(Some(segments), None))
+        with_verb
+            .or_else(|| self.root.find(Some(segments).filter(|segments| !segments.is_empty()), None, fits))
     }
 }
 
@@ -73,9 +81,9 @@ pub(super) fn split_verb(segments: &str) -> Option<(&str, &str)> {
 
 impl Node {
     /// Each node is reached by one sequence of segments, so a search looks at every node at most once.
-    fn find(&self, segments: Option<&str>, verb: Option<&str>) -> Option<usize> {
+    fn find(&self, segments: Option<&str>, verb: Option<&str>, fits: Fits<'_>) -> Option<&[usize]> {
         let Some(segments) = segments else {
-            return self.ends.get(verb).or_else(|| self.rest.get(verb));
+            return self.ends.get(verb, fits).or_else(|| self.rest.get(verb, fits));
         };
         let (segment, behind) = match segments.split_once('/') {
             Some((segment, behind)) => (segment, Some(behind)),
@@ -83,9 +91,9 @@ impl Node {
         };
         // A segment that cannot be decoded is no literal; a variable that captures it is an error with a reason.
         let literal = decode::segment(segment).ok();
-        let literal = literal.and_then(|segment| self.literals.get(&*segment)?.find(behind, verb));
-        let any = || self.any.as_ref().filter(|_| !segment.is_empty())?.find(behind, verb);
-        literal.or_else(any).or_else(|| self.rest.get(verb))
+        let literal = literal.and_then(|segment| self.literals.get(&*segment)?.find(behind, verb, fits));
+        let any = || self.any.as_ref().filter(|_| !segment.is_empty())?.find(behind, verb, fits);
+        literal.or_else(any).or_else(|| self.rest.get(verb, fits))
     }
 }
 
@@ -98,7 +106,7 @@ mod tests {
     fn router(templates: &[&str]) -> Router {
         let mut router = Router::default();
         for (index, template) in templates.iter().enumerate() {
-            router.insert(&Template::parse(template).expect("a template"), index).expect("no conflict");
+            router.same_paths(&Template::parse(template).expect("a template")).push(index);
         }
         router
     }
@@ -115,6 +123,7 @@ mod tests {
             "/v1/books/{id}/pages/*",
             "/v1/books:search",
             "/files/{path=**}",
+            "/",
         ];
         let router = router(&templates);
         for (path, expected) in [
@@ -142,28 +151,43 @@ mod tests {
             ("/file", None),
             ("/V1/books/7", None),
             ("", None),
-            ("/", None),
+            ("/", Some("/")),
             ("v1", None),
             ("//v1", None),
             ("/%zz", None),
         ] {
-            assert_eq!(router.find(path).map(|index| templates[index]), expected, "{path}");
+            let found = router.find(path, &|_| true);
+            assert_eq!(found.map(|indices| templates[indices[0]]), expected, "{path}");
         }
     }
 
     #[test]
-    fn templates_that_match_the_same_paths_conflict() {
+    fn the_closest_template_that_fits_wins() {
+        let templates = ["/v1/books/new", "/v1/books/{id}", "/v1/**"];
+        let router = router(&templates);
+        for (fitting, expected) in
+            [(&[0, 1, 2][..], Some(0)), (&[1, 2], Some(1)), (&[2], Some(2)), (&[], None)]
+        {
+            let fits = |indices: &[usize]| indices.iter().any(|index| fitting.contains(index));
+            let found = router.find("/v1/books/new", &fits);
+            assert_eq!(found.map(|indices| indices[0]), expected, "{fitting:?}");
+        }
+    }
+
+    #[test]
+    fn templates_that_match_the_same_paths_are_together() {
         let mut router = router(&["/v1/{a}/x", "/v1/{b}/x:verb", "/v1/{c=**}"]);
         for (template, expected) in [
-            ("/v1/*/x", Err(0)),
-            ("/v1/{other}/x", Err(0)),
-            ("/v1/*/%78:verb", Err(1)),
-            ("/v1/**", Err(2)),
-            ("/v1/**:verb", Ok(())),
-            ("/v1/*/y", Ok(())),
+            ("/v1/*/x", &[0][..]),
+            ("/v1/{other}/x", &[0]),
+            ("/v1/*/%78:verb", &[1]),
+            ("/v1/**", &[2]),
+            ("/v1/**:verb", &[]),
+            ("/v1/*/y", &[]),
+            ("/", &[]),
         ] {
             let template = Template::parse(template).expect("a template");
-            assert_eq!(router.insert(&template, 9), expected);
+            assert_eq!(router.same_paths(&template), expected);
         }
     }
 
@@ -171,7 +195,7 @@ mod tests {
         #[test]
         fn nothing_panics(path in "[/%:a-c.*{}2eF]{0,60}") {
             let router = router(&["/a/{b}/c", "/a/**", "/{a}/{b}/{c}:a", "/a/b:c"]);
-            let _ = router.find(&path);
+            let _ = router.find(&path, &|_| true);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Path templates, as `google/api/http.proto` defines them.
 //!
 //! ```text
-//! Template  = "/" Segments [ ":" Verb ]
+//! Template  = "/" [ Segments [ ":" Verb ] ]
 //! Segments  = Segment { "/" Segment }
 //! Segment   = "*" | "**" | Literal | Variable
 //! Variable  = "{" FieldPath [ "=" Segments ] "}"
@@ -64,7 +64,10 @@ impl Template {
         if !parser.accept('/') {
             return Err(parser.error("a template begins with \"/\""));
         }
-        parser.segments(false)?;
+        // "/" alone, which the grammar does not have and gRPC-Gateway takes, is the root.
+        if text != "/" {
+            parser.segments(false)?;
+        }
         if parser.at < path.len() {
             return Err(parser.error("expected \"/\""));
         }
@@ -222,6 +225,7 @@ mod tests {
     #[test]
     fn templates_are_parsed() {
         for (template, expected) in [
+            ("/", ""),
             ("/v1", "/v1"),
             ("/v1/books", "/v1/books"),
             ("/*/**", "/*/**"),
@@ -248,7 +252,7 @@ mod tests {
         for (template, at, reason) in [
             ("", 0, "a template begins with \"/\""),
             ("v1", 0, "a template begins with \"/\""),
-            ("/", 1, "an empty segment"),
+            ("//", 1, "an empty segment"),
             ("/v1//x", 4, "an empty segment"),
             ("/v1/", 4, "an empty segment"),
             ("/v1:", 4, "an empty segment"),

@@ -19,8 +19,12 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// How a message is written as one text.
 enum TextForm {
-    /// As a JSON string.
+    /// As a JSON string, without its quotes.
     JsonString,
+    /// As JSON.
+    Json,
+    /// Nothing, or JSON's `{}`.
+    Empty,
     FieldMask,
     /// As the value of its field.
     Wrapper(FieldDescriptor),
@@ -29,6 +33,10 @@ enum TextForm {
 fn text_form(message: &Message) -> Option<TextForm> {
     match message.full_name() {
         "google.protobuf.Timestamp" | "google.protobuf.Duration" => Some(TextForm::JsonString),
+        "google.protobuf.Struct" | "google.protobuf.Value" | "google.protobuf.ListValue" => {
+            Some(TextForm::Json)
+        }
+        "google.protobuf.Empty" => Some(TextForm::Empty),
         "google.protobuf.FieldMask" => Some(TextForm::FieldMask),
         "google.protobuf.DoubleValue"
         | "google.protobuf.FloatValue"
@@ -47,7 +55,7 @@ fn text_form(message: &Message) -> Option<TextForm> {
     }
 }
 
-/// Whether a text can set the field at all.
+/// Whether a text can set the field at all: a map only if there is a key.
 pub(super) fn check(field: &FieldDescriptor) -> Result<(), FieldError> {
     let name = || field.name().to_owned();
     if field.is_map() {
@@ -61,6 +69,31 @@ pub(super) fn check(field: &FieldDescriptor) -> Result<(), FieldError> {
     }
 }
 
+/// The fields of a map's entries: the key, and the value, if a text can set that.
+pub(super) fn entry_fields(
+    field: &FieldDescriptor,
+) -> Result<(FieldDescriptor, FieldDescriptor), FieldError> {
+    let error = || FieldError::NotMap { name: field.name().to_owned() };
+    let FieldKind::Message(entry) = field.kind() else { return Err(error()) };
+    let fields = entry.field("key").zip(entry.field("value"));
+    let (key, value) = fields.filter(|_| field.is_map()).ok_or_else(error)?;
+    check(&value)?;
+    Ok((key, value))
+}
+
+/// Whether an empty text is a value. Forms send one for what was not filled in.
+pub(super) fn can_be_empty(field: &FieldDescriptor) -> bool {
+    match field.kind() {
+        FieldKind::String | FieldKind::Bytes => true,
+        FieldKind::Message(message) => match text_form(&message) {
+            Some(TextForm::FieldMask | TextForm::Empty) => true,
+            Some(TextForm::Wrapper(field)) => can_be_empty(&field),
+            Some(TextForm::JsonString | TextForm::Json) | None => false,
+        },
+        _ => false,
+    }
+}
+
 /// Writes the field with its tag. A zero is written too, since it is said; a list gets one record for each value.
 pub(super) fn put(field: &FieldDescriptor, text: &str, out: &mut Vec<u8>) -> Result<(), FieldError> {
     let number = field.number();
@@ -69,13 +102,13 @@ pub(super) fn put(field: &FieldDescriptor, text: &str, out: &mut Vec<u8>) -> Res
             put_varint(number, i64::from(parse::<i32>(text, "an int32")?).cast_unsigned(), out)
         }
         FieldKind::Int64 => put_varint(number, parse::<i64>(text, "an int64")?.cast_unsigned(), out),
-        FieldKind::Uint32 => put_varint(number, parse::<u32>(text, "a uint32")?.into(), out),
-        FieldKind::Uint64 => put_varint(number, parse(text, "a uint64")?, out),
+        FieldKind::Uint32 => put_varint(number, unsigned::<u32>(text, "a uint32")?.into(), out),
+        FieldKind::Uint64 => put_varint(number, unsigned(text, "a uint64")?, out),
         FieldKind::Sint32 => put_varint(number, zigzag(parse::<i32>(text, "a sint32")?.into()), out),
         FieldKind::Sint64 => put_varint(number, zigzag(parse(text, "a sint64")?), out),
-        FieldKind::Fixed32 => put_fixed32(number, parse::<u32>(text, "a fixed32")?.to_le_bytes(), out),
+        FieldKind::Fixed32 => put_fixed32(number, unsigned::<u32>(text, "a fixed32")?.to_le_bytes(), out),
         FieldKind::Sfixed32 => put_fixed32(number, parse::<i32>(text, "an sfixed32")?.to_le_bytes(), out),
-        FieldKind::Fixed64 => put_fixed64(number, parse::<u64>(text, "a fixed64")?.to_le_bytes(), out),
+        FieldKind::Fixed64 => put_fixed64(number, unsigned::<u64>(text, "a fixed64")?.to_le_bytes(), out),
         FieldKind::Sfixed64 => put_fixed64(number, parse::<i64>(text, "an sfixed64")?.to_le_bytes(), out),
         FieldKind::Float => {
             put_fixed32(number, float::<f32>(text, "a float", f32::is_finite)?.to_le_bytes(), out)
@@ -83,7 +116,7 @@ pub(super) fn put(field: &FieldDescriptor, text: &str, out: &mut Vec<u8>) -> Res
         FieldKind::Double => {
             put_fixed64(number, float::<f64>(text, "a double", f64::is_finite)?.to_le_bytes(), out);
         }
-        FieldKind::Bool => put_varint(number, u64::from(parse::<bool>(text, "true or false")?), out),
+        FieldKind::Bool => put_varint(number, u64::from(boolean(text)?), out),
         FieldKind::String => put_bytes(number, text.as_bytes(), out),
         FieldKind::Bytes => put_bytes(number, &bytes(text)?, out),
         FieldKind::Enum(found) => {
@@ -93,6 +126,22 @@ pub(super) fn put(field: &FieldDescriptor, text: &str, out: &mut Vec<u8>) -> Res
         kind => return Err(invalid(format!("a type that is known, not {kind:?}"), text)),
     }
     Ok(())
+}
+
+/// Writes an entry of a map, and returns the bytes of its key.
+pub(super) fn put_entry(
+    field: &FieldDescriptor,
+    key: &str,
+    text: &str,
+    out: &mut Vec<u8>,
+) -> Result<Vec<u8>, FieldError> {
+    let (key_field, value_field) = entry_fields(field)?;
+    let mut entry = Vec::new();
+    put(&key_field, key, &mut entry)?;
+    let key = entry.clone();
+    put(&value_field, text, &mut entry)?;
+    put_bytes(field.number(), &entry, out);
+    Ok(key)
 }
 
 /// Writes a message field with its tag.
@@ -139,6 +188,11 @@ fn parse<T: std::str::FromStr>(text: &str, expected: &str) -> Result<T, FieldErr
     text.parse().map_err(|_| invalid(expected, text))
 }
 
+/// A number without a sign, which `parse` would take.
+fn unsigned<T: std::str::FromStr>(text: &str, expected: &str) -> Result<T, FieldError> {
+    if text.starts_with('+') { Err(invalid(expected, text)) } else { parse(text, expected) }
+}
+
 /// A number as JSON writes it, or one of the three names that protojson has for what is none.
 fn float<T: std::str::FromStr + Copy>(
     text: &str,
@@ -152,6 +206,15 @@ fn float<T: std::str::FromStr + Copy>(
     }
     let value = parse(text, expected)?;
     if is_number && !is_finite(value) { Err(invalid(expected, text)) } else { Ok(value) }
+}
+
+/// As JSON writes it, or as Go's `strconv.ParseBool` reads it, which gRPC-Gateway uses: forms send `1`.
+fn boolean(text: &str) -> Result<bool, FieldError> {
+    match text {
+        "true" | "1" | "t" | "T" | "TRUE" | "True" => Ok(true),
+        "false" | "0" | "f" | "F" | "FALSE" | "False" => Ok(false),
+        _ => Err(invalid("true or false", text)),
+    }
 }
 
 /// Base64 with either alphabet.
@@ -176,6 +239,13 @@ fn message_bytes(message: &Message, text: &str) -> Result<Vec<u8>, FieldError> {
                 .from_json(json.as_bytes(), &UnmarshalOptions::default(), &mut content)
                 .map_err(|_| expected())?;
         }
+        TextForm::Json => {
+            message
+                .from_json(text.as_bytes(), &UnmarshalOptions::default(), &mut content)
+                .map_err(|_| invalid(format!("the JSON of a {}", message.full_name()), text))?;
+        }
+        TextForm::Empty if matches!(text, "" | "{}") => {}
+        TextForm::Empty => return Err(invalid("nothing or {}", text)),
         TextForm::FieldMask => put_field_mask(text, &mut content).ok_or_else(expected)?,
         TextForm::Wrapper(field) => put(&field, text, &mut content)?,
     }

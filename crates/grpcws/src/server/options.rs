@@ -37,8 +37,8 @@ options! {
         /// [`max_streams`](crate::ConnectionOptions::max_streams). Default: 10,000.
         number max_connections [1..=Semaphore::MAX_PERMITS]: usize = 10_000;
         /// The most bytes that the headers of a request may have, from 256 to 2^32 − 1. HTTP/1.1 takes 8 KiB in any
-        /// case. Default: 16 KiB.
-        number max_header_size [MIN_HEADER_SIZE..=u64::from(u32::MAX)]: u64 = 16 * 1024;
+        /// case. The cookies of some sign-in services have 20 KB by themselves. Default: 64 KiB.
+        number max_header_size [MIN_HEADER_SIZE..=u64::from(u32::MAX)]: u64 = 64 * 1024;
         /// How many streams, and so how many WebSockets, one HTTP/2 connection may have open, at least 1. Each may
         /// hold [`http2_stream_window`](Self::http2_stream_window) that was not read. Default: 1,000.
         number max_concurrent_streams [1..=u32::MAX]: u32 = 1_000;

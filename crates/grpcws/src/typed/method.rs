@@ -39,6 +39,8 @@ impl TypedMethod {
             bound: None,
             // The request parser makes it.
             complete: self.kind == MethodKind::ServerStreaming,
+            unexpected: None,
+            unknown_parameter: None,
         };
         self.endpoint.open(parts, resolved).map_err(|refused| refused.map(axum::body::Body::new))
     }
