@@ -1,4 +1,4 @@
-/** Request messages for a bidi call, which are sent one by one as the call takes them. */
+/** Queues the requests of a bidi call, which takes them one by one. */
 export class Actions<T> implements AsyncIterable<T> {
   readonly #waiting: T[] = [];
   #wake: () => void = () => {};
@@ -9,7 +9,7 @@ export class Actions<T> implements AsyncIterable<T> {
     this.#wake();
   }
 
-  /** Half-closes the call behind what waits. */
+  /** Half-closes the call after what is queued. */
   close(): void {
     this.#isClosed = true;
     this.#wake();
