@@ -21,7 +21,7 @@ use super::proto::upload_request::Part;
 use super::proto::{DownloadRequest, DownloadResponse, Picture, UploadHead, UploadRequest};
 use super::room::Rooms;
 
-/// Pictures that are kept, and uploads at the same time.
+/// How many pictures are kept, and how many uploads run at the same time.
 const MAX_PICTURES: usize = 16;
 /// Bytes of one picture.
 const MAX_BYTES: usize = 4 << 20;
@@ -51,10 +51,10 @@ impl PictureService {
         Self { rooms, kept: Arc::default(), uploads: Arc::new(Semaphore::new(MAX_PICTURES)) }
     }
 
-    /// Takes a picture and says it in the chat.
+    /// Takes a picture and shares it in the chat.
     ///
     /// # Errors
-    /// The first error of `parts`, or of what the proto's rules do not permit; nothing is kept then.
+    /// The first error of `parts`, or the first rule of the proto that they break; nothing is kept then.
     ///
     /// # Cancel safety
     /// Nothing is kept of an upload whose future is dropped.
@@ -112,8 +112,8 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
 
 /// Reads an upload to its half-close.
 ///
-/// The size is what tells that all has come: tonic's server ends the requests of a call that was cancelled as it ends
-/// those of one that was half-closed.
+/// The size shows whether all of it has come, since tonic's server ends the requests of a cancelled call in the same way
+/// as those of a half-closed one.
 async fn collect<S, E>(mut parts: S) -> Result<(UploadHead, Vec<u8>), Status>
 where
     S: Stream<Item = Result<UploadRequest, E>> + Unpin,
