@@ -1,4 +1,4 @@
-// Bun takes part in a game and tells the terminal what happens there: bun run main.ts [URL]
+// Joins a game from Bun and prints what happens there: bun run main.ts [URL]
 import { Client, resume } from "grpcws";
 
 interface Event {
@@ -11,7 +11,7 @@ interface Event {
 const client = new Client(process.argv[2] ?? "http://127.0.0.1:8080");
 const gameId = `bun-${process.pid}`;
 
-// Goes on over a gateway that restarts and a network that breaks; here it ends after three events.
+// Resumes when the gateway restarts or the network breaks. Here it ends after three events.
 const events = resume<Event>((_last, _attempt, signal) =>
   client.json<object, Event>("game.v1.GameService/Subscribe", { signal }).request({ gameId, maxEvents: 3 }));
 

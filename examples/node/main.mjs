@@ -25,7 +25,7 @@ for await (const event of client.json(`${service}/Subscribe`).request({ gameId, 
   console.log(`server streaming: the last words were ${JSON.stringify(event.snapshot.recentChat.at(-1).text)}`);
 }
 
-// Bidi: play until the own message comes back, then half-close.
+// Bidi: play until our own message comes back, then half-close.
 const play = client.json(`${service}/SyncGame`);
 await play.send({ gameId, playerId: "node", join: {} });
 await play.send({ sequence: "1", say: { text: "and back" } });

@@ -5,7 +5,7 @@ import { GameServiceClient } from "./gen/game/v1/game.client";
 import { PlayerAction } from "./gen/game/v1/game";
 
 const baseUrl = process.argv[2] ?? "http://127.0.0.1:8080";
-// A browser needs no WebSocket of a package: new GrpcWsTransport({ baseUrl })
+// A browser has a WebSocket of its own: new GrpcWsTransport({ baseUrl })
 const client = new GameServiceClient(new GrpcWsTransport({ baseUrl, WebSocket: (globalThis.WebSocket ?? WebSocket) as never }));
 const [gameId, playerId] = [`protobuf-ts-${process.pid}`, "protobuf-ts"];
 

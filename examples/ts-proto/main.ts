@@ -3,7 +3,7 @@ import { createRpc } from "grpcws/ts-proto";
 import WebSocket from "ws";
 import { GameServiceClientImpl, type PlayerAction } from "./gen/game/v1/game.ts";
 
-// A browser needs no WebSocket of a package: createRpc("https://api.example.com")
+// A browser has a WebSocket of its own: createRpc("https://api.example.com")
 const rpc = createRpc(process.argv[2] ?? "http://127.0.0.1:8080", { WebSocket: (globalThis.WebSocket ?? WebSocket) as never });
 const client = new GameServiceClientImpl(rpc);
 const [gameId, playerId] = [`ts-proto-${process.pid}`, "ts-proto"];

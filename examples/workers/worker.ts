@@ -1,4 +1,4 @@
-// A Worker that gives a gRPC server stream on as lines of JSON: GET /GAME-ID
+// A Worker that passes a gRPC server stream on as lines of JSON: GET /GAME-ID
 import { Client } from "grpcws";
 
 interface Environment {
@@ -9,7 +9,7 @@ interface Environment {
 export default {
   async fetch(request: Request, { GATEWAY }: Environment): Promise<Response> {
     const gameId = new URL(request.url).pathname.slice(1);
-    // A Worker ends with its request, and so does the call.
+    // The call ends with the request.
     const events = new Client(GATEWAY).json("game.v1.GameService/Subscribe", { signal: request.signal }).request({ gameId, maxEvents: 1 });
     const lines = new TransformStream<unknown, Uint8Array>({
       transform: (event, controller) => controller.enqueue(new TextEncoder().encode(`${JSON.stringify(event)}\n`)),

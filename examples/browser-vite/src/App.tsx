@@ -1,7 +1,7 @@
 import { useState, type FormEvent, type ReactNode } from "react";
 import { Chat } from "./Chat.tsx";
 
-// Each tab is a person of its own. A page without TLS has no crypto.randomUUID.
+// Each tab is another person. A page without TLS has no crypto.randomUUID.
 const me = (sessionStorage.playerId ??= `web-${Math.random().toString(36).slice(2, 12)}`) as string;
 const gameId = new URLSearchParams(location.search).get("room") ?? "lobby";
 
@@ -20,11 +20,11 @@ function Welcome({ onName }: { onName: (name: string) => void }): ReactNode {
     <main className="welcome">
       <form onSubmit={enter}>
         <span className="logo" aria-hidden="true" />
-        <h1>Join the {gameId}</h1>
+        <h1>Join #{gameId}</h1>
         <p>One bidirectional gRPC stream, in your browser. Open a second tab to talk to yourself.</p>
         <label htmlFor="name">Your name</label>
         <input id="name" name="name" maxLength={24} required autoFocus autoComplete="nickname" placeholder="Ada" />
-        <button type="submit">Come in</button>
+        <button type="submit">Join</button>
       </form>
     </main>
   );

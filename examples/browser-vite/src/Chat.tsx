@@ -1,4 +1,5 @@
 import { useState, type ReactNode } from "react";
+import { textOf } from "./client.ts";
 import { Composer } from "./Composer.tsx";
 import { Face } from "./Face.tsx";
 import { Messages } from "./Messages.tsx";
@@ -11,14 +12,15 @@ export function Chat({ gameId, me, name }: { gameId: string; me: string; name: s
   const { room, status, error, pending, say, retry } = useRoom(gameId, me, name);
   const { uploads, share, dismiss } = useUploads(gameId, me);
   const isLost = status === "connecting" && room.connection > 0;
-  const online = room.people.filter(({ isOnline }) => isOnline);
+  // Who is here is known only while the stream runs.
+  const online = status === "streaming" ? room.people.filter(({ isOnline }) => isOnline) : [];
   return (
     <div className="app" data-status={isLost ? "reconnecting" : status}>
       <header>
         <span className="logo" aria-hidden="true" />
         <div className="title">
           <h1>#{gameId}</h1>
-          <p>{isLost ? "You are offline" : online.length === 1 ? "Only you are here" : `${online.length} people are here`}</p>
+          <p>{whoIsHere(status, online.length)}</p>
         </div>
         <Faces people={online} />
         <Network />
@@ -41,30 +43,42 @@ export function Chat({ gameId, me, name }: { gameId: string; me: string; name: s
   );
 }
 
-/** Tells that the stream is not there, and what happens about it. */
+function whoIsHere(status: string, online: number): string {
+  if (status === "connecting") return "Connecting…";
+  if (status !== "streaming") return "Not connected";
+  return online === 1 ? "Only you are here" : `${online} people are here`;
+}
+
+/** Says that the stream is down, and what happens next. */
 function Banner({ isLost, status, error, waiting, retry }: { isLost: boolean; status: string; error: unknown; waiting: number; retry: () => void }): ReactNode {
   if (status === "error" || status === "ended") {
     return (
       <p className="banner failed" role="alert">
-        <span>{error instanceof Error ? error.message : "The stream has ended."}</span>
+        <span>{error ? textOf(error) : "The stream has ended."}</span>
         <button type="button" onClick={retry}>Connect again</button>
       </p>
     );
   }
-  if (status !== "connecting") return null;
-  if (!isLost) {
-    return (
-      <p className="banner late" role="status">
-        <span className="spinner" aria-hidden="true" />
-        <span>Connecting to the room…</span>
-      </p>
-    );
-  }
+  // A screen reader announces what changes in an element that is already there.
+  return <div role="status">{status === "connecting" && (isLost ? <Lost waiting={waiting} /> : <Connecting />)}</div>;
+}
+
+function Connecting(): ReactNode {
   return (
-    <p className="banner" role="status">
+    <p className="banner late">
+      <span className="spinner" aria-hidden="true" />
+      <span>Connecting to the room…</span>
+    </p>
+  );
+}
+
+function Lost({ waiting }: { waiting: number }): ReactNode {
+  const note = waiting === 0 ? "" : waiting === 1 ? " One message waits here." : ` ${waiting} messages wait here.`;
+  return (
+    <p className="banner">
       <span className="spinner" aria-hidden="true" />
       <span>
-        <b>Connection lost.</b> Reconnecting{waiting ? `; ${waiting === 1 ? "one message waits" : `${waiting} messages wait`} here` : ""}…
+        <b>Connection lost.</b> Reconnecting…{note}
       </span>
     </p>
   );

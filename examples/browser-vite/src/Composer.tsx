@@ -4,7 +4,8 @@ export function Composer({ onSay, onShare }: { onSay: (text: string) => void; on
   const files = useRef<HTMLInputElement>(null);
   const send = (event: FormEvent<HTMLFormElement>): void => {
     event.preventDefault();
-    const text = String(new FormData(event.currentTarget).get("text")).trim();
+    // The server refuses control characters, which a paste may bring.
+    const text = String(new FormData(event.currentTarget).get("text")).replace(/\p{Cc}/gu, " ").trim();
     if (text) onSay(text);
     event.currentTarget.reset();
   };

@@ -1,17 +1,10 @@
-/** Request messages for a bidi call, which are sent one by one as the call takes them. */
+/** Queues the requests of a bidi call, which takes them one by one. */
 export class Actions<T> implements AsyncIterable<T> {
   readonly #waiting: T[] = [];
   #wake: () => void = () => {};
-  #isClosed = false;
 
   push(message: T): void {
     this.#waiting.push(message);
-    this.#wake();
-  }
-
-  /** Half-closes the call behind what waits. */
-  close(): void {
-    this.#isClosed = true;
     this.#wake();
   }
 
@@ -19,7 +12,6 @@ export class Actions<T> implements AsyncIterable<T> {
     for (;;) {
       const next = this.#waiting.shift();
       if (next !== undefined) yield next;
-      else if (this.#isClosed) return;
       else await new Promise<void>((resolve) => (this.#wake = resolve));
     }
   }

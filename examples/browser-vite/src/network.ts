@@ -1,8 +1,8 @@
-// A switch that takes this page off the network, so that you can see what it does then. An app of yours has no need for it.
+// Takes this page off the network, so that you can see what it does then. Your app does not need this file.
 let isOffline = false;
 const sockets = new Set<WebSocket>();
 
-/** The browser's WebSocket, which reaches nothing while the switch is off. */
+/** The browser's WebSocket; it reaches nothing while the switch is off. */
 export class SwitchedWebSocket extends WebSocket {
   constructor(url: string | URL, protocols?: string | string[]) {
     super(isOffline ? "ws://127.0.0.1:9/" : url, protocols);
@@ -11,7 +11,7 @@ export class SwitchedWebSocket extends WebSocket {
   }
 }
 
-/** Cuts all connections, or brings the network back, which the browser would tell by the same event. */
+/** Cuts all connections, or brings the network back: a browser sends the same event then. */
 export function setOffline(offline: boolean): void {
   isOffline = offline;
   if (offline) for (const socket of sockets) socket.close();

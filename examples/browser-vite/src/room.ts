@@ -1,4 +1,4 @@
-// What the room looks like, made of the updates of `SyncGame`.
+// What the updates of `SyncGame` make of the room.
 import { timestampDate, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { Presence, type Chat, type GameEvent, type GameUpdate, type Player } from "./gen/game/v1/game_pb.ts";
 import type { Picture } from "./gen/game/v1/picture_pb.ts";
@@ -26,8 +26,16 @@ export interface Room {
   connection: number;
   /** The highest sequence of this person's own actions that came back. */
   delivered: bigint;
-  /** Texts of this person's that the last snapshot was the first to tell of. */
+  /** What this person said and the last snapshot was the first to tell of. */
   regained: readonly string[];
+}
+
+/** Something said here that may not have reached the room yet. */
+export interface Pending {
+  sequence: bigint;
+  text: string;
+  /** The number of the connection that it was sent on; 0 before. */
+  sentOn: number;
 }
 
 export const EMPTY: Room = { people: [], messages: [], connection: 0, delivered: 0n, regained: [] };
@@ -49,7 +57,7 @@ function apply(me: string, before: Room, { event, playerId, sequence, time }: Ga
         people: event.value.players.map(toPerson),
         messages: [...room.messages, ...fresh],
         connection: room.connection + 1,
-        regained: fresh.filter(({ author }) => author?.id === me).map(({ text }) => text),
+        regained: fresh.filter(({ author, picture }) => author?.id === me && !picture).map(({ text }) => text),
       };
     }
     case "joined": {
@@ -70,6 +78,18 @@ function apply(me: string, before: Room, { event, playerId, sequence, time }: Ga
     default:
       return room;
   }
+}
+
+/** The part of an outbox that has not come back, neither as an event nor, after a lost connection, in the snapshot. */
+export function undelivered(outbox: readonly Pending[], { delivered, connection, regained }: Room): readonly Pending[] {
+  const unmatched = [...regained];
+  return outbox.filter(({ sequence, text, sentOn }) => {
+    if (sequence <= delivered) return false;
+    const index = sentOn && sentOn < connection ? unmatched.indexOf(text) : -1;
+    // Each message of the snapshot stands for one of the outbox, even if the same words were said twice.
+    if (index >= 0) unmatched.splice(index, 1);
+    return index < 0;
+  });
 }
 
 const toPerson = ({ playerId: id, name, color, presence }: Player): Person => ({ id, name, color, isOnline: presence === Presence.ONLINE });

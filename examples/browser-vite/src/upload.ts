@@ -11,8 +11,8 @@ export interface UploadHead {
 }
 
 /**
- * Uploads a file in one client-streaming call. A piece is asked for when the gateway's window has room for it, so the
- * progress is what has really left.
+ * Uploads a file in one client-streaming call. The client asks for a piece when the gateway's window has room for it, so
+ * the progress is that of the network, not of a buffer.
  */
 export async function upload(file: File, head: UploadHead, onProgress: (part: number) => void, signal: AbortSignal): Promise<void> {
   await pictures.upload(pieces(file, head, onProgress), { signal });

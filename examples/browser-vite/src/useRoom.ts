@@ -4,20 +4,13 @@ import { useStream, type StreamStatus } from "grpcws/react";
 import { Actions } from "./actions.ts";
 import { games } from "./client.ts";
 import { PlayerActionSchema, type GameUpdate, type PlayerAction } from "./gen/game/v1/game_pb.ts";
-import { EMPTY, reduce, type Room } from "./room.ts";
-
-export interface Pending {
-  sequence: bigint;
-  text: string;
-  /** The number of the connection that it was sent on; 0 before. */
-  sentOn: number;
-}
+import { EMPTY, reduce, undelivered, type Pending, type Room } from "./room.ts";
 
 export interface RoomStream {
   room: Room;
   status: StreamStatus;
   error: unknown;
-  /** What was said here and has not come back yet. */
+  /** What was said here and has not come back yet, oldest first. */
   pending: readonly Pending[];
   say: (text: string) => void;
   retry: () => void;
@@ -26,10 +19,11 @@ export interface RoomStream {
 let sequences = 1n;
 const action = (init: MessageInitShape<typeof PlayerActionSchema>): PlayerAction => create(PlayerActionSchema, init);
 
-/** The room over one bidi call, `SyncGame`, which goes on whenever the network does. */
+/** Holds the room over one bidi call, `SyncGame`, which is started again whenever it breaks. */
 export function useRoom(gameId: string, playerId: string, name: string): RoomStream {
   const actions = useRef<Actions<PlayerAction>>(undefined);
   const [outbox, setOutbox] = useState<readonly Pending[]>([]);
+  const known = useRef(EMPTY);
   const { data: room, status, error, restart } = useStream(
     (signal) => {
       actions.current = new Actions();
@@ -37,12 +31,15 @@ export function useRoom(gameId: string, playerId: string, name: string): RoomStr
       return games.syncGame(actions.current, { signal });
     },
     [gameId, playerId, name],
-    { initial: EMPTY, reduce: (room: Room, update: GameUpdate) => reduce(playerId, room, update), resume: { backoff: { initialMs: 1_000, maxMs: 8_000 } } },
+    { initial: known.current, reduce: (room: Room, update: GameUpdate) => reduce(playerId, room, update), resume: { backoff: { initialMs: 1_000, maxMs: 8_000 } } },
   );
 
-  const pending = outbox.filter(({ sequence, text, sentOn }) => sequence > room.delivered && !(sentOn && sentOn < room.connection && room.regained.includes(text)));
+  // A restart goes on from what is known: the connections stay in order, and the outbox keeps its meaning.
+  useEffect(() => void (known.current = room), [room]);
 
-  // What a lost connection took with it goes out again once the snapshot has told what of it had arrived.
+  const pending = undelivered(outbox, room);
+
+  // What a lost connection took with it is sent again, once the snapshot has shown which part of it had arrived.
   useEffect(() => {
     const unsent = pending.filter(({ sentOn }) => sentOn < room.connection);
     if (status !== "streaming" || (!unsent.length && pending.length === outbox.length)) return;

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { textOf } from "./client.ts";
 import { upload } from "./upload.ts";
 
 export interface Upload {
@@ -15,7 +16,7 @@ export interface Upload {
 
 let ids = 0;
 
-/** The uploads under way. One that is complete goes away: the picture is in the chat then. */
+/** Holds the uploads under way. A complete one is removed: its picture is in the chat by then. */
 export function useUploads(gameId: string, playerId: string) {
   const [uploads, setUploads] = useState<readonly Upload[]>([]);
   const change = (id: number, part: Partial<Upload>): void =>
@@ -35,11 +36,11 @@ export function useUploads(gameId: string, playerId: string) {
       remove(one);
     } catch (error) {
       if (abort.signal.aborted) remove(one);
-      else change(one.id, { error: error instanceof Error ? error.message : String(error) });
+      else change(one.id, { error: textOf(error) });
     }
   };
 
-  /** Cancels an upload, or takes away one that failed. */
+  /** Cancels an upload, or removes one that failed. */
   const dismiss = (one: Upload): void => {
     if (one.error) remove(one);
     else one.abort.abort();

@@ -34,7 +34,7 @@ export async function appTests(folder, address, screenshots) {
     await page.goto(url + path);
     await page.getByLabel("Your name").fill(name);
     if (screenshots) await page.screenshot({ path: `${screenshots}/${name}-welcome.png` });
-    await page.getByRole("button", { name: "Come in" }).click();
+    await page.getByRole("button", { name: "Join" }).click();
     await page.locator(`.app[data-status=${status}]`).waitFor();
     return page;
   }
@@ -50,6 +50,8 @@ export async function appTests(folder, address, screenshots) {
   const tests = Object.entries({
     async "two people see each other come in"() {
       ada = await enter("Ada", DESKTOP);
+      await ada.getByText("Only you are here").waitFor();
+      await ada.getByText("Nobody has said anything yet.").waitFor();
       bob = await enter("Bob", PHONE);
       await person(ada, "Bob", true).waitFor();
       await bob.getByText("2 people are here").waitFor();
@@ -98,14 +100,14 @@ export async function appTests(folder, address, screenshots) {
       assert.equal(await ada.getByTestId("message").count(), count, (await ada.getByTestId("message").allInnerTexts()).join("; ").replaceAll("\n", " "));
     },
     async "a lost connection is seen, and what is said meanwhile arrives once"() {
-      await bob.getByRole("switch").tap();
+      await bob.getByRole("switch", { name: "Network" }).tap();
       await bob.getByText("Connection lost.").waitFor();
       await person(ada, "Bob", false).waitFor();
       await say(bob, "I am in a tunnel, can you hear me?");
       await bob.getByTestId("pending").waitFor();
       await shoot(bob, "reconnect-phone");
       await say(ada, "Bob?");
-      await bob.getByRole("switch").tap();
+      await bob.getByRole("switch", { name: "Network" }).tap();
       await sees(ada, "in a tunnel");
       await sees(bob, "Bob?");
       await bob.getByText("Connection lost.").waitFor({ state: "detached" });
@@ -114,16 +116,17 @@ export async function appTests(folder, address, screenshots) {
       for (const page of [ada, bob]) assert.equal(await page.getByText("in a tunnel").count(), 1);
     },
     async "the desk sees a lost connection as well"() {
-      await ada.getByRole("switch").click();
+      await ada.getByRole("switch", { name: "Network" }).click();
       await ada.getByText("Connection lost.").waitFor();
       await say(ada, "Now it is me");
       await ada.getByTestId("pending").waitFor();
       await shoot(ada, "reconnect-desktop");
-      await ada.getByRole("switch").click();
+      await ada.getByRole("switch", { name: "Network" }).click();
       await sees(bob, "Now it is me");
     },
     async "a room that cannot be says so, and one that is not there yet is waited for"() {
       const lost = await enter("Lost", DESKTOP, { path: "/?room=No%20Room!", status: "error" });
+      await lost.getByText("Not connected").waitFor();
       await lost.getByText("game_id must be 1 to 32 characters").waitFor();
       await lost.getByRole("button", { name: "Connect again" }).waitFor();
       await lost.context().close();
@@ -133,6 +136,67 @@ export async function appTests(folder, address, screenshots) {
       const late = await enter("Late", PHONE, { before });
       assert.equal(attempts, 3);
       await late.context().close();
+    },
+    async "a picture whose download broke is fetched again after a reconnect"() {
+      let isBroken = true;
+      const before = (page) => page.routeWebSocket(/Download/, (socket) => (isBroken ? socket.close({ code: 1012 }) : socket.connectToServer()));
+      const broken = await enter("Broken", DESKTOP, { before });
+      await broken.getByTestId("message").filter({ hasText: "lake.jpg (the connection ended" }).waitFor();
+      isBroken = false;
+      await broken.getByRole("switch", { name: "Network" }).click();
+      await broken.getByText("Connection lost.").waitFor();
+      await broken.getByRole("switch", { name: "Network" }).click();
+      await broken.getByRole("img", { name: "lake.jpg" }).waitFor();
+      await broken.context().close();
+    },
+    async "words that were said twice arrive twice, even if the connection breaks between them"() {
+      let [isCut, passed, current] = [false, 0];
+      const before = (page) => page.routeWebSocket(/SyncGame/, (socket) => {
+        // As long as it is cut, no other connection opens.
+        if (isCut) return socket.close({ code: 1012 });
+        const server = (current = socket).connectToServer();
+        // Once it is cut, one more message reaches the gateway, and none comes back.
+        socket.onMessage((message) => (!isCut || ++passed === 1) && server.send(message));
+        server.onMessage((message) => isCut || socket.send(message));
+      });
+      const twice = await enter("Twice", DESKTOP, { before, path: "/?room=twice" });
+      isCut = true;
+      await say(twice, "hello");
+      await say(twice, "hello");
+      for (let waited = 0; passed < 2; waited += 20) {
+        assert.ok(waited < PATIENCE_MS, `${passed} messages were sent`);
+        await twice.waitForTimeout(20);
+      }
+      await current.close({ code: 1012 });
+      await twice.getByText("Reconnecting… 2 messages wait here.").waitFor();
+      await twice.locator("header").getByText("Connecting…").waitFor();
+      isCut = false;
+      await twice.evaluate(() => dispatchEvent(new Event("online")));
+      await twice.getByTestId("message").nth(1).waitFor();
+      await twice.getByTestId("pending").first().waitFor({ state: "detached" });
+      assert.deepEqual(await twice.getByTestId("message").locator(".bubble").allInnerTexts(), ["hello", "hello"]);
+      await twice.context().close();
+    },
+    async "what a call that failed took with it is sent when the user connects again"() {
+      let current;
+      const before = (page) => page.routeWebSocket(/SyncGame/, (socket) => {
+        const isFirst = !current;
+        const server = (current = socket).connectToServer();
+        let isJoined = false;
+        socket.onMessage((message) => {
+          if (!isFirst || !isJoined) server.send(message);
+          isJoined = true;
+        });
+      });
+      const again = await enter("Again", DESKTOP, { before, path: "/?room=again" });
+      await say(again, "is anybody there?");
+      await again.getByTestId("pending").waitFor();
+      await current.close({ code: 1008 });
+      await again.getByText("Not connected").waitFor();
+      await again.getByRole("button", { name: "Connect again" }).click();
+      await sees(again, "is anybody there?");
+      await again.getByTestId("pending").waitFor({ state: "detached" });
+      await again.context().close();
     },
     async "it fits a phone, and the browser has nothing to complain about"() {
       const [content, screen] = await bob.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);

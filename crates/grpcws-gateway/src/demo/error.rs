@@ -65,7 +65,7 @@ pub enum GameError {
     #[error("the picture is empty")]
     EmptyPicture,
     /// The upload has more or less data than its head says.
-    #[error("the picture has not the size that the head of its upload says")]
+    #[error("the picture does not have the size that its upload's head gives")]
     OtherSize,
     /// The upload has too much data.
     #[error("the picture is larger than 4 MiB")]
@@ -74,7 +74,7 @@ pub enum GameError {
     #[error("too many uploads at once")]
     TooManyUploads,
     /// The upload takes too long.
-    #[error("an upload may take 5 minutes")]
+    #[error("the upload took longer than 5 minutes")]
     UploadTooSlow,
 }
 

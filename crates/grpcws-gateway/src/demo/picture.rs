@@ -21,7 +21,7 @@ use super::proto::upload_request::Part;
 use super::proto::{DownloadRequest, DownloadResponse, Picture, UploadHead, UploadRequest};
 use super::room::Rooms;
 
-/// Pictures that are kept, and uploads at the same time.
+/// How many pictures are kept, and how many uploads run at the same time.
 const MAX_PICTURES: usize = 16;
 /// Bytes of one picture.
 const MAX_BYTES: usize = 4 << 20;
@@ -51,10 +51,10 @@ impl PictureService {
         Self { rooms, kept: Arc::default(), uploads: Arc::new(Semaphore::new(MAX_PICTURES)) }
     }
 
-    /// Takes a picture and says it in the chat.
+    /// Takes a picture and shares it in the chat.
     ///
     /// # Errors
-    /// The first error of `parts`, or of what the proto's rules do not permit; nothing is kept then.
+    /// The first error of `parts`, or the first rule of the proto that they break; nothing is kept then.
     ///
     /// # Cancel safety
     /// Nothing is kept of an upload whose future is dropped.
@@ -66,12 +66,23 @@ impl PictureService {
         let _permit = self.uploads.try_acquire().map_err(|_| GameError::TooManyUploads)?;
         let upload = tokio::time::timeout(UPLOAD_LIMIT, collect(parts));
         let (head, data) = upload.await.map_err(|_| GameError::UploadTooSlow)??;
-        // It is kept before it is said, so that who hears of it can have it.
-        let picture = self.keep(&head.media_type, data);
-        if let Err(error) = self.say(&head, &picture) {
-            lock(&self.kept).pictures.retain(|(other, _)| *other != picture);
-            return Err(error.into());
+        Ok(self.keep_and_say(&head, data)?)
+    }
+
+    /// Keeps a picture once its game has taken it. Who hears of it and asks for it at once waits for the lock.
+    fn keep_and_say(&self, head: &UploadHead, data: Vec<u8>) -> Result<Picture, GameError> {
+        let mut kept = lock(&self.kept);
+        let picture = Picture {
+            picture_id: (kept.uploaded + 1).to_string(),
+            media_type: head.media_type.clone(),
+            size: i64::try_from(data.len()).unwrap_or(i64::MAX),
+        };
+        self.say(head, &picture)?;
+        kept.uploaded += 1;
+        if kept.pictures.len() == MAX_PICTURES {
+            kept.pictures.pop_front();
         }
+        kept.pictures.push_back((picture.clone(), data.into()));
         Ok(picture)
     }
 
@@ -81,21 +92,6 @@ impl PictureService {
         let room = self.rooms.enter(&head.game_id, now)?;
         room.join_and_apply(&head.player_id, Command { sequence: 0, deed }, now)?;
         Ok(())
-    }
-
-    fn keep(&self, media_type: &str, data: Vec<u8>) -> Picture {
-        let mut kept = lock(&self.kept);
-        kept.uploaded += 1;
-        let picture = Picture {
-            picture_id: kept.uploaded.to_string(),
-            media_type: media_type.to_owned(),
-            size: i64::try_from(data.len()).unwrap_or(i64::MAX),
-        };
-        if kept.pictures.len() == MAX_PICTURES {
-            kept.pictures.pop_front();
-        }
-        kept.pictures.push_back((picture.clone(), data.into()));
-        picture
     }
 
     /// The pieces of a picture.
@@ -116,8 +112,8 @@ fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
 
 /// Reads an upload to its half-close.
 ///
-/// The size is what tells that all has come: tonic's server ends the requests of a call that was cancelled as it ends
-/// those of one that was half-closed.
+/// The size shows whether all of it has come, since tonic's server ends the requests of a cancelled call in the same way
+/// as those of a half-closed one.
 async fn collect<S, E>(mut parts: S) -> Result<(UploadHead, Vec<u8>), Status>
 where
     S: Stream<Item = Result<UploadRequest, E>> + Unpin,
@@ -202,7 +198,8 @@ impl PictureServiceMethods for PictureService {
 mod tests {
     use super::*;
     use crate::demo::GameService;
-    use crate::demo::proto::GetGameRequest;
+    use crate::demo::game::SEATS;
+    use crate::demo::proto::{GetGameRequest, SubscribeRequest};
 
     fn head(media_type: &str, size: i64) -> UploadRequest {
         let text = |text: &str| text.to_owned();
@@ -250,7 +247,7 @@ mod tests {
         let service = GameService::default();
         let order = "the first message of an upload must be the head, and all others data";
         let media_type = "media_type must be image/png, image/jpeg, image/gif or image/webp";
-        let size = "the picture has not the size that the head of its upload says";
+        let size = "the picture does not have the size that its upload's head gives";
         let large = i64::try_from(MAX_BYTES).unwrap() + 1;
         for (parts, error) in [
             (vec![], order),
@@ -273,6 +270,35 @@ mod tests {
         let parts = [Ok(head("image/png", 1)), Ok(data(1)), Err(Status::cancelled("gone"))];
         let status = service.pictures().receive(tokio_stream::iter(parts)).await.err().unwrap();
         assert_eq!(status.message(), "gone");
+        assert_eq!(download(&service, "1").await, Err(GameError::PictureNotFound));
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_its_game_refuses_takes_no_place_of_a_kept_one() {
+        let service = GameService::default();
+        let by = |player: usize| {
+            let mut request = head("image/png", 1);
+            if let Some(Part::Head(head)) = &mut request.part {
+                head.player_id = format!("player-{player}");
+            }
+            vec![request, data(1)]
+        };
+        let mut streams = Vec::new();
+        for player in 0..SEATS {
+            let request = SubscribeRequest {
+                game_id: "lobby".into(),
+                player_id: format!("player-{player}"),
+                max_events: 0,
+            };
+            streams.push(service.events(&request).unwrap());
+            upload(&service, by(player)).await.unwrap();
+        }
+        for _ in SEATS..MAX_PICTURES {
+            upload(&service, by(0)).await.unwrap();
+        }
+        assert_eq!(upload(&service, by(SEATS)).await.err(), Some(GameError::GameFull.to_string()));
+        assert!(download(&service, "1").await.is_ok());
+        assert_eq!(upload(&service, by(0)).await.unwrap().picture_id, "17");
         assert_eq!(download(&service, "1").await, Err(GameError::PictureNotFound));
     }
 
