@@ -52,8 +52,14 @@ pub(crate) enum Failure {
         "the upstream closed the connection before HTTP/2 began; perhaps it does not speak it, or wants TLS"
     )]
     HandshakeClosed,
+    #[error(
+        "the upstream closed the connection before HTTP/2 began; perhaps it does not speak it, or wants a client certificate"
+    )]
+    HandshakeClosedTls,
     #[error("the upstream sent no HTTP/2 settings in time; perhaps it does not speak HTTP/2, or wants TLS")]
     HandshakeTimeout,
+    #[error("the upstream sent no HTTP/2 settings in time; perhaps it does not speak HTTP/2")]
+    HandshakeTimeoutTls,
     #[error("the upstream cannot be connected")]
     Other,
 }
@@ -113,12 +119,22 @@ impl DialError {
         Self { failure, source: Some(error.into()) }
     }
 
+    /// The connection ended in the HTTP/2 handshake.
+    pub(super) const fn closed(tls: bool) -> Failure {
+        if tls { Failure::HandshakeClosedTls } else { Failure::HandshakeClosed }
+    }
+
+    /// The HTTP/2 handshake took too long.
+    pub(super) const fn timeout(tls: bool) -> Failure {
+        if tls { Failure::HandshakeTimeoutTls } else { Failure::HandshakeTimeout }
+    }
+
     /// The error of the HTTP/2 handshake. `noted` is the error of TLS behind it: with TLS 1.3 the upstream judges
     /// the client's certificate after the handshake has ended for us.
-    pub(super) fn http2(error: h2::Error, noted: Option<Failure>) -> Self {
+    pub(super) fn http2(error: h2::Error, noted: Option<Failure>, tls: bool) -> Self {
         let failure = match noted {
             Some(failure) => failure,
-            None if error.is_io() => Failure::HandshakeClosed,
+            None if error.is_io() => Self::closed(tls),
             None => Failure::NotHttp2,
         };
         Self { failure, source: Some(error.into()) }

@@ -1,6 +1,6 @@
 //! The kinds of connections, as one type.
 
-use std::io::{IoSlice, Result};
+use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -21,6 +21,8 @@ pub(crate) struct Io {
     stream: Stream,
     ahead: Ahead,
     notes: Arc<Notes>,
+    /// Why a write failed, until what is left is read.
+    failed: Option<Error>,
 }
 
 /// What a connection has noted.
@@ -59,7 +61,7 @@ enum Stream {
 
 impl Io {
     fn new(stream: Stream, frames: Frames, notes: &Arc<Notes>) -> Self {
-        Self { stream, ahead: Ahead::new(frames), notes: Arc::clone(notes) }
+        Self { stream, ahead: Ahead::new(frames), notes: Arc::clone(notes), failed: None }
     }
 
     pub(super) fn tcp(stream: TcpStream, frames: Frames, notes: &Arc<Notes>) -> Self {
@@ -102,6 +104,37 @@ impl Io {
         }
         Poll::Ready(Ok(()))
     }
+
+    /// Looks for the cause of a write that failed for want of a connection: what the upstream said last lies unread in
+    /// the kernel, such as the alert of TLS that the client certificate is missing. The error waits until that is read,
+    /// or there is nothing; a connection that is gone is always ready to be read.
+    fn explain<T>(&mut self, cx: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
+        if let Poll::Ready(Err(error)) = written {
+            if !is_gone(&error) {
+                return Poll::Ready(Err(error));
+            }
+            self.failed = Some(error);
+            return self.poll_failed(cx).map(Err);
+        }
+        written
+    }
+
+    /// Reads what is left, and then gives the error of the write that failed.
+    fn poll_failed(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        for _ in 0..LAST_READS {
+            if ready!(self.poll_fill(cx)).is_err() {
+                break;
+            }
+        }
+        Poll::Ready(self.failed.take().unwrap_or_else(|| ErrorKind::BrokenPipe.into()))
+    }
+}
+
+/// How often is read behind a write that failed.
+const LAST_READS: usize = 4;
+
+fn is_gone(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted)
 }
 
 impl AsyncRead for Io {
@@ -132,7 +165,11 @@ impl AsyncRead for Io {
 
 impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write(cx, buf))
+        if self.failed.is_some() {
+            return self.poll_failed(cx).map(Err);
+        }
+        let written = each!(self, stream => Pin::new(stream).poll_write(cx, buf));
+        self.explain(cx, written)
     }
 
     fn poll_write_vectored(
@@ -140,7 +177,11 @@ impl AsyncWrite for Io {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
-        each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
+        if self.failed.is_some() {
+            return self.poll_failed(cx).map(Err);
+        }
+        let written = each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs));
+        self.explain(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -153,7 +194,11 @@ impl AsyncWrite for Io {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        each!(self, stream => Pin::new(stream).poll_flush(cx))
+        if self.failed.is_some() {
+            return self.poll_failed(cx).map(Err);
+        }
+        let flushed = each!(self, stream => Pin::new(stream).poll_flush(cx));
+        self.explain(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {

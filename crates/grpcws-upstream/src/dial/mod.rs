@@ -90,7 +90,7 @@ impl Dialer {
         let io = self.connect(address, deadline, &notes).await?;
         let (send, http2) = match timeout_at(deadline, self.http2(io, &notes)).await {
             Ok(ready) => ready?,
-            Err(_) => return Err(Failure::HandshakeTimeout.into()),
+            Err(_) => return Err(DialError::timeout(self.tls.is_some()).into()),
         };
         Ok(Dialed { send, http2, notes })
     }
@@ -141,11 +141,14 @@ impl Dialer {
         io: Io,
         notes: &Notes,
     ) -> Result<(SendRequest<Bytes>, Connection<Io, Bytes>), DialError> {
+        let tls = self.tls.is_some();
         let (send, mut http2) =
-            self.http2.handshake(io).await.map_err(|error| DialError::http2(error, notes.failure()))?;
+            self.http2.handshake(io).await.map_err(|error| DialError::http2(error, notes.failure(), tls))?;
         std::future::poll_fn(|cx| match Future::poll(std::pin::Pin::new(&mut http2), cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Err(Failure::HandshakeClosed.into())),
-            Poll::Ready(Err(error)) => Poll::Ready(Err(DialError::http2(error, notes.failure()))),
+            Poll::Ready(Ok(())) => {
+                Poll::Ready(Err(notes.failure().unwrap_or_else(|| DialError::closed(tls)).into()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(DialError::http2(error, notes.failure(), tls))),
             Poll::Pending if send.current_max_send_streams() == NO_SETTINGS_YET => Poll::Pending,
             Poll::Pending => Poll::Ready(Ok(())),
         })
