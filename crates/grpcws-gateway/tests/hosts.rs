@@ -48,3 +48,11 @@ async fn probes_are_answered_for_hosts_of_the_gateways_own_only() {
     let two = "localhost\r\nHost: evil.test";
     assert_ne!(ask(&gateway.address, "/ws/a.B/C", two).await.0 / 100, 2);
 }
+
+#[tokio::test]
+async fn any_origin_is_allowed_if_that_is_said_and_nothing_else() {
+    let gateway = Gateway::start(&["--upstream", "http://127.0.0.1:2", "--allow-any-origin"]).await;
+    let host = "evil.test\r\nOrigin: https://other.test";
+    let (status, body) = ask(&gateway.address, "/ws/a.B/C", host).await;
+    assert_ne!(status, 403, "{body}");
+}

@@ -382,6 +382,7 @@ async fn options_that_cannot_work_are_told_before_anything_listens() {
         ("allow-origin", "https://app.example.com/", "use \"https://app.example.com\""),
         ("allow-origin", "app.example.com", "use \"https://app.example.com\""),
         ("allow-origin", "https://*.com", "list each origin"),
+        ("allow-origin", "*", "use allow_any_origin"),
         ("hosts", "https://app.example.com", "use \"app.example.com\""),
         ("trusted-proxies", "10.0.0.1/8", "use \"10.0.0.0/8\""),
         ("proxy-protocol", "optional", "give trusted"),

@@ -127,6 +127,12 @@ impl ConnectionOptionsBuilder {
         self
     }
 
+    /// Sets [`origin`](ConnectionOptions::origin) to [`OriginPolicy::any`]: every page of every site may then call.
+    pub fn allow_any_origin(mut self) -> Self {
+        self.options.origin = OriginPolicy::any();
+        self
+    }
+
     /// Adds one host of the server's own to [`origin`](ConnectionOptions::origin), as [`OriginPolicy::host`] does.
     pub fn host(mut self, host: impl AsRef<str>) -> Self {
         match std::mem::take(&mut self.options.origin).host(host) {

@@ -85,6 +85,10 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ORIGIN")]
     pub(super) allow_origin: Vec<String>,
 
+    /// Let the pages of every site open WebSockets: only for services that hold nothing of a user's
+    #[arg(long, conflicts_with_all = ["allow_origin", "hosts"])]
+    pub(super) allow_any_origin: bool,
+
     /// The hosts of the gateway's own, whose pages may open WebSockets [default: every host; on loopback connections
     /// localhost, *.localhost, 127.0.0.0/8 and [::1]]. May be given more than once, or as a list with commas.
     ///

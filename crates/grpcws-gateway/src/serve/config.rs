@@ -27,6 +27,7 @@ pub(super) struct Config {
     pub(super) generic_route: Option<GenericRouteSetting>,
     pub(super) unknown_parameters: Option<UnknownParametersSetting>,
     pub(super) allow_origin: Vec<String>,
+    pub(super) allow_any_origin: bool,
     pub(super) hosts: Vec<String>,
     pub(super) trusted_proxies: Vec<String>,
     pub(super) proxy_protocol: Option<ProxyProtocolSetting>,

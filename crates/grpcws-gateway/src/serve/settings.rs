@@ -159,6 +159,14 @@ fn connection(arguments: &ServeArguments, config: &Config) -> Result<ConnectionO
     for origin in arguments.allow_origin.iter().chain(&config.allow_origin) {
         options = options.allow_origin(origin);
     }
+    if arguments.allow_any_origin || config.allow_any_origin {
+        let others = [&arguments.allow_origin, &config.allow_origin, &arguments.hosts, &config.hosts];
+        if others.iter().any(|list| !list.is_empty()) {
+            let text = "allow-any-origin: every origin is allowed by it: leave allow-origin and hosts out";
+            return Err(ServeError::Usage(text.to_owned()));
+        }
+        options = options.allow_any_origin();
+    }
     for host in arguments.hosts.iter().chain(&config.hosts) {
         options = options.host(host);
     }

@@ -209,6 +209,11 @@ impl Origin {
         if text == "null" {
             return Ok(Self::Exact(text.to_owned()));
         }
+        if text == "*" {
+            return Err(
+                "is every origin of every site: list those that you know, or use allow_any_origin".to_owned()
+            );
+        }
         if text.contains('*') {
             return Self::parse_wildcard(text);
         }
@@ -401,7 +406,7 @@ mod tests {
             ("https://app.example.com/path", "use \"https://app.example.com\""),
             ("capacitor://localhost/", "use \"capacitor://localhost\""),
             ("app.example.com", "use \"https://app.example.com\""),
-            ("*", "list each origin"),
+            ("*", "use allow_any_origin"),
             ("https://*.com", "list each origin"),
             ("https://app.*.example.com", "list each origin"),
             ("https://*app.example.com", "list each origin"),
