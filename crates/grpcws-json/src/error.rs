@@ -78,7 +78,7 @@ pub enum ToJsonErrorKind {
     WellKnownType(&'static str),
     /// A path of a `FieldMask` would not read back as the same path: it is not in `snake_case`, say.
     #[error(
-        "the path {0:?} of a google.protobuf.FieldMask has no JSON form: JSON has only names in snake_case"
+        "the path {0:?} of a google.protobuf.FieldMask has no JSON form: only names in snake_case have one"
     )]
     FieldMaskPath(String),
     /// Messages nest more deeply than the option `recursion_limit` allows.

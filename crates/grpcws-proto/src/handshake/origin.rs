@@ -1,6 +1,6 @@
 //! Which origins may open a socket (PROTOCOL §10).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use http::uri::Authority;
 
@@ -274,6 +274,9 @@ impl Host {
         if let Some((_, rest)) = text.split_once("://") {
             let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
             return Err(format!("is a URL: use \"{host}\""));
+        }
+        if text.parse::<Ipv6Addr>().is_ok() {
+            return Err(format!("is an IPv6 address: use \"[{text}]\""));
         }
         let unusable =
             || "is not a host: use one like \"api.example.com\" or \"api.example.com:8443\"".to_owned();
