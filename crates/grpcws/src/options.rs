@@ -240,7 +240,7 @@ mod tests {
                 "use \"https://a.example\"",
             ),
             (refused(options().allow_origin("a.example")), "allow_origin", "use \"https://a.example\""),
-            (refused(options().allow_origin("*")), "allow_origin", "list each origin"),
+            (refused(options().allow_origin("*")), "allow_origin", "use allow_any_origin"),
         ] {
             assert!(error.starts_with(&format!("{name}: ")) && error.contains(remedy), "{error}");
         }
