@@ -80,7 +80,7 @@ pub struct ServeArguments {
     #[arg(long, value_name = "WHAT", value_enum)]
     pub(super) unknown_parameters: Option<UnknownParametersSetting>,
 
-    /// An origin that may open WebSockets besides the gateway's own: "https://app.example.com", "https://*.example.com".
+    /// An origin that may open WebSockets besides the gateway's own: `https://app.example.com`, `https://*.example.com`.
     /// May be given more than once.
     #[arg(long, value_name = "ORIGIN")]
     pub(super) allow_origin: Vec<String>,
