@@ -64,10 +64,6 @@ impl MissingTypes {
         self.note(MissingType::Extension { message: message.to_owned(), number });
     }
 
-    pub(crate) fn append(&mut self, other: Self) {
-        other.0.into_iter().for_each(|missing| self.note(missing));
-    }
-
     fn note(&mut self, missing: MissingType) {
         if self.0.len() < MOST && !self.0.contains(&missing) {
             self.0.push(missing);

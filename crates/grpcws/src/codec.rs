@@ -183,24 +183,33 @@ impl Codec {
     ///
     /// What in the bytes does not fit the response type. `text` is then as it was.
     pub fn encode_data(&self, message: &[u8], text: &mut Vec<u8>) -> Result<(), ToJsonError> {
-        self.encode_data_noting(message, text, &mut MissingTypes::default())
+        self.encode(message, text, None)
     }
 
-    /// As [`encode_data`](Self::encode_data), and notes the types that the table lacks if they can be looked up.
+    /// As [`encode_data`](Self::encode_data), and notes the types that the table lacks.
     pub(crate) fn encode_data_noting(
         &self,
         message: &[u8],
         text: &mut Vec<u8>,
         missing: &mut MissingTypes,
     ) -> Result<(), ToJsonError> {
+        self.encode(message, text, Some(missing))
+    }
+
+    #[inline]
+    fn encode(
+        &self,
+        message: &[u8],
+        text: &mut Vec<u8>,
+        missing: Option<&mut MissingTypes>,
+    ) -> Result<(), ToJsonError> {
         let start = text.len();
         text.extend_from_slice(data::PREFIX);
-        let looks_up = self.looks_types_up();
-        let printed = match &self.response_field {
-            None if looks_up => self.response.to_json_noting(message, &self.marshal, text, missing),
-            None => self.response.to_json(message, &self.marshal, text),
-            Some(field) if looks_up => field.to_json_noting(message, &self.marshal, text, missing),
-            Some(field) => field.to_json(message, &self.marshal, text),
+        let printed = match (&self.response_field, missing) {
+            (None, None) => self.response.to_json(message, &self.marshal, text),
+            (None, Some(missing)) => self.response.to_json_noting(message, &self.marshal, text, missing),
+            (Some(field), None) => field.to_json(message, &self.marshal, text),
+            (Some(field), Some(missing)) => field.to_json_noting(message, &self.marshal, text, missing),
         };
         if let Err(error) = printed {
             text.truncate(start);
@@ -210,7 +219,8 @@ impl Codec {
         Ok(())
     }
 
-    fn looks_types_up(&self) -> bool {
+    /// Whether types that the table lacks can be looked up.
+    pub(crate) fn looks_types_up(&self) -> bool {
         self.types.as_ref().is_some_and(|types| types.descriptors.looks_types_up())
     }
 

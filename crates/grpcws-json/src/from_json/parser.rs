@@ -1,7 +1,6 @@
 //! What is common to all of the direction: the state, and how errors are made.
 
 use super::any_types::AnyTypes;
-use super::seen::Seen;
 use crate::error::{FromJsonError, FromJsonErrorKind};
 use crate::options::{MAX_RECURSION_LIMIT, UnmarshalOptions};
 use crate::path::shortened;
@@ -60,7 +59,7 @@ impl<'a> Parser<'a> {
         let depth = self.deeper(self.recursion_limit)?;
         let message = self.table.message_of(message);
         match message.fields.get(index as usize) {
-            Some(field) => self.field(message, field, self.at, &mut Seen::default(), depth),
+            Some(field) => self.field_alone(field, depth),
             None => Ok(()),
         }
     }

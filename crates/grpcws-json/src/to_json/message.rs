@@ -107,10 +107,11 @@ impl<'a> Writer<'a> {
             _ => None,
         };
         let Some((index, field)) = found else {
-            if self.missing.is_some() {
-                self.note_extension(message, number);
+            if ends_or_skips(start, reader, group)? {
+                return Ok(Next::End);
             }
-            return if ends_or_skips(start, reader, group)? { Ok(Next::End) } else { Ok(Next::Skipped) };
+            self.note_extension(message, number);
+            return Ok(Next::Skipped);
         };
         if index < next {
             return Err(Stop::Disorder);

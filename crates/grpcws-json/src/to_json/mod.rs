@@ -133,22 +133,19 @@ fn print<'a>(
     wire: &'a [u8],
     options: &MarshalOptions,
     out: &mut Vec<u8>,
-    missing: Option<&mut MissingTypes>,
+    missing: Option<&'a mut MissingTypes>,
     print: impl Fn(&mut Writer<'a>) -> Result<(), Stop>,
 ) -> Result<(), ToJsonError> {
     let start = out.len();
     // For as long as this takes, the writer has the buffer itself: one step less to it from everywhere.
     let mut writer = Writer::new(&message.data, wire, options, std::mem::take(out));
-    writer.missing = missing.is_some().then(MissingTypes::default);
+    writer.missing = missing;
     let mut result = print(&mut writer);
     if let Err(Stop::Disorder) = result {
         writer.start_again(start);
         result = print(&mut writer);
     }
     *out = writer.out;
-    if let (Some(missing), Some(noted)) = (missing, writer.missing) {
-        missing.append(noted);
-    }
     match result {
         Ok(()) => Ok(()),
         Err(stop) => {

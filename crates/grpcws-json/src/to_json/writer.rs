@@ -78,7 +78,7 @@ pub(super) struct Writer<'a> {
     pub(super) enum_numbers: bool,
     pub(super) opaque_any: bool,
     /// What the table lacks, where somebody wants to know.
-    pub(super) missing: Option<MissingTypes>,
+    pub(super) missing: Option<&'a mut MissingTypes>,
     pub(super) unpopulated: Unpopulated,
     /// Sort the fields of each message before they are printed.
     pub(super) any_order: bool,

@@ -11,7 +11,7 @@ use grpcws_proto::session::Payload;
 
 use super::Driver;
 use super::inbound::Receiver;
-use crate::call::{Answer, Call};
+use crate::call::Call;
 use crate::codec::Lookup;
 
 /// How often one message may wait: a type that was found may hold another one that is not known.
@@ -79,8 +79,10 @@ impl Waiting {
 }
 
 impl<C: Call + Unpin> Driver<C> {
-    /// Goes on with the answer that waits: ready with nothing if none does, or if it is the message that is held.
-    pub(super) fn poll_waiting_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Answer>> {
+    /// Goes on with the answer that waits: ready with the status of the end, or with nothing if it is the message that
+    /// is held.
+    #[cold]
+    pub(super) fn poll_waiting_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Status>> {
         let Some(waiting) = &mut self.waiting.answer else { return Poll::Ready(None) };
         let Poll::Ready(answered) = waiting.lookup.as_mut().poll(cx) else { return Poll::Pending };
         let end = self.waiting.answer.take().and_then(|waiting| waiting.end);
@@ -88,7 +90,7 @@ impl<C: Call + Unpin> Driver<C> {
             self.waiting.rounds = ROUNDS;
         }
         self.renew_codec();
-        Poll::Ready(end.map(Answer::End))
+        Poll::Ready(end)
     }
 
     /// Goes on with the request that waits. Pending while the client is not to be read.

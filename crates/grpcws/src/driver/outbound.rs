@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use grpcws_json::{MissingTypes, ToJsonErrorKind};
+use grpcws_json::{MissingTypes, ToJsonError, ToJsonErrorKind};
 use grpcws_proto::close::Cause;
 use grpcws_proto::metadata::unwritable;
 use grpcws_proto::session::Transmit;
@@ -55,11 +55,20 @@ impl<C: Call + Unpin> Driver<C> {
             }
         }
         *quiet = false;
-        let Poll::Ready(waited) = self.poll_waiting_answer(cx) else { return false };
+        if self.waiting.answer.is_some() {
+            match self.poll_waiting_answer(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Some(status)) => {
+                    self.upstream_end(status, now);
+                    return true;
+                }
+                Poll::Ready(None) => {}
+            }
+        }
         let Some(call) = &mut self.call else { return false };
         let answer = match self.held.take() {
             Some(message) => Poll::Ready(Answer::Message(message)),
-            None => waited.map_or_else(|| call.poll_answer(cx), Poll::Ready),
+            None => call.poll_answer(cx),
         };
         match answer {
             Poll::Pending => return false,
@@ -75,15 +84,7 @@ impl<C: Call + Unpin> Driver<C> {
                 Ok(()) => *quiet = true,
                 Err(cause) => self.session.fail(cause, now),
             },
-            Poll::Ready(Answer::End(status)) => {
-                if let Some(lookup) = self.look_up_for_status(&status) {
-                    self.waiting.wait(lookup, Some(status));
-                    return true;
-                }
-                log_unwritable(status.metadata());
-                let debug: &dyn DebugDetail = self.codec.as_deref().map_or(&(), |codec| codec);
-                self.session.upstream_end(status, debug, now);
-            }
+            Poll::Ready(Answer::End(status)) => self.upstream_end(status, now),
             Poll::Ready(Answer::Abort(cause)) => self.session.fail(cause, now),
         }
         true
@@ -101,6 +102,17 @@ impl<C: Call + Unpin> Driver<C> {
             }
             Transmit::Close(close) => self.socket.feed_close(cx, &close),
         }
+    }
+
+    /// The upstream has ended the call. The client is told when the types of the details are there.
+    #[inline(never)]
+    fn upstream_end(&mut self, status: Status, now: Instant) {
+        if let Some(lookup) = self.look_up_for_status(&status) {
+            return self.waiting.wait(lookup, Some(status));
+        }
+        log_unwritable(status.metadata());
+        let debug: &dyn DebugDetail = self.codec.as_deref().map_or(&(), |codec| codec);
+        self.session.upstream_end(status, debug, now);
     }
 
     /// Looks up the types of a status's details that the descriptors lack. An upstream that does not have the method is
@@ -121,28 +133,12 @@ impl<C: Call + Unpin> Driver<C> {
         }
         let length = if self.session.mode().is_json() {
             let codec = self.codec.as_ref().ok_or_else(|| undecodable("its type is not known".to_owned()))?;
-            let mut lookup = None;
-            let may_wait = self.waiting.may_wait();
-            let fed = self.socket.feed_data(cx, DataKind::Text, |bytes| {
-                let mut missing = MissingTypes::default();
-                let encoded = codec.encode_data_noting(&message, bytes, &mut missing);
-                if !missing.is_empty() && may_wait {
-                    lookup = codec.look_up_for_response(missing);
-                    if lookup.is_some() {
-                        // What was written is taken back.
-                        return Err(undecodable(String::new()));
-                    }
-                }
-                encoded.map_err(|error| match error.kind() {
-                    ToJsonErrorKind::TooLarge(limit) => too_large_as_json(*limit),
-                    _ => undecodable(error.to_string()),
-                })
-            });
-            if let Some(lookup) = lookup {
-                self.held = Some(message);
-                self.waiting.wait(lookup, None);
-                return Ok(());
+            if codec.looks_types_up() && self.waiting.may_wait() {
+                return self.send_data_noting(cx, message);
             }
+            let fed = self.socket.feed_data(cx, DataKind::Text, |bytes| {
+                codec.encode_data(&message, bytes).map_err(|error| unprintable(&error))
+            });
             self.waiting.rounds = 0;
             fed?
         } else {
@@ -151,6 +147,35 @@ impl<C: Call + Unpin> Driver<C> {
                 Ok(())
             })?
         };
+        self.session.data_sent(length);
+        self.observer.sent(length);
+        Ok(())
+    }
+
+    /// Sends data as JSON where types that the descriptors lack can be looked up. If the message has some, it is held.
+    #[inline(never)]
+    fn send_data_noting(&mut self, cx: &mut Context<'_>, message: Bytes) -> Result<(), Cause> {
+        let Some(codec) = &self.codec else { return Ok(()) };
+        let mut lookup = None;
+        let fed = self.socket.feed_data(cx, DataKind::Text, |bytes| {
+            let mut missing = MissingTypes::default();
+            let encoded = codec.encode_data_noting(&message, bytes, &mut missing);
+            if !missing.is_empty() {
+                lookup = codec.look_up_for_response(missing);
+                if lookup.is_some() {
+                    // What was written is taken back.
+                    return Err(undecodable(String::new()));
+                }
+            }
+            encoded.map_err(|error| unprintable(&error))
+        });
+        if let Some(lookup) = lookup {
+            self.held = Some(message);
+            self.waiting.wait(lookup, None);
+            return Ok(());
+        }
+        self.waiting.rounds = 0;
+        let length = fed?;
         self.session.data_sent(length);
         self.observer.sent(length);
         Ok(())
@@ -179,6 +204,14 @@ impl<C: Call + Unpin> Driver<C> {
 fn log_unwritable(metadata: &HeaderMap) {
     for name in unwritable(metadata) {
         tracing::debug!(%name, "left out: gRPC has no such name of metadata");
+    }
+}
+
+/// Why a response message has no JSON.
+fn unprintable(error: &ToJsonError) -> Cause {
+    match error.kind() {
+        ToJsonErrorKind::TooLarge(limit) => too_large_as_json(*limit),
+        _ => undecodable(error.to_string()),
     }
 }
 

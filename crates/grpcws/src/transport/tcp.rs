@@ -4,7 +4,6 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -63,10 +62,13 @@ impl Tcp {
     }
 
     /// The address of this end, unless the connection is gone.
-    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+    #[cfg(feature = "server")]
+    pub(crate) fn local_address(&self) -> Option<std::net::SocketAddr> {
         self.stream.local_addr().ok()
     }
 
+    /// How far its bytes have come, for the streams that share it.
+    #[cfg(feature = "server")]
     pub(crate) fn progress(&self) -> TcpProgress {
         TcpProgress { stream: Arc::downgrade(&self.stream), written: Arc::clone(&self.written) }
     }
